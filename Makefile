@@ -1,0 +1,47 @@
+# Everything runs in .venv, which is made when it is missing or older than the project file.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+PRESET ?= presets/first-light.yaml
+
+.PHONY: help setup demo test check fix bench clean
+
+help:
+	@echo 'make setup   make .venv with everything in it'
+	@echo 'make demo    render $(PRESET)'
+	@echo 'make test    run the tests'
+	@echo 'make check   lint, types, layers'
+	@echo 'make fix     format and apply the lint fixes'
+	@echo 'make bench   measure; results go to benchmarks/results/'
+	@echo 'make clean   remove .venv and everything that was made; renders stay'
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo 'dreamreel needs Python 3.11 or newer; install it, or call make PYTHON=/its/path'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/dreamreel render $(PRESET)
+
+test: setup
+	$(BIN)/python -m pytest -n 2
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist benchmarks/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,50 @@
+"""dreamreel: a video and infinite-zoom rendering pipeline for neural-network dreams.
+
+import pipeline
+
+preset = pipeline.load_preset("presets/first-light.yaml")
+for frame in pipeline.frames(preset):
+    frame.image                         # (1, 3, H, W) float32 in [0, 1], on the device
+pipeline.render(preset, "renders/mine", on_frame=lambda frame, spec: print(frame.index))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.errors import PipelineError, PresetError
+    from pipeline.preset import Override, Preset, load_preset, parse_preset
+    from pipeline.render import Frame, Result, frames, render
+
+_HOMES = {
+    "PipelineError": "pipeline.errors",
+    "PresetError": "pipeline.errors",
+    "Override": "pipeline.preset",
+    "Preset": "pipeline.preset",
+    "load_preset": "pipeline.preset",
+    "parse_preset": "pipeline.preset",
+    "Frame": "pipeline.render",
+    "Result": "pipeline.render",
+    "frames": "pipeline.render",
+    "render": "pipeline.render",
+}
+
+__all__ = [
+    "Frame",
+    "Override",
+    "PipelineError",
+    "Preset",
+    "PresetError",
+    "Result",
+    "frames",
+    "load_preset",
+    "parse_preset",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only when something of dreamreel's is used, so that `dreamreel --help` is instant."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `dreamreel`."""
+
+from pipeline.cli import main
+
+main()

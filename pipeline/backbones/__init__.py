@@ -1,0 +1,7 @@
+"""Frozen networks to dream with: what there is, which layers they have, and loading them."""
+
+from pipeline.backbones.network import Backbone, load
+from pipeline.backbones.recipes import MODELS, Recipe, find_recipe
+from pipeline.backbones.structure import LayerInfo, find_layer, list_layers
+
+__all__ = ["MODELS", "Backbone", "LayerInfo", "Recipe", "find_layer", "find_recipe", "list_layers", "load"]

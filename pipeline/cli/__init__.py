@@ -1,0 +1,42 @@
+"""The command line: `dreamreel`. Exit status 0 done, 1 a user's mistake, 2 wrong usage, 3 our bug, 130 stopped."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+from rich.console import Console
+
+from pipeline.cli import check, layers, presets, render
+from pipeline.errors import PipelineError
+
+app = typer.Typer(
+    help="Renders the dreams of neural networks: endless zooms, from one YAML preset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("render")(render.command)
+app.command("check")(check.command)
+app.command("presets")(presets.command)
+app.command("layers")(layers.command)
+
+
+def main() -> None:
+    """Run the command line; every outcome has its exit status."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app(prog_name="dreamreel")
+    except PipelineError as error:
+        for line in str(error).splitlines():
+            console.print(line, style="red" if console.is_terminal else None, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        sys.exit(130)
+    except Exception:
+        traceback.print_exc()
+        console.print("This is a bug in dreamreel: please report the lines above with your preset.")
+        sys.exit(3)

@@ -1,0 +1,58 @@
+"""The options that change a preset, shared by the commands that read one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.errors import PresetError, Problem
+
+if TYPE_CHECKING:
+    from pipeline.preset import Override
+
+PresetArgument = Annotated[str, typer.Argument(help="A preset's path, or its name on `dreamreel presets`.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[[2]].zoom=2."
+    ),
+]
+InputOption = Annotated[
+    str | None,
+    typer.Option("--input", "-i", metavar="FILE", help="The picture to start from, for the source."),
+]
+SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Size in pixels, such as 1280x720.")]
+FpsOption = Annotated[str | None, typer.Option(metavar="RATE", help="Frames per second: 24, 30000/1001.")]
+DurationOption = Annotated[str | None, typer.Option(metavar="LENGTH", help="20s, 1m30s, or 600f for frames.")]
+SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Another seed gives another film.")]
+DeviceOption = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+def overrides(
+    set_: list[str] | None,
+    input_: str | None,
+    size: str | None,
+    fps: str | None,
+    duration: str | None,
+    seed: int | None,
+    device: str | None,
+) -> list[Override]:
+    """The options as overrides of the preset's keys, `--set` first."""
+    from pipeline.preset import Override
+
+    result = []
+    for text in set_ or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise PresetError([Problem(f"--set {text}", "", "needs KEY=VALUE, such as dream.steps=4")])
+        result.append(Override(key.strip(), value.strip()))
+    named = {"size": size, "fps": fps, "duration": duration, "seed": seed, "device": device}
+    result += [Override(key, str(value), f"--{key}") for key, value in named.items() if value is not None]
+    if input_ is not None:
+        from pathlib import Path
+
+        result.append(
+            Override("stages[0].path", str(Path(input_).expanduser().absolute()), "--input", quoted=True)
+        )
+    return result

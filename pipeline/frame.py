@@ -1,0 +1,40 @@
+"""The one frame convention: float32 (1, 3, H, W), RGB, sRGB-encoded, in [0, 1], no gradient."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Size(NamedTuple):
+    """A frame's size in pixels; `(height, width)` in code, `WIDTHxHEIGHT` in presets and messages."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+def size_of(frame: Tensor) -> Size:
+    """The size of a (..., H, W) tensor."""
+    return Size(int(frame.shape[-2]), int(frame.shape[-1]))
+
+
+def to_uint8(frame: Tensor) -> NDArray[np.uint8]:
+    """A (1, 3, H, W) frame in [0, 1] as a contiguous (H, W, 3) RGB array, rounded and saturated."""
+    planes = frame[0].cpu().numpy()
+    # OpenCV interleaves and rounds five times faster than permute().contiguous().
+    return cv2.convertScaleAbs(cv2.merge(list(planes)), alpha=255).astype(np.uint8, copy=False)
+
+
+def from_array(pixels: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]) -> Tensor:
+    """An (H, W, 3) RGB array (uint8, uint16, or float in [0, 1]) as a frame on the CPU."""
+    scale = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
+    planar = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(scale)
+    return torch.from_numpy(planar)[None].clamp_(0, 1)

@@ -1,0 +1,1 @@
+"""Pure tensor functions; they see no config and hold no state."""

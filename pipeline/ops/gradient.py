@@ -1,0 +1,45 @@
+"""What is done to a gradient before it is stepped along: smoothing and normalising."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def smoothing_kernel(sigma_px: float) -> Tensor:
+    """The mean of three Gaussians of `sigma_px`/2, `sigma_px` and 2 `sigma_px`, as one (k, k) kernel of sum 1.
+
+    Peers convolve three times and add (pytorch-deepdream, 2020); convolution is linear, so the kernels are
+    added instead.
+    """
+    radius = max(1, round(3 * sigma_px))
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    total = torch.zeros(2 * radius + 1, 2 * radius + 1, dtype=torch.float64)
+    for sigma in (sigma_px / 2, sigma_px, 2 * sigma_px):
+        line = torch.exp(-0.5 * (offsets / sigma) ** 2)
+        line /= line.sum()
+        total += torch.outer(line, line) / 3
+    return total.float()
+
+
+def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
+    """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges."""
+    if gradient.device.type == "cpu":
+        # A depthwise convolution of torch takes about ten times as long here.
+        planes = gradient[0].contiguous().numpy()
+        weights = kernel.numpy()
+        return torch.from_numpy(
+            np.stack([cv2.filter2D(p, -1, weights, borderType=cv2.BORDER_REFLECT_101) for p in planes])
+        )[None]
+    radius = kernel.shape[0] // 2
+    mode = "reflect" if radius < min(gradient.shape[-2:]) else "replicate"
+    padded = F.pad(gradient, (radius,) * 4, mode=mode)
+    return F.conv2d(padded, kernel.to(gradient).expand(3, 1, -1, -1), groups=3)
+
+
+def normalise(gradient: Tensor) -> Tensor:
+    """`gradient` divided by its mean magnitude (google/deepdream, 2015); a flat one stays zero."""
+    return gradient / gradient.abs().mean().clamp_min(1e-12)

@@ -1,0 +1,39 @@
+"""Pictures out of random numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipeline.frame import Size
+
+# How the colours of natural photographs vary together: a square root of their covariance, and their mean
+# (tensorflow/lucid, measured on ImageNet).
+NATURAL_COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+NATURAL_COLOUR_MEAN = (0.48, 0.46, 0.41)
+
+
+def white(size: Size, contrast: float, generator: torch.Generator) -> Tensor:
+    """Independent grey-centred colour in every pixel: (1, 3, H, W), standard deviation `contrast`, in [0, 1]."""
+    noise = torch.randn(1, 3, *size, generator=generator)
+    return (0.5 + contrast * noise).clamp_(0, 1)
+
+
+def pink(size: Size, contrast: float, generator: torch.Generator) -> Tensor:
+    """Clouds with the 1/f spectrum and the colour correlation of natural photographs: (1, 3, H, W) in [0, 1].
+
+    `contrast` is the standard deviation over all values. Source: Olah, Mordvintsev, Schubert 2017.
+    """
+    spectrum = torch.fft.rfft2(torch.randn(3, *size, generator=generator))
+    fy = torch.fft.fftfreq(size.height)[:, None]
+    fx = torch.fft.rfftfreq(size.width)[None, :]
+    frequency = torch.sqrt(fx**2 + fy**2).clamp_min(1 / max(size))
+    spectrum = spectrum / frequency
+    spectrum[:, 0, 0] = 0  # the mean is set below, not drawn
+    planes = torch.fft.irfft2(spectrum, s=tuple(size))
+    planes /= planes.std(dim=(1, 2), keepdim=True)
+    root = torch.tensor(NATURAL_COLOUR_ROOT)
+    coloured = torch.einsum("ij,jhw->ihw", root, planes)
+    coloured *= contrast / coloured.std()
+    mean = torch.tensor(NATURAL_COLOUR_MEAN)[:, None, None]
+    return (mean + coloured)[None].clamp_(0, 1)

@@ -1,0 +1,82 @@
+"""Pydantic's findings in the words of STYLE: the value, what is allowed, the nearest match."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import Problem
+from pipeline.preset.yaml12 import Document, KeyPath, format_path
+
+_BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "finite_number": "a finite number",
+}
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document
+) -> list[Problem]:
+    """One problem for each finding in a `model` that stands at `base` in the document."""
+    return [_problem(finding, model, base, document) for finding in error.errors()]
+
+
+def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Document) -> Problem:
+    path = base + tuple(finding["loc"])
+    message = _message(finding, model)
+    field = model.model_fields.get(str(finding["loc"][0])) if finding["loc"] else None
+    if field is not None and field.description and finding["type"] != "missing":
+        message += f" ({field.description})"
+    return Problem(document.where(path), format_path(path), message)
+
+
+def _message(finding: Any, model: type[BaseModel]) -> str:
+    kind, value, limits = finding["type"], shown(finding["input"]), finding.get("ctx", {})
+    if kind == "missing":
+        field = model.model_fields.get(str(finding["loc"][0]))
+        return f"is missing: {field.description if field is not None else 'needed'}"
+    if kind == "extra_forbidden":
+        return unknown("key", str(finding["loc"][-1]), model.model_fields)
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"is {value}, must be {words} {limits[key]}"
+    if kind in _KINDS:
+        return f"is {value}, must be {_KINDS[kind]}"
+    if kind == "literal_error":
+        return f"is {value}, must be {limits['expected'].replace(chr(39), '')}"
+    if kind == "value_error":
+        return f"is {value}: {limits['error']}"
+    return f"is {value}: {finding['msg'][0].lower()}{finding['msg'][1:]}"
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """`unknown key 'octavs'; did you mean 'octaves'? (there are: ...)`."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {name!r}{hint} (there are: {', '.join(names)})"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: short, and without Python's own words for plain types."""
+    words = {True: "true", False: "false", None: "empty"}
+    if isinstance(value, bool) or value is None:
+        return words[value]
+    if isinstance(value, dict):
+        return "a mapping"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

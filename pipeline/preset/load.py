@@ -1,0 +1,219 @@
+"""From a file and overrides to a validated preset, collecting every problem on the way."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.errors import DeviceError, PresetError, Problem
+from pipeline.preset.explain import explain, shown, unknown
+from pipeline.preset.model import Preset
+from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
+from pipeline.stages import STAGES, Role, StageConfig
+
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value that replaces the file's: `key` is a path such as `fps`, `dream.steps` or `stages[2].steps`.
+
+    `label` names where it came from in messages, such as `--set`.
+    """
+
+    key: str
+    value: str
+    label: str = "--set"
+    quoted: bool = False
+    """whether the value is text as it stands, not YAML"""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
+        )
+
+
+def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
+    """The preset in a YAML file. Raises PresetError with every problem found."""
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}")]) from None
+    return parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
+
+
+def parse_preset(
+    raw: bytes, *, name: str = "preset", folder: Path | None = None, overrides: Sequence[Override] = ()
+) -> Preset:
+    """The preset in YAML bytes; relative paths are taken from `folder`, by default the current one."""
+    document = read_document(raw, name)
+    if document.data is None:
+        raise PresetError([Problem(name, "", "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
+    if not isinstance(document.data, dict):
+        found = shown(document.data)
+        raise PresetError([Problem(name, "", f"is {found}, must be a mapping of keys such as `stages:`")])
+    document.data = copy.deepcopy(document.data)  # aliases share their value; an override changes one of them
+    for override in overrides:
+        _apply(document, override)
+    document.data.setdefault("name", Path(name).stem)
+    return _Builder(document, Path.cwd() if folder is None else folder).build()
+
+
+def _apply(document: Document, override: Override) -> None:
+    keys = _override_path(document, override)
+    value = override.value if override.quoted else read_value(override.value, str(override))
+    target: Any = document.data
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        if not isinstance(target, list if isinstance(key, int) else dict) or (
+            isinstance(key, int) and key >= len(target)
+        ):
+            there = f"{format_path(keys[:depth]) or 'the preset'} has no {format_path((key,))}"
+            raise PresetError([Problem(str(override), "", there)])
+        if last:
+            target[key] = value
+        elif isinstance(key, int):
+            target = target[key]
+        else:
+            target = target.setdefault(key, {})
+    for path in [path for path in document.lines if path[: len(keys)] == keys]:
+        del document.lines[path]
+    document.sources[keys] = str(override)
+
+
+def _override_path(document: Document, override: Override) -> KeyPath:
+    """`dream.steps` stands for the one stage called dream; `stages[2].steps` and `fps` for themselves."""
+    parts = tuple(name or int(index) for name, index in _PART.findall(override.key))
+    if not parts or re.sub(r"[.\[\]]", "", override.key) == "":
+        raise PresetError([Problem(str(override), "", "needs a key, such as fps=30 or dream.steps=4")])
+    head = parts[0]
+    stages = document.data.get("stages")
+    if head in Preset.model_fields or not isinstance(stages, list) or len(parts) == 1:
+        return parts
+    matching = [
+        index
+        for index, stage in enumerate(stages)
+        if isinstance(stage, dict) and head in (stage.get("id"), stage.get("stage"))
+    ]
+    if len(matching) == 1:
+        return ("stages", matching[0], *parts[1:])
+    if matching:
+        choices = " or ".join(f"stages[{index}]" for index in matching)
+        message = f"there are {len(matching)} stages called {head!r}; say {choices}, or give them an `id`"
+    else:
+        names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
+        message = unknown("key", str(head), map(str, names))
+    raise PresetError([Problem(str(override), "", message)])
+
+
+class _Builder:
+    """Validates the document part by part, so that one mistake does not hide the next."""
+
+    def __init__(self, document: Document, folder: Path) -> None:
+        self._document = document
+        self._context = {"folder": folder}
+        self._problems: list[Problem] = []
+
+    def build(self) -> Preset:
+        top = {key: value for key, value in self._document.data.items() if key != "stages"}
+        stages = self._stages()
+        preset = self._preset(top, tuple(config for config in stages if config is not None))
+        if preset is not None and None not in stages and not self._problems:
+            self._check_run(preset)
+        if self._problems or preset is None:
+            raise PresetError(self._problems)
+        return preset
+
+    def _add(self, path: KeyPath, message: str) -> None:
+        self._problems.append(Problem(self._document.where(path), format_path(path), message))
+
+    def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
+        try:
+            return Preset.model_validate({**top, "stages": stages}, context=self._context)
+        except ValidationError as error:
+            self._problems.extend(explain(error, Preset, (), self._document))
+            return None
+
+    def _stages(self) -> list[StageConfig | None]:
+        listed = self._document.data.get("stages")
+        if not isinstance(listed, list) or not listed:
+            found = "is missing" if "stages" not in self._document.data else f"is {shown(listed)}"
+            self._add(("stages",), f"{found}, must be a list such as `- stage: noise`")
+            return []
+        configs: list[StageConfig | None] = []
+        taken: set[str] = set()
+        for index, entry in enumerate(listed):
+            config = self._stage(entry, ("stages", index), taken)
+            if config is not None:
+                taken.add(config.id)
+            configs.append(config)
+        self._check_order(listed)
+        return configs
+
+    def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> StageConfig | None:
+        if not isinstance(entry, dict):
+            self._add(path, f"is {shown(entry)}, must be a mapping such as `- stage: dream`")
+            return None
+        name = entry.get("stage")
+        if name is None:
+            self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
+            return None
+        if name not in STAGES:
+            self._add((*path, "stage"), unknown("stage", str(name), STAGES))
+            return None
+        keys = {key: value for key, value in entry.items() if key != "stage"}
+        if "id" not in keys:
+            keys["id"] = _free_id(str(name), taken)
+        elif keys["id"] in taken:
+            self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
+        model = STAGES[str(name)].config
+        try:
+            return model.model_validate(keys, context=self._context)
+        except ValidationError as error:
+            self._problems.extend(explain(error, model, path, self._document))
+            return None
+
+    def _check_order(self, listed: list[Any]) -> None:
+        """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
+        roles = [
+            STAGES[entry["stage"]].config.role
+            for entry in listed
+            if isinstance(entry, dict) and isinstance(entry.get("stage"), str) and entry["stage"] in STAGES
+        ]
+        if len(roles) < len(listed):
+            return
+        sources = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
+        if Role.SOURCE not in roles:
+            self._add(("stages",), f"has no source; begin with one of {', '.join(sources)}")
+        for index, role in enumerate(roles):
+            path = ("stages", index, "stage")
+            if role is Role.SOURCE and index > 0:
+                first = Role.SOURCE in roles[:index]
+                reason = "is a second source; keep one" if first else "is a source; it must stand first"
+                self._add(path, f"{listed[index]['stage']} {reason}")
+            if role is Role.SINK and index < len(roles) - 1:
+                self._add(path, f"{listed[index]['stage']} must stand last, and once")
+
+    def _check_run(self, preset: Preset) -> None:
+        try:
+            spec = preset.spec()
+        except DeviceError as error:
+            self._add(("device",), str(error))
+            return
+        for index, config in enumerate(preset.stages):
+            for key, message in config.problems(spec):
+                self._add(("stages", index, *((key,) if key else ())), message)
+
+
+def _free_id(name: str, taken: set[str]) -> str:
+    number = 1
+    while (candidate := name if number == 1 else f"{name}-{number}") in taken:
+        number += 1
+    return candidate

@@ -1,0 +1,89 @@
+"""The preset as a model: what the top level holds, and the chain of stage configs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+
+from pipeline.errors import DeviceError
+from pipeline.stages import STAGES, RunSpec, StageConfig
+from pipeline.units import DurationField, FpsField, SizeField, parse_duration, parse_fps, parse_size
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
+_STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
+
+
+class Preset(BaseModel):
+    """One film, described whole. Made by `load_preset`; frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[\w][\w .+-]*$",
+        description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",
+    )
+    size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
+    fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
+    duration: DurationField = Field(
+        parse_duration("10s"), description="length of the film: 20s, 1m30s or 600f"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
+    stages: tuple[SerializeAsAny[StageConfig], ...] = Field(
+        description="the chain: a source, effects, encode"
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not _DEVICE.fullmatch(device):
+            raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
+        return device
+
+    def spec(self) -> RunSpec:
+        """What the stages are told about the run. Raises DeviceError when the device is not there."""
+        return RunSpec(
+            size=self.size,
+            fps=self.fps,
+            frames=self.duration.to_frames(self.fps),
+            seed=self.seed,
+            device=pick_device(self.device),
+        )
+
+    def resolved(self) -> dict[str, Any]:
+        """Every key with its value, defaults written out, as plain data that loads again."""
+        data = self.model_dump(mode="json", exclude={"stages"})
+        return data | {"stages": [_plain_stage(stage) for stage in self.stages]}
+
+    def to_yaml(self) -> str:
+        """The resolved preset as YAML."""
+        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=100)
+
+
+def stage_name(config: StageConfig) -> str:
+    """The name a config's kind has in presets."""
+    return _STAGE_NAMES[type(config)]
+
+
+def _plain_stage(config: StageConfig) -> dict[str, Any]:
+    return {"stage": stage_name(config)} | config.model_dump(mode="json", exclude_none=True)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then Apple's GPU, then the CPU. Raises DeviceError for one that is not there."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    device = torch.device(name)
+    there = {"cpu": True, "mps": mps, "cuda": cuda and (device.index or 0) < torch.cuda.device_count()}
+    if not there[device.type]:
+        raise DeviceError(
+            f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is"
+        )
+    return device

@@ -1,0 +1,28 @@
+"""The presets that come with dreamreel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import PresetError, Problem
+from pipeline.preset.explain import unknown
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shelf() -> dict[str, Path]:
+    """The path of every preset that comes with dreamreel, by name."""
+    installed, checkout = _PACKAGE / "presets", _PACKAGE.parent / "presets"
+    folder = installed if installed.is_dir() else checkout
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_preset(text: str) -> Path:
+    """The file a user means: a path, or the name of a preset on the shelf. Raises PresetError."""
+    path = Path(text).expanduser()
+    if path.exists() or path.suffix in (".yaml", ".yml") or path.name != text:
+        return path
+    presets = shelf()
+    if text in presets:
+        return presets[text]
+    raise PresetError([Problem("", "", unknown("preset", text, presets) + "; or give a file's path")])

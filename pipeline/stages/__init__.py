@@ -1,0 +1,42 @@
+"""Every stage by the name presets use: its config, and the class that does the work."""
+
+from typing import Any, NamedTuple
+
+from pipeline.stages.base import Effect, FrameContext, Role, RunSpec, Source, Stage, StageConfig
+from pipeline.stages.dream import Dream, DreamConfig
+from pipeline.stages.encode import Encode, EncodeConfig
+from pipeline.stages.image import Image, ImageConfig
+from pipeline.stages.noise import Noise, NoiseConfig
+from pipeline.stages.palette import Palette, PaletteConfig
+from pipeline.stages.zoom import Zoom, ZoomConfig
+
+
+class StageType(NamedTuple):
+    """What makes one kind of stage: `build(config, spec)`."""
+
+    config: type[StageConfig]
+    build: type[Stage[Any]]
+
+
+STAGES: dict[str, StageType] = {
+    "noise": StageType(NoiseConfig, Noise),
+    "image": StageType(ImageConfig, Image),
+    "zoom": StageType(ZoomConfig, Zoom),
+    "dream": StageType(DreamConfig, Dream),
+    "palette": StageType(PaletteConfig, Palette),
+    "encode": StageType(EncodeConfig, Encode),
+}
+
+__all__ = [
+    "STAGES",
+    "Effect",
+    "Encode",
+    "EncodeConfig",
+    "FrameContext",
+    "Role",
+    "RunSpec",
+    "Source",
+    "Stage",
+    "StageConfig",
+    "StageType",
+]

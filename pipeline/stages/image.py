@@ -1,0 +1,44 @@
+"""A source from a photograph: the film starts there and goes on from its own output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.errors import MediaError
+from pipeline.media.paths import MediaPath
+from pipeline.media.picture import Fit, fit_to, read_picture
+from pipeline.stages.base import FrameContext, Role, RunSpec, Source, StageConfig
+
+
+class ImageConfig(StageConfig):
+    """Start from a picture."""
+
+    role: ClassVar[Role] = Role.SOURCE
+    path: MediaPath = Field(
+        description="the picture: relative to the preset, absolute, or package:NAME/inside/it.png"
+    )
+    fit: Fit = Field(
+        "crop",
+        description="crop: fill the frame; pad: show all, margins mirrored; stretch: change the proportions",
+    )
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        try:
+            read_picture(Path(self.path))
+        except MediaError as error:
+            yield "path", str(error)
+
+
+class Image(Source[ImageConfig]):
+    """The picture at first, the previous output from then on."""
+
+    def __call__(self, ctx: FrameContext) -> Tensor:
+        if ctx.previous is not None:
+            return ctx.previous
+        picture = read_picture(Path(self.config.path))
+        return fit_to(picture, self.spec.size, self.config.fit).to(self.spec.device)

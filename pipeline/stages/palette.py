@@ -1,0 +1,72 @@
+"""Colour that does not drift: each frame is drawn towards a palette."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.errors import MediaError
+from pipeline.media.paths import MediaPath
+from pipeline.media.picture import read_picture
+from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours, statistics_of_colours
+from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+
+# Colours and their shares of the picture; only their mean and covariance are used.
+PALETTES: dict[str, list[tuple[str, float]]] = {
+    "ember": [("#120c14", 3), ("#4a1a22", 3), ("#a63c1e", 3), ("#e08a3c", 2), ("#f4d6a0", 1), ("#2c4a5a", 2)],
+    "lagoon": [
+        ("#06161f", 3),
+        ("#0f4a5c", 3),
+        ("#2f8f8a", 3),
+        ("#9cc7a8", 2),
+        ("#f2e3c0", 2),
+        ("#b0583c", 1),
+    ],
+    "moss": [("#11150d", 3), ("#34421f", 3), ("#6f7d3a", 3), ("#b7ae6c", 2), ("#e9dfc2", 1), ("#5c3a2a", 2)],
+    "dusk": [("#15101f", 3), ("#3a2a55", 3), ("#7a4a6e", 3), ("#c97f6d", 2), ("#f0c99a", 1), ("#3e6a86", 2)],
+    "ivory": [("#1d1916", 2), ("#6b5a4a", 3), ("#a8937a", 3), ("#d6c7ac", 3), ("#f1eadb", 2), ("#56707a", 1)],
+    "photo": [("#16130f", 2), ("#5b5142", 3), ("#8a7a5e", 2), ("#6f8aa0", 2), ("#b9c4c4", 2), ("#e8dfcf", 1)],
+}
+
+
+class PaletteConfig(StageConfig):
+    """Draw each frame's colour mean and covariance towards a palette's, against neon drift."""
+
+    to: str | None = Field(
+        None, max_length=64, description=f"a named palette: {', '.join(PALETTES)} (photo is the default)"
+    )
+    image: MediaPath | None = Field(None, description="a picture whose colours to take, in place of `to`")
+    strength: float = Field(
+        0.8, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
+    )
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        if self.to is not None and self.image is not None:
+            yield "image", "stands beside `to`; keep one of the two"
+        if self.to is not None and self.to not in PALETTES:
+            yield "to", f"is {self.to!r}, must be one of {', '.join(PALETTES)}; or give a picture as `image`"
+        if self.image is not None:
+            try:
+                read_picture(Path(self.image))
+            except MediaError as error:
+                yield "image", str(error)
+
+
+class Palette(Effect[PaletteConfig]):
+    """Moves the colours a little in every frame."""
+
+    def __init__(self, config: PaletteConfig, spec: RunSpec) -> None:
+        super().__init__(config, spec)
+        self._target = self._statistics()
+        self._share = 1 - (1 - config.strength) ** float(1 / spec.fps)
+
+    def _statistics(self) -> ColourStatistics:
+        if self.config.image is not None:
+            return colour_statistics(read_picture(Path(self.config.image)))
+        return statistics_of_colours(PALETTES[self.config.to or "photo"])
+
+    def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        return frame if self._share == 0 else match_colours(frame, self._target, self._share)

@@ -1,0 +1,41 @@
+"""The camera: zoom, turn and pan, in units per second."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.ops.camera import motion_matrix
+from pipeline.ops.warp import warp_affine
+from pipeline.stages.base import Effect, FrameContext, StageConfig
+from pipeline.units import Pair
+
+
+class ZoomConfig(StageConfig):
+    """Move the camera. The same numbers give the same motion at every frame rate."""
+
+    zoom: float = Field(
+        1.0, ge=0.01, le=100, description="magnification per second; above 1 moves in, below 1 out"
+    )
+    rotate: float = Field(0.0, ge=-3600, le=3600, description="degrees per second, clockwise")
+    pan: Pair = Field((0.0, 0.0), description="[right, down] in frame widths per second")
+    centre: Pair = Field(
+        (0.5, 0.5),
+        description="the point that zoom and rotation leave in place, [x, y] in shares of the frame",
+    )
+
+
+class Zoom(Effect[ZoomConfig]):
+    """Moves each frame by the motion of one frame's time; the first frame is shown as it is."""
+
+    def motion(self, seconds: float) -> Tensor:
+        """The backward (3, 3) pixel matrix of the camera's motion over `seconds`."""
+        c = self.config
+        return motion_matrix(
+            seconds, self.spec.size, zoom=c.zoom, degrees_per_second=c.rotate, pan=c.pan, centre=c.centre
+        )
+
+    def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        if ctx.previous is None:
+            return frame
+        return warp_affine(frame, self.motion(float(1 / self.spec.fps))).clamp(0, 1)
