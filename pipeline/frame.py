@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,10 +30,10 @@ def to_uint8(frame: Tensor) -> NDArray[np.uint8]:
     """A (1, 3, H, W) frame in [0, 1] as a contiguous (H, W, 3) RGB array, rounded and saturated."""
     planes = frame[0].cpu().numpy()
     # OpenCV interleaves and rounds five times faster than permute().contiguous().
-    return cv2.convertScaleAbs(cv2.merge(list(planes)), alpha=255).astype(np.uint8, copy=False)
+    return np.asarray(cv2.convertScaleAbs(cv2.merge(list(planes)), alpha=255), dtype=np.uint8)
 
 
-def from_array(pixels: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]) -> Tensor:
+def from_array(pixels: NDArray[Any]) -> Tensor:
     """An (H, W, 3) RGB array (uint8, uint16, or float in [0, 1]) as a frame on the CPU."""
     scale = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
     planar = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(scale)

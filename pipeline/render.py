@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,9 +45,9 @@ class Chain:
 
     def __init__(self, preset: Preset) -> None:
         self.spec: RunSpec = preset.spec()
-        self.source: Source | None = None
-        self.effects: list[Effect] = []
-        self.sink = Encode(EncodeConfig(id="encode"), self.spec)
+        self.source: Source[Any] | None = None
+        self.effects: list[Effect[Any]] = []
+        self.sink = Encode(EncodeConfig.model_validate({"id": "encode"}), self.spec)
         for config in preset.stages:
             stage = STAGES[stage_name(config)].build(config, self.spec)
             if isinstance(stage, Source):
@@ -117,19 +118,22 @@ def render(preset: Preset, out: str | Path | None = None, on_frame: OnFrame | No
     partial = film.with_suffix(".part.mp4")
     start = time.perf_counter()
     result = Result(film, 0, 0.0)
-    with Chain(preset) as chain, chain.sink.open(partial) as writer:
-        with Behind(lambda image: writer.write(to_uint8(image))) as behind:
-            previous = None
-            for index in range(chain.spec.frames):
-                frame = chain.step(index, previous)
-                with _clock(frame.times, chain.sink.config.id):
-                    behind.put(frame.image)
-                previous = frame.image
-                result.frames += 1
-                for stage, seconds in frame.times.items():
-                    result.times[stage] = result.times.get(stage, 0.0) + seconds
-                if on_frame is not None:
-                    on_frame(frame, chain.spec)
+    with (
+        Chain(preset) as chain,
+        chain.sink.open(partial) as writer,
+        Behind[Tensor](lambda image: writer.write(to_uint8(image))) as behind,
+    ):
+        previous = None
+        for index in range(chain.spec.frames):
+            frame = chain.step(index, previous)
+            with _clock(frame.times, chain.sink.config.id):
+                behind.put(frame.image)
+            previous = frame.image
+            result.frames += 1
+            for stage, seconds in frame.times.items():
+                result.times[stage] = result.times.get(stage, 0.0) + seconds
+            if on_frame is not None:
+                on_frame(frame, chain.spec)
     partial.replace(film)
     result.seconds = time.perf_counter() - start
     return result
@@ -143,7 +147,5 @@ def make_folder(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise MediaError(
-            f"can't write to the folder {folder}: {error.strerror}; choose another with --out"
-        ) from error
+        raise MediaError(f"can't write to the folder {folder}: {error.strerror}; choose another with --out") from error
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import torch
@@ -23,9 +24,7 @@ class Backbone:
     works in place, so that an activation stays what it was when it was read.
     """
 
-    def __init__(
-        self, network: nn.Module, recipe: Recipe, layers: Sequence[str], device: torch.device
-    ) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, layers: Sequence[str], device: torch.device) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
         self.layers = tuple(dict.fromkeys(layers))
         self._mean = torch.tensor(recipe.mean, device=device).view(1, 3, 1, 1)
@@ -48,10 +47,8 @@ class Backbone:
     def __call__(self, frame: Tensor) -> dict[str, Tensor]:
         """The activations (1, C, h, w) by layer name of a frame (1, 3, H, W) in [0, 1]."""
         self._activations = {}
-        try:
+        with contextlib.suppress(_Reached):
             self.network((frame - self._mean) / self._std)
-        except _Reached:
-            pass
         found, self._activations = self._activations, {}
         return found
 

@@ -38,9 +38,7 @@ def list_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
         network = recipe.build().eval()
         probe = torch.empty(1, 3, _PROBE_SIDE, _PROBE_SIDE)
     found: dict[str, LayerInfo] = {}
-    handles = [
-        module.register_forward_hook(_noting(name, found)) for name, module in network.named_modules() if name
-    ]
+    handles = [module.register_forward_hook(_noting(name, found)) for name, module in network.named_modules() if name]
     with torch.no_grad():
         network(probe)
     for handle in handles:
@@ -64,6 +62,4 @@ def find_layer(recipe: Recipe, name: str) -> LayerInfo:
         return layers[name]
     near = difflib.get_close_matches(name, layers, n=3, cutoff=0.5)
     hint = f"; near: {', '.join(near)}" if near else ""
-    raise ModelError(
-        f"{recipe.name} has no layer {name!r}{hint}; `dreamreel layers {recipe.name}` lists them all"
-    )
+    raise ModelError(f"{recipe.name} has no layer {name!r}{hint}; `dreamreel layers {recipe.name}` lists them all")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import PresetError
+from pipeline.errors import PresetError, Problem
 
 
 def command(
@@ -15,7 +15,7 @@ def command(
     """Check presets without rendering: every problem of every one, or a line that says what it would make."""
     from pipeline.preset import find_preset, load_preset
 
-    problems = []
+    problems: list[Problem] = []
     for text in presets:
         try:
             preset = load_preset(find_preset(text))

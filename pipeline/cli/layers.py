@@ -20,11 +20,7 @@ def command(
     table = Table("layer", "kind", "channels", "stride", "smallest side", box=None, pad_edge=False)
     for layer in list_layers(recipe):
         if every or layer.name.count(".") < 2:
-            table.add_row(
-                layer.name, layer.kind, str(layer.channels), str(layer.stride), f"{layer.smallest_side} px"
-            )
+            table.add_row(layer.name, layer.kind, str(layer.channels), str(layer.stride), f"{layer.smallest_side} px")
     typer.echo(f"{recipe.name}: {recipe.about}\n")
     Console().print(table)
-    typer.echo(
-        f"\nDream on one: dreamreel render first-light --set dream.model={model} --set dream.layer=LAYER"
-    )
+    typer.echo(f"\nDream on one: dreamreel render first-light --set dream.model={model} --set dream.layer=LAYER")

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 PresetArgument = Annotated[str, typer.Argument(help="A preset's path, or its name on `dreamreel presets`.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[[2]].zoom=2."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[[2]].zoom=2."),
 ]
 InputOption = Annotated[
     str | None,
@@ -52,7 +50,5 @@ def overrides(
     if input_ is not None:
         from pathlib import Path
 
-        result.append(
-            Override("stages[0].path", str(Path(input_).expanduser().absolute()), "--input", quoted=True)
-        )
+        result.append(Override("stages[0].path", str(Path(input_).expanduser().absolute()), "--input", quoted=True))
     return result

@@ -17,6 +17,4 @@ def command() -> None:
         about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         table.add_row(name, str(preset.size), str(preset.fps), str(preset.duration), about)
     Console().print(table)
-    typer.echo(
-        "\nRender one: dreamreel render NAME. Copy one and change it: they are plain text with comments."
-    )
+    typer.echo("\nRender one: dreamreel render NAME. Copy one and change it: they are plain text with comments.")

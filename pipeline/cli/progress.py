@@ -90,9 +90,7 @@ def shares(times: dict[str, float]) -> str:
     """`dream 82 %, zoom 9 %`: where the time went, most first."""
     total = sum(times.values())
     ranked = sorted(times.items(), key=lambda item: -item[1])
-    return ", ".join(
-        f"{stage} {100 * seconds / total:.0f} %" for stage, seconds in ranked if seconds >= total / 200
-    )
+    return ", ".join(f"{stage} {100 * seconds / total:.0f} %" for stage, seconds in ranked if seconds >= total / 200)
 
 
 def clock(seconds: float) -> str:

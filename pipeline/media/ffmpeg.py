@@ -5,6 +5,7 @@ imageio-ffmpeg's own writer rounds the frame rate, pads sizes to 16 and ignores 
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 from collections import deque
@@ -102,10 +103,8 @@ class VideoWriter:
                 self._process.kill()
                 self._process.wait()
         self._listener.join()
-        try:
+        with contextlib.suppress(OSError):  # the pipe broke with the process, which is what is being reported
             self._process.stdin.close()
-        except OSError:
-            pass  # the pipe broke with the process; that is what is being reported
 
     def _failure(self) -> MediaError:
         said = "\n  ".join(self._last_lines) or "(nothing)"

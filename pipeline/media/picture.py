@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import MediaError
@@ -32,13 +33,13 @@ def read_picture(path: Path) -> Tensor:
         raise MediaError(f"{path} holds {pixels.dtype} values; save it with 8 or 16 bits a channel")
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
-    frame = from_array(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
+    frame = from_array(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB))
     if pixels.shape[2] == 4:
-        frame *= from_array(np.repeat(pixels[..., 3:], 3, axis=2))  # type: ignore[arg-type]
+        frame *= from_array(np.repeat(pixels[..., 3:], 3, axis=2))
     return frame
 
 
-def _decode(data: bytes, path: Path) -> np.ndarray:
+def _decode(data: bytes, path: Path) -> NDArray[Any]:
     raw = np.frombuffer(data, np.uint8)
     remedy = "open it in an image viewer, or save it again as PNG or JPEG"
     if raw.size == 0:
@@ -53,12 +54,7 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         raise MediaError(f"{path} can't be decoded ({error.err}); {remedy}") from error
     if pixels is None:
         raise MediaError(f"{path} is not a picture OpenCV can read; {remedy}")
-    if (
-        layered is not None
-        and layered.ndim == 3
-        and layered.shape[2] == 4
-        and layered.shape[:2] == pixels.shape[:2]
-    ):
+    if layered is not None and layered.ndim == 3 and layered.shape[2] == 4 and layered.shape[:2] == pixels.shape[:2]:
         return layered
     return pixels
 

@@ -42,4 +42,5 @@ def motion_matrix(
         ],
         dtype=torch.float64,
     )
-    return torch.linalg.matrix_exp(rate * seconds)
+    matrix: Tensor = torch.linalg.matrix_exp(rate * seconds)
+    return matrix

@@ -61,4 +61,5 @@ def _monge_kantorovich(source: Tensor, target: Tensor) -> Tensor:
 
 def _matrix_power(symmetric: Tensor, power: float) -> Tensor:
     values, vectors = torch.linalg.eigh(symmetric)
-    return (vectors * values.clamp_min(1e-12) ** power) @ vectors.T
+    result: Tensor = (vectors * values.clamp_min(1e-12) ** power) @ vectors.T
+    return result

@@ -18,9 +18,7 @@ def warp_affine(frame: Tensor, matrix: Tensor) -> Tensor:
         return frame
     height, width = size_of(frame)
     # From output positions in [-1, 1] to pixels, through the matrix, and back to [-1, 1].
-    to_pixels = torch.tensor(
-        [[width / 2, 0, width / 2], [0, height / 2, height / 2], [0, 0, 1]], dtype=torch.float64
-    )
+    to_pixels = torch.tensor([[width / 2, 0, width / 2], [0, height / 2, height / 2], [0, 0, 1]], dtype=torch.float64)
     theta = (torch.linalg.inv(to_pixels) @ matrix.double() @ to_pixels)[None, :2].to(frame)
     grid = F.affine_grid(theta, list(frame.shape), align_corners=False)
     return F.grid_sample(frame, grid, mode="bicubic", padding_mode="reflection", align_corners=False)

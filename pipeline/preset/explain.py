@@ -28,9 +28,7 @@ _KINDS = {
 }
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document
-) -> list[Problem]:
+def explain(error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document) -> list[Problem]:
     """One problem for each finding in a `model` that stands at `base` in the document."""
     return [_problem(finding, model, base, document) for finding in error.errors()]
 

@@ -34,9 +34,7 @@ class Override:
     """whether the value is text as it stands, not YAML"""
 
     def __str__(self) -> str:
-        return (
-            f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
-        )
+        return f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
 
 
 def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
@@ -68,21 +66,15 @@ def parse_preset(
 
 def _apply(document: Document, override: Override) -> None:
     keys = _override_path(document, override)
-    value = override.value if override.quoted else read_value(override.value, str(override))
     target: Any = document.data
     for depth, key in enumerate(keys):
-        last = depth == len(keys) - 1
-        if not isinstance(target, list if isinstance(key, int) else dict) or (
-            isinstance(key, int) and key >= len(target)
-        ):
-            there = f"{format_path(keys[:depth]) or 'the preset'} has no {format_path((key,))}"
-            raise PresetError([Problem(str(override), "", there)])
-        if last:
-            target[key] = value
-        elif isinstance(key, int):
-            target = target[key]
-        else:
-            target = target.setdefault(key, {})
+        inside = key < len(target) if isinstance(key, int) and isinstance(target, list) else isinstance(target, dict)
+        if not inside:
+            place = format_path(keys[:depth]) or "the preset"
+            raise PresetError([Problem(str(override), "", f"{place} has no {format_path((key,))}")])
+        if depth < len(keys) - 1:
+            target = target[key] if isinstance(key, int) else target.setdefault(key, {})
+    target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
     for path in [path for path in document.lines if path[: len(keys)] == keys]:
         del document.lines[path]
     document.sources[keys] = str(override)

@@ -30,14 +30,10 @@ class Preset(BaseModel):
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
-    duration: DurationField = Field(
-        parse_duration("10s"), description="length of the film: 20s, 1m30s or 600f"
-    )
+    duration: DurationField = Field(parse_duration("10s"), description="length of the film: 20s, 1m30s or 600f")
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
-    stages: tuple[SerializeAsAny[StageConfig], ...] = Field(
-        description="the chain: a source, effects, encode"
-    )
+    stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     @field_validator("device")
     @classmethod
@@ -83,7 +79,5 @@ def pick_device(name: str) -> torch.device:
     device = torch.device(name)
     there = {"cpu": True, "mps": mps, "cuda": cuda and (device.index or 0) < torch.cuda.device_count()}
     if not there[device.type]:
-        raise DeviceError(
-            f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is"
-        )
+        raise DeviceError(f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is")
     return device

@@ -158,7 +158,7 @@ class _Constructor:
         if node.tag not in ("tag:yaml.org,2002:str", "!"):
             raise _refusal(where, f"has the tag {node.tag}; a preset has no need of tags, remove it")
         text = str(node.value)
-        return plain_scalar(text) if node.style is None else text
+        return plain_scalar(text) if getattr(node, "style", None) is None else text
 
 
 def plain_scalar(text: str) -> Any:

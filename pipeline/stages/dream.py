@@ -26,15 +26,9 @@ class DreamConfig(StageConfig):
         max_length=200,
         description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces",
     )
-    octaves: int = Field(
-        3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine"
-    )
-    octave_scale: float = Field(
-        1.5, ge=1.05, le=4, description="how much each octave is larger than the last"
-    )
-    steps: int = Field(
-        2, ge=1, le=1000, description="gradient steps per octave and frame: quality against time"
-    )
+    octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
+    octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
+    steps: int = Field(2, ge=1, le=1000, description="gradient steps per octave and frame: quality against time")
     strength: float = Field(
         0.25,
         ge=0,
@@ -69,9 +63,7 @@ class DreamConfig(StageConfig):
             yield "layer", str(error)
             return
         side = layer.smallest_side
-        fitting = [
-            size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side
-        ]
+        fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
         if len(fitting) < self.octaves:
             smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
             remedy = f"use at most {len(fitting)}" if fitting else "use a larger `size` or a shallower layer"
@@ -103,10 +95,10 @@ class Dream(Effect[DreamConfig]):
         if steps == 0 or strength == 0:
             return frame
         generator = ctx.generator(c.id)
-        detail: Tensor | None = None
+        detail = torch.zeros_like(frame[:, :, :1, :1])
         for size in self._sizes:
             base = resize(frame, size)
-            image = base if detail is None else base + resize(detail, size)
+            image = base + resize(detail, size)
             for _ in range(steps):
                 image = self._ascend(image, strength / steps, generator)
             detail = image - base

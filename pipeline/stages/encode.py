@@ -12,9 +12,7 @@ from pipeline.frame import Size
 from pipeline.media.ffmpeg import VideoWriter
 from pipeline.stages.base import Role, RunSpec, Stage, StageConfig
 
-Speed = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-]
+Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
 class EncodeConfig(StageConfig):
@@ -22,9 +20,7 @@ class EncodeConfig(StageConfig):
 
     role: ClassVar[Role] = Role.SINK
     crf: int = Field(17, ge=0, le=51, description="quality: 0 is lossless, 17 looks so, 28 is small")
-    preset: Speed = Field(
-        "medium", description="x264's speed; slower makes smaller files of the same quality"
-    )
+    preset: Speed = Field("medium", description="x264's speed; slower makes smaller files of the same quality")
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         if spec.size.height % 2 or spec.size.width % 2:

@@ -19,9 +19,7 @@ class ImageConfig(StageConfig):
     """Start from a picture."""
 
     role: ClassVar[Role] = Role.SOURCE
-    path: MediaPath = Field(
-        description="the picture: relative to the preset, absolute, or package:NAME/inside/it.png"
-    )
+    path: MediaPath = Field(description="the picture: relative to the preset, absolute, or package:NAME/inside/it.png")
     fit: Fit = Field(
         "crop",
         description="crop: fill the frame; pad: show all, margins mirrored; stretch: change the proportions",

@@ -14,9 +14,7 @@ from pipeline.units import Pair
 class ZoomConfig(StageConfig):
     """Move the camera. The same numbers give the same motion at every frame rate."""
 
-    zoom: float = Field(
-        1.0, ge=0.01, le=100, description="magnification per second; above 1 moves in, below 1 out"
-    )
+    zoom: float = Field(1.0, ge=0.01, le=100, description="magnification per second; above 1 moves in, below 1 out")
     rotate: float = Field(0.0, ge=-3600, le=3600, description="degrees per second, clockwise")
     pan: Pair = Field((0.0, 0.0), description="[right, down] in frame widths per second")
     centre: Pair = Field(
