@@ -6,8 +6,8 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.ops.camera import motion_matrix
-from pipeline.ops.warp import warp_affine
-from pipeline.stages.base import Effect, FrameContext, StageConfig
+from pipeline.ops.warp import is_identity, plan_affine, sample
+from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 from pipeline.units import Pair
 
 
@@ -26,6 +26,11 @@ class ZoomConfig(StageConfig):
 class Zoom(Effect[ZoomConfig]):
     """Moves each frame by the motion of one frame's time; the first frame is shown as it is."""
 
+    def __init__(self, config: ZoomConfig, spec: RunSpec) -> None:
+        super().__init__(config, spec)
+        matrix = self.motion(float(1 / spec.fps))
+        self._plan = None if is_identity(matrix) else plan_affine(matrix, spec.size, spec.device)
+
     def motion(self, seconds: float) -> Tensor:
         """The backward (3, 3) pixel matrix of the camera's motion over `seconds`."""
         c = self.config
@@ -34,6 +39,6 @@ class Zoom(Effect[ZoomConfig]):
         )
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        if ctx.previous is None:
+        if ctx.previous is None or self._plan is None:
             return frame
-        return warp_affine(frame, self.motion(float(1 / self.spec.fps))).clamp(0, 1)
+        return sample(frame, self._plan).clamp_(0, 1)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipeline.errors import MediaError
-from pipeline.frame import to_uint8
-from pipeline.media.behind import Behind
 from pipeline.preset import Preset, stage_name
 from pipeline.stages import STAGES, Effect, Encode, EncodeConfig, FrameContext, RunSpec, Source
 
@@ -27,17 +23,6 @@ class Frame:
     index: int
     image: Tensor
     times: dict[str, float]
-
-
-@dataclass
-class Result:
-    """What a render made."""
-
-    path: Path
-    frames: int
-    seconds: float
-    times: dict[str, float] = field(default_factory=dict)
-    """seconds by stage id, over all frames"""
 
 
 class Chain:
@@ -65,10 +50,10 @@ class Chain:
         ctx = FrameContext(index, self.spec, previous)
         times: dict[str, float] = {}
         with torch.no_grad():
-            with _clock(times, self.source.config.id):
+            with clock(times, self.source.config.id):
                 image = self.source(ctx)
             for effect in self.effects:
-                with _clock(times, effect.config.id):
+                with clock(times, effect.config.id):
                     image = effect(image, ctx)
         return Frame(index, image, times)
 
@@ -89,7 +74,8 @@ class Chain:
 
 
 @contextmanager
-def _clock(times: dict[str, float], name: str) -> Iterator[None]:
+def clock(times: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds the block takes to `times[name]`."""
     start = time.perf_counter()
     yield
     times[name] = times.get(name, 0.0) + time.perf_counter() - start
@@ -103,49 +89,3 @@ def frames(preset: Preset) -> Iterator[Frame]:
             frame = chain.step(index, previous)
             previous = frame.image
             yield frame
-
-
-OnFrame = Callable[[Frame, RunSpec], None]
-
-
-def render(preset: Preset, out: str | Path | None = None, on_frame: OnFrame | None = None) -> Result:
-    """Render the film into the folder `out`, by default `renders/NAME`; `on_frame` sees every frame.
-
-    Raises PipelineError for whatever the user or the machine has to change.
-    """
-    folder = Path("renders") / preset.name if out is None else Path(out)
-    film = make_folder(folder) / f"{preset.name}.mp4"
-    partial = film.with_suffix(".part.mp4")
-    start = time.perf_counter()
-    result = Result(film, 0, 0.0)
-    with (
-        Chain(preset) as chain,
-        chain.sink.open(partial) as writer,
-        Behind[Tensor](lambda image: writer.write(to_uint8(image))) as behind,
-    ):
-        previous = None
-        for index in range(chain.spec.frames):
-            frame = chain.step(index, previous)
-            with _clock(frame.times, chain.sink.config.id):
-                behind.put(frame.image)
-            previous = frame.image
-            result.frames += 1
-            for stage, seconds in frame.times.items():
-                result.times[stage] = result.times.get(stage, 0.0) + seconds
-            if on_frame is not None:
-                on_frame(frame, chain.spec)
-    partial.replace(film)
-    result.seconds = time.perf_counter() - start
-    return result
-
-
-def make_folder(folder: Path) -> Path:
-    """Make `folder` where it is missing. Raises MediaError when nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise MediaError(f"can't write to the folder {folder}: {error.strerror}; choose another with --out") from error
-    return folder
