@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.errors import DeviceError
 from pipeline.stages import STAGES, RunSpec, StageConfig
@@ -30,10 +30,14 @@ class Preset(BaseModel):
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
-    duration: DurationField = Field(parse_duration("10s"), description="length of the film: 20s, 1m30s or 600f")
+    duration: DurationField = Field(
+        parse_duration("10s"), description="length of the film: 20s, 1m30s, 600f, or endless"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
+
+    _origin: str | None = PrivateAttr(None)
 
     @field_validator("device")
     @classmethod
@@ -42,14 +46,19 @@ class Preset(BaseModel):
             raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
         return device
 
-    def spec(self) -> RunSpec:
-        """What the stages are told about the run. Raises DeviceError when the device is not there."""
+    @property
+    def origin(self) -> str | None:
+        """The file the preset was loaded from."""
+        return self._origin
+
+    def spec(self, device: torch.device | None = None) -> RunSpec:
+        """What the stages are told about the run. Raises DeviceError when the preset's device is not there."""
         return RunSpec(
             size=self.size,
             fps=self.fps,
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
-            device=pick_device(self.device),
+            device=pick_device(self.device) if device is None else device,
         )
 
     def resolved(self) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class RunSpec:
 
     size: Size
     fps: Fraction
-    frames: int
+    frames: int | None
+    """None for a film without end"""
     seed: int
     device: torch.device
 
@@ -92,6 +93,10 @@ class Stage(Generic[ConfigT]):
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
         assert not state, f"{type(self).__name__} holds no state"
+
+    def fingerprints(self) -> dict[str, str]:
+        """Digests of the files the stage works with; a run that goes on wants the same ones."""
+        return {}
 
     def close(self) -> None:
         """Release files, processes and threads."""
