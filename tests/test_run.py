@@ -222,7 +222,8 @@ def test_a_folder_with_a_run_is_not_overwritten_unasked(preset: Preset, whole: b
 
 def test_one_process_at_a_time_and_dead_ones_do_not_count(preset: Preset, whole: bytes, tmp_path: Path) -> None:
     run = stopped_run(preset, tmp_path, 3)
-    hold = "import filelock,sys,time; lock = filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); time.sleep(60)"
+    hold = "import filelock, sys, time; lock = filelock.FileLock(sys.argv[1]).acquire(); "
+    hold += "print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", hold, str(run / ".lock")], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     with pytest.raises(RunError, match="another process"):

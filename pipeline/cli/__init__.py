@@ -8,7 +8,7 @@ import traceback
 import typer
 from rich.console import Console
 
-from pipeline.cli import check, layers, presets, render, runs
+from pipeline.cli import check, layers, presets, render, runs, stages
 from pipeline.errors import PipelineError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("assemble")(runs.assemble_command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
 app.command("layers")(layers.command)
+app.command("stages")(stages.command)
 
 
 def main() -> None:
