@@ -36,10 +36,13 @@ class DreamConfig(StageConfig):
         description="how far colour values (0 to 1) move per octave and second of film, on average",
     )
     first_steps: int = Field(
-        16, ge=0, le=10000, description="steps per octave on the first frame, which has no dream to build on"
+        16, ge=0, le=10000, description="steps per octave on the first frame and after a cut, with no dream to build on"
     )
     first_strength: float = Field(
-        0.1, ge=0, le=20, description="how far colour values move per octave on the first frame, on average"
+        0.1,
+        ge=0,
+        le=20,
+        description="how far colour values move per octave on the first frame and after a cut, on average",
     )
     jitter: int = Field(
         32,
@@ -88,7 +91,7 @@ class Dream(Effect[DreamConfig]):
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
-        if ctx.previous is None:
+        if ctx.fresh:
             steps, strength = c.first_steps, c.first_strength
         else:
             steps, strength = c.steps, c.strength / float(self.spec.fps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -24,7 +25,7 @@ class ZoomConfig(StageConfig):
 
 
 class Zoom(Effect[ZoomConfig]):
-    """Moves each frame by the motion of one frame's time; the first frame is shown as it is."""
+    """Moves the picture on by one frame's time where it feeds back, by all the time so far over footage."""
 
     def motion(self, seconds: float) -> Tensor:
         """The backward (3, 3) pixel matrix of the camera's motion over `seconds`."""
@@ -34,6 +35,16 @@ class Zoom(Effect[ZoomConfig]):
         )
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        if ctx.source is not None:
+            return self._over_footage(frame, ctx)
         if ctx.previous is None:
             return frame
-        return warp_affine(frame, self.motion(float(1 / self.spec.fps))).clamp(0, 1)
+        matrix = self.motion(float(1 / self.spec.fps))
+        ctx.move(matrix, torch.eye(3, dtype=matrix.dtype))
+        return warp_affine(frame, matrix).clamp(0, 1)
+
+    def _over_footage(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        """Footage is fresh in every frame, so the camera has its whole way from the start to go each time."""
+        matrix = self.motion(ctx.seconds)
+        ctx.move(matrix, self.motion(ctx.seconds - float(1 / self.spec.fps)))
+        return warp_affine(frame, matrix).clamp(0, 1)
