@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from pipeline import backbones
 from pipeline.errors import ModelError
+from pipeline.frame import Size
 from pipeline.objectives import LayerL2
 from pipeline.ops.gradient import normalise, smooth, smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
@@ -102,12 +104,20 @@ class Dream(Effect[DreamConfig]):
         for size in self._sizes:
             base = resize(frame, size)
             image = base + resize(detail, size)
+            step_size = self._local(strength, size, ctx) / steps
             for _ in range(steps):
-                image = self._ascend(image, strength / steps, generator)
+                image = self._ascend(image, step_size, generator)
             detail = image - base
         return (frame + detail).clamp_(0, 1)
 
-    def _ascend(self, image: Tensor, step_size: float, generator: torch.Generator) -> Tensor:
+    def _local(self, strength: float, size: Size, ctx: FrameContext) -> Tensor:
+        """The strength at each place: what comes into sight has no past and gets a first frame's, at once."""
+        if ctx.fresh or ctx.motion is None:
+            return torch.tensor(strength)
+        new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
+        return strength + max(0.0, self.config.first_strength - strength) * new
+
+    def _ascend(self, image: Tensor, step_size: Tensor, generator: torch.Generator) -> Tensor:
         reach = self.config.jitter
         dy, dx = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
         gradient = self._gradient(image.roll((dy, dx), (2, 3))).roll((-dy, -dx), (2, 3))
