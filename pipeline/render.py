@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,8 +17,9 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import to_uint8
 from pipeline.media.behind import Behind
+from pipeline.media.sound import Soundtrack, add_sound
 from pipeline.preset import Preset, stage_name
-from pipeline.stages import STAGES, Effect, Encode, EncodeConfig, FrameContext, RunSpec, Source
+from pipeline.stages import STAGES, Effect, Encode, EncodeConfig, EndOfFootage, FrameContext, RunSpec, Source
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Result:
     seconds: float
     times: dict[str, float] = field(default_factory=dict)
     """seconds by stage id, over all frames"""
+    notes: list[str] = field(default_factory=list)
+    """what the user should hear about, such as damage in the footage that was bridged"""
 
 
 class Chain:
@@ -60,7 +64,7 @@ class Chain:
         assert self.source is not None, "presets are validated to have a source"
 
     def step(self, index: int, previous: Tensor | None) -> Frame:
-        """Frame `index`, given the output of the frame before."""
+        """Frame `index`, given the output of the frame before. Raises EndOfFootage when there is none."""
         assert self.source is not None
         ctx = FrameContext(index, self.spec, previous)
         times: dict[str, float] = {}
@@ -71,6 +75,17 @@ class Chain:
                 with _clock(times, effect.config.id):
                     image = effect(image, ctx)
         return Frame(index, image, times)
+
+    def sound(self, audio: str) -> Soundtrack | None:
+        """The sound a preset's `audio` asks for; None for silence."""
+        assert self.source is not None
+        if audio in ("none", "source"):
+            return self.source.sound() if audio == "source" else None
+        return Soundtrack(Path(audio))
+
+    def report(self) -> list[str]:
+        """What the stages have to say about the run."""
+        return [note for stage in (self.source, *self.effects) if stage is not None for note in stage.report()]
 
     def close(self) -> None:
         """Close every stage."""
@@ -100,7 +115,10 @@ def frames(preset: Preset) -> Iterator[Frame]:
     with Chain(preset) as chain:
         previous = None
         for index in range(chain.spec.frames):
-            frame = chain.step(index, previous)
+            try:
+                frame = chain.step(index, previous)
+            except EndOfFootage:
+                return
             previous = frame.image
             yield frame
 
@@ -125,7 +143,10 @@ def render(preset: Preset, out: str | Path | None = None, on_frame: OnFrame | No
     ):
         previous = None
         for index in range(chain.spec.frames):
-            frame = chain.step(index, previous)
+            try:
+                frame = chain.step(index, previous)
+            except EndOfFootage:
+                break
             with _clock(frame.times, chain.sink.config.id):
                 behind.put(frame.image)
             previous = frame.image
@@ -134,9 +155,19 @@ def render(preset: Preset, out: str | Path | None = None, on_frame: OnFrame | No
                 result.times[stage] = result.times.get(stage, 0.0) + seconds
             if on_frame is not None:
                 on_frame(frame, chain.spec)
-    partial.replace(film)
+        sound, fps, result.notes = chain.sound(preset.audio), chain.spec.fps, chain.report()
+    finish_film(partial, sound, result.frames, fps, film)
     result.seconds = time.perf_counter() - start
     return result
+
+
+def finish_film(silent: Path, sound: Soundtrack | None, frames: int, fps: Fraction, film: Path) -> None:
+    """Turn the encoded `silent` film of so many frames into `film`, with its sound if there is any."""
+    voiced = film.with_suffix(".sound.mp4")
+    if sound is not None and add_sound(silent, sound, frames / fps, fps, voiced):
+        silent.unlink()
+        silent = voiced
+    silent.replace(film)
 
 
 def make_folder(folder: Path) -> Path:

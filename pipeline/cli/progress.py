@@ -75,6 +75,8 @@ class RenderProgress:
             highlight=False,
             soft_wrap=True,
         )
+        for note in result.notes:
+            self._console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
     def __enter__(self) -> RenderProgress:
         self._bar.start()

@@ -61,7 +61,8 @@ class Film:
         with self._opened() as (container, stream):
             first = self._first_frame(container, stream)
             self._check(first)
-            rate = stream.guessed_rate or stream.average_rate or stream.base_rate
+            rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+            rate = next((rate for rate in rates if rate and 0 < rate <= 1000), 25)
             self._timed = first.pts is not None
             self._interlaced = first.interlaced_frame
             self._rotation = first.rotation
@@ -69,7 +70,7 @@ class Film:
             self._aspect = stream.sample_aspect_ratio or Fraction(1)
             self.info = FilmInfo(
                 size=_upright(first.width, first.height, self._aspect, self._rotation),
-                fps=plain_rate(Fraction(rate) if rate else Fraction(25)),
+                fps=plain_rate(Fraction(rate)),
                 seconds=Fraction(0) if stream.duration is None else stream.duration * clock,
                 origin=Fraction(0) if first.pts is None else first.pts * clock,
             )

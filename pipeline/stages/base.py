@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from pipeline.frame import Size
+from pipeline.media.sound import Soundtrack
 from pipeline.ops.motion import Motion, under_camera
 from pipeline.ops.warp import warp_affine
 
@@ -161,6 +162,10 @@ class Source(Stage[ConfigT]):
     def __call__(self, ctx: FrameContext) -> Tensor:
         """The frame (1, 3, H, W) that the effects start from, on the run's device. Raises EndOfFootage."""
         raise NotImplementedError
+
+    def sound(self) -> Soundtrack | None:
+        """The sound that belongs to the source, from the film's first frame on."""
+        return None
 
 
 class Effect(Stage[ConfigT]):
