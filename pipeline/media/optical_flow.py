@@ -78,13 +78,17 @@ def _load_raft(method: Method, path: Path | None) -> torch.nn.Module:
     network: torch.nn.Module = build()
     try:
         network.load_state_dict(_read_weights(path) if path is not None else known.get_state_dict(progress=False))
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
         source = str(path) if path is not None else known.url
         raise ModelError(
-            f"RAFT's weights can't be had from {source} ({str(error).splitlines()[0]}); offline, fetch that file "
+            f"RAFT's weights can't be had from {source} ({_first_line(error)}); offline, fetch that file "
             "elsewhere and name it as `weights: PATH`, or take `motion: dis`, which needs none"
         ) from error
     return network
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["the file ends early"])[0]
 
 
 def _read_weights(path: Path) -> dict[str, Any]:

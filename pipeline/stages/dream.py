@@ -46,6 +46,13 @@ class DreamConfig(StageConfig):
         le=20,
         description="how far colour values move per octave on the first frame and after a cut, on average",
     )
+    new_strength: float = Field(
+        0.05,
+        ge=0,
+        le=20,
+        description="how far colour values move per octave, on average, where something comes into sight in a moving "
+        "picture: once, so that it catches up with what is dreamt on already",
+    )
     jitter: int = Field(
         32,
         ge=0,
@@ -111,11 +118,11 @@ class Dream(Effect[DreamConfig]):
         return (frame + detail).clamp_(0, 1)
 
     def _local(self, strength: float, size: Size, ctx: FrameContext) -> Tensor:
-        """The strength at each place: what comes into sight has no past and gets a first frame's, at once."""
+        """The strength at each place: what comes into sight has no past and has to catch up at once."""
         if ctx.fresh or ctx.motion is None:
             return torch.tensor(strength)
         new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
-        return strength + max(0.0, self.config.first_strength - strength) * new
+        return strength + max(0.0, self.config.new_strength - strength) * new
 
     def _ascend(self, image: Tensor, step_size: Tensor, generator: torch.Generator) -> Tensor:
         reach = self.config.jitter

@@ -82,7 +82,7 @@ class VideoConfig(StageConfig):
             yield "path", str(error)
             return
         if spec.frames > timing.frames:
-            had = f"{timing.frames}f ({timing.frames / spec.fps:.2f}s)"
+            had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}"
