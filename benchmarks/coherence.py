@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import load
+from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
 from pipeline.media.optical_flow import Dis, estimate_motion
 from pipeline.objectives import LayerL2
 from pipeline.ops.measure import look
 from pipeline.ops.motion import Motion, warp
 from pipeline.preset import Override, Preset, load_preset
-from pipeline.render import Chain
 from pipeline.stages.dream import DreamConfig
 from pipeline.stages.flow import FlowConfig
 from pipeline.stages.video import VideoConfig

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.errors import PipelineError, PresetError
+    from pipeline.loop import Frame, frames
     from pipeline.preset import Override, Preset, load_preset, parse_preset
-    from pipeline.render import Frame, Result, frames, render
+    from pipeline.run import Result, render
 
 _HOMES = {
     "PipelineError": "pipeline.errors",
@@ -23,10 +24,10 @@ _HOMES = {
     "Preset": "pipeline.preset",
     "load_preset": "pipeline.preset",
     "parse_preset": "pipeline.preset",
-    "Frame": "pipeline.render",
-    "Result": "pipeline.render",
-    "frames": "pipeline.render",
-    "render": "pipeline.render",
+    "Frame": "pipeline.loop",
+    "Result": "pipeline.run",
+    "frames": "pipeline.loop",
+    "render": "pipeline.run",
 }
 
 __all__ = [

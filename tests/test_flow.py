@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from pipeline.frame import Size
+from pipeline.loop import frames
 from pipeline.media.paths import resolve
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.ops.motion import Motion, affine_positions, pixel_positions, warp
 from pipeline.ops.warp import warp_affine
 from pipeline.preset import parse_preset
-from pipeline.render import frames
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
 from pipeline.stages.flow import Flow, FlowConfig

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import PresetError
 from pipeline.preset import parse_preset
-from pipeline.render import render
+from pipeline.run import render
 from tests.clips import beep_and_flash, counter, ffmpeg, onset_seconds, pattern, real_film
 
 

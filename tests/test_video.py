@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -446,12 +447,12 @@ def test_cuts_and_motion_come_with_the_frames(tmp_path: Path) -> None:
 
 
 def test_threads_end_with_the_stage(forty: Path) -> None:
-    import threading
-
+    before = set(threading.enumerate())
     film = stage(forty, spec(40))
     film(FrameContext(0, film.spec, None))
+    assert len(set(threading.enumerate()) - before) == 2
     film.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "dreamreel-ahead"]
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_preset_file_may_name_a_film_beside_it(tmp_path: Path) -> None:

@@ -59,12 +59,14 @@ def load(model: str, layers: Sequence[str], device: torch.device) -> Backbone:
     Raises ModelError when there is no such model or layer, or when the weights do not fit.
     """
     recipe = find_recipe(model)
-    for name in layers:
-        find_layer(recipe, name)
     with torch.device("meta"):
         network = recipe.build()
     try:
         network.load_state_dict(recipe.weights(), assign=True)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the weights do not fit {model}: {error}") from error
+    modules = dict(network.named_modules())
+    for name in layers:
+        if name not in modules:
+            find_layer(recipe, name)  # raises, naming the nearest
     return Backbone(network, recipe, layers, device)

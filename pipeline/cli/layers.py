@@ -19,7 +19,7 @@ def command(
     recipe = find_recipe(model)
     table = Table("layer", "kind", "channels", "stride", "smallest side", box=None, pad_edge=False)
     for layer in list_layers(recipe):
-        if every or layer.name.count(".") < 2:
+        if every or (layer.name.count(".") <= 2 and layer.kind != "Identity"):
             table.add_row(layer.name, layer.kind, str(layer.channels), str(layer.stride), f"{layer.smallest_side} px")
     typer.echo(f"{recipe.name}: {recipe.about}\n")
     Console().print(table)

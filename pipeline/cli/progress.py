@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from pipeline.loop import Frame
 from pipeline.preset import Preset
-from pipeline.render import Frame, Result
+from pipeline.run import Result
 from pipeline.stages import RunSpec
 
 _PLAIN_SECONDS = 10.0

@@ -29,7 +29,7 @@ def command(
     # These import torch: only now, so that --help and usage errors are instant.
     from pipeline.cli.progress import RenderProgress
     from pipeline.preset import find_preset, load_preset
-    from pipeline.render import render
+    from pipeline.run import render
 
     loaded = load_preset(find_preset(preset), changes)
     with RenderProgress(loaded) as progress:

@@ -39,6 +39,11 @@ def statistics_of_colours(colours: list[tuple[str, float]]) -> ColourStatistics:
     return ColourStatistics(mean, covariance)
 
 
+def with_contrast(statistics: ColourStatistics, contrast: float) -> ColourStatistics:
+    """The statistics of the same picture with every colour's distance from the mean times `contrast`."""
+    return ColourStatistics(statistics.mean, contrast**2 * statistics.covariance)
+
+
 def match_colours(frame: Tensor, target: ColourStatistics, share: float) -> Tensor:
     """`frame` moved by `share` (0 to 1) of the way to the colour mean and covariance of `target`; in [0, 1].
 

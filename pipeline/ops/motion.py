@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.frame import Size, size_of
+from pipeline.ops.warp import plan_sampling, sample
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,18 @@ def pixel_positions(size: Size, like: Tensor) -> Tensor:
     return torch.stack([x.expand(size.height, -1), y[:, None].expand(-1, size.width)])[None]
 
 
-def sample(picture: Tensor, positions: Tensor, mode: str = "bicubic") -> Tensor:
-    """`picture` (1, C, h, w) read at `positions` (1, 2, H, W) in its pixels; reflected at the edges. Not clamped."""
-    height, width = size_of(picture)
+def read_field(field: Tensor, positions: Tensor) -> Tensor:
+    """A field (1, C, h, w), such as a flow, read between its values at `positions` (1, 2, H, W); mirrored outside."""
+    height, width = size_of(field)
     scale = positions.new_tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
     grid = (positions * scale - 1).permute(0, 2, 3, 1)
-    return F.grid_sample(picture, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return F.grid_sample(field, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def warp(picture: Tensor, flow: Tensor, mode: str = "bicubic") -> Tensor:
-    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n. Not clamped."""
-    return sample(picture, pixel_positions(size_of(flow), flow) + flow, mode)
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines, mirrored beyond. Unclamped."""
+    positions = pixel_positions(size_of(flow), flow) + flow
+    return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture)))
 
 
 def affine_positions(matrix: Tensor, positions: Tensor) -> Tensor:
@@ -68,8 +70,8 @@ def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tenso
     scene = affine_positions(now, here)
     trust = torch.ones_like(here[:, :1])
     if motion is not None:
-        trust = sample(motion.trust, scene, "bilinear")
-        scene = scene + sample(motion.flow, scene, "bilinear")
+        trust = read_field(motion.trust, scene)
+        scene = scene + read_field(motion.flow, scene)
     there = affine_positions(torch.linalg.inv(before.double()), scene)
     return Motion(there - here, trust * inside(there, size))
 
@@ -87,7 +89,7 @@ def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
     `forward` is the flow from n-1 to n, given at n-1. Source: Ruder, Dosovitskiy, Brox 2016, eq. 4
     (after Sundaram et al. 2010).
     """
-    returned = warp(forward, backward, "bilinear")
+    returned = read_field(forward, pixel_positions(size_of(backward), backward) + backward)
     gap = (returned + backward).square().sum(1, keepdim=True)
     length = returned.square().sum(1, keepdim=True) + backward.square().sum(1, keepdim=True)
     return gap > 0.01 * length + 0.5

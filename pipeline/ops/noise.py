@@ -19,16 +19,17 @@ def white(size: Size, contrast: float, generator: torch.Generator) -> Tensor:
     return (0.5 + contrast * noise).clamp_(0, 1)
 
 
-def pink(size: Size, contrast: float, generator: torch.Generator) -> Tensor:
-    """Clouds with the 1/f spectrum and the colour correlation of natural photographs: (1, 3, H, W) in [0, 1].
+def pink(size: Size, contrast: float, falloff: float, generator: torch.Generator) -> Tensor:
+    """Clouds with the 1/f^`falloff` spectrum and the colour correlation of natural photographs: (1, 3, H, W) in [0, 1].
 
-    `contrast` is the standard deviation over all values. Source: Olah, Mordvintsev, Schubert 2017.
+    Amplitude falls as 1/f in photographs; a larger `falloff` is softer. `contrast` is the standard deviation
+    over all values. Source: Olah, Mordvintsev, Schubert 2017.
     """
     spectrum = torch.fft.rfft2(torch.randn(3, *size, generator=generator))
     fy = torch.fft.fftfreq(size.height)[:, None]
     fx = torch.fft.rfftfreq(size.width)[None, :]
     frequency = torch.sqrt(fx**2 + fy**2).clamp_min(1 / max(size))
-    spectrum = spectrum / frequency
+    spectrum = spectrum / frequency**falloff
     spectrum[:, 0, 0] = 0  # the mean is set below, not drawn
     planes = torch.fft.irfft2(spectrum, s=tuple(size))
     planes /= planes.std(dim=(1, 2), keepdim=True)

@@ -55,6 +55,9 @@ def format_path(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
+_PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader's scanner and parser without the implicit types of YAML 1.1."""
 
@@ -132,11 +135,14 @@ class _Constructor:
         if any(node is parent for parent in above):
             raise _refusal(where, "an alias stands inside the value it names")
         self._document.lines.setdefault(path, node.start_mark.line + 1)
+        if node.tag not in _PLAIN_TAGS:
+            raise _refusal(where, f"has the tag {node.tag}; a preset has no need of tags, remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, i), (*above, node)) for i, child in enumerate(node.value)]
-        return self._scalar(node, where)
+        text = str(node.value)
+        return plain_scalar(text) if getattr(node, "style", None) is None else text
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, above: tuple[yaml.Node, ...]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
@@ -153,12 +159,6 @@ class _Constructor:
             self._document.lines.setdefault((*path, key), line)
             result[key] = self._value(value_node, (*path, key), above)
         return result
-
-    def _scalar(self, node: yaml.Node, where: str) -> Any:
-        if node.tag not in ("tag:yaml.org,2002:str", "!"):
-            raise _refusal(where, f"has the tag {node.tag}; a preset has no need of tags, remove it")
-        text = str(node.value)
-        return plain_scalar(text) if getattr(node, "style", None) is None else text
 
 
 def plain_scalar(text: str) -> Any:

@@ -24,11 +24,9 @@ class EncodeConfig(StageConfig):
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         if spec.size.height % 2 or spec.size.width % 2:
-            near = sorted({Size(h, w) for h in _evens(spec.size.height) for w in _evens(spec.size.width)})
-            yield (
-                "",
-                f"can't store the size {spec.size}: both sides must be even; use {' or '.join(map(str, near))}",
-            )
+            sizes = sorted({Size(h, w) for h in _evens(spec.size.height) for w in _evens(spec.size.width)})
+            near = " or ".join(str(size) for size in sizes)
+            yield "", f"can't store the size {spec.size}: both sides must be even; use {near}"
 
 
 def _evens(side: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -22,6 +23,9 @@ class NoiseConfig(StageConfig):
     contrast: float = Field(
         0.2, ge=0, le=1, description="standard deviation of the colour values, of a range from 0 to 1"
     )
+    falloff: float = Field(
+        1.5, ge=0, le=3, description="pink only: how fast detail fades, as 1/f^falloff; 1 as in photographs, 2 misty"
+    )
 
 
 class Noise(Source[NoiseConfig]):
@@ -30,6 +34,11 @@ class Noise(Source[NoiseConfig]):
     def __call__(self, ctx: FrameContext) -> Tensor:
         if ctx.previous is not None:
             return ctx.previous
-        draw = noise.pink if self.config.kind == "pink" else noise.white
         # Drawn on the CPU, so that every device sees the same picture.
-        return draw(self.spec.size, self.config.contrast, ctx.generator(self.config.id)).to(self.spec.device)
+        return self._draw(ctx.generator(self.config.id)).to(self.spec.device)
+
+    def _draw(self, generator: torch.Generator) -> Tensor:
+        c = self.config
+        if c.kind == "pink":
+            return noise.pink(self.spec.size, c.contrast, c.falloff, generator)
+        return noise.white(self.spec.size, c.contrast, generator)

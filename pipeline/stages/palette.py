@@ -11,7 +11,13 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import read_picture
-from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours, statistics_of_colours
+from pipeline.ops.colour import (
+    ColourStatistics,
+    colour_statistics,
+    match_colours,
+    statistics_of_colours,
+    with_contrast,
+)
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
 # Colours and their shares of the picture; only their mean and covariance are used.
@@ -40,7 +46,10 @@ class PaletteConfig(StageConfig):
     )
     image: MediaPath | None = Field(None, description="a picture whose colours to take, in place of `to`")
     strength: float = Field(
-        0.8, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
+        0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
+    )
+    contrast: float = Field(
+        0.85, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
@@ -60,7 +69,7 @@ class Palette(Effect[PaletteConfig]):
 
     def __init__(self, config: PaletteConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._target = self._statistics()
+        self._target = with_contrast(self._statistics(), config.contrast)
         self._share = 1 - (1 - config.strength) ** float(1 / spec.fps)
 
     def _statistics(self) -> ColourStatistics:

@@ -99,7 +99,7 @@ class Video(Source[VideoConfig]):
         self._steps: Iterator[Step] | None = None
         self._next = 0
         self._last: Tensor | None = None
-        self._expected: bytes | None = None
+        self._expected: tuple[int, bytes] | None = None
         self._estimate = None
         if spec.wants_motion and config.motion != "none":
             weights = None if config.weights is None else Path(config.weights)
@@ -130,8 +130,9 @@ class Video(Source[VideoConfig]):
             self._start(max(0, index - 1), seek=seek)
             assert self._steps is not None
             before = next(self._steps, None) if index > 0 else None
-            if self._expected is None or (before is not None and _digest(before.picture) == self._expected):
-                self._expected = None
+            if self._expected is None or self._expected[0] != index - 1:
+                return
+            if before is not None and _digest(before.picture) == self._expected[1]:
                 return
         raise MediaError(
             f"frame {index - 1} of {self.config.path} is not what it was when the run was interrupted: the film "
@@ -149,10 +150,11 @@ class Video(Source[VideoConfig]):
     def state_dict(self) -> dict[str, Tensor]:
         if self._last is None:
             return {}
-        return {"digest": torch.frombuffer(bytearray(_digest(self._last)), dtype=torch.uint8)}
+        digest = torch.frombuffer(bytearray(_digest(self._last)), dtype=torch.uint8)
+        return {"index": torch.tensor(self._next - 1), "digest": digest}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self._expected = bytes(state["digest"].tolist()) if state else None
+        self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
 
     def sound(self) -> Soundtrack | None:
         """The film's own sound, from where it begins here."""

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import PresetError
+from pipeline.frame import Size
+from pipeline.preset import Override, find_preset, load_preset, parse_preset, shelf
+from pipeline.stages import STAGES
+from pipeline.stages.dream import DreamConfig
+from tests.conftest import SMALL, photograph
+
+Write = Callable[[str], Path]
+
+
+def problems_of(path: Path, *overrides: Override) -> str:
+    with pytest.raises(PresetError) as caught:
+        load_preset(path, overrides)
+    return str(caught.value)
+
+
+def test_a_small_preset_is_read(small_preset: Path) -> None:
+    preset = load_preset(small_preset)
+    assert preset.name == "small" and preset.size == Size(48, 64) and preset.fps == Fraction(12)
+    assert [config.id for config in preset.stages] == ["noise", "zoom", "dream", "palette", "encode"]
+
+
+def test_the_resolved_preset_loads_to_the_same(small_preset: Path) -> None:
+    preset = load_preset(small_preset)
+    again = parse_preset(preset.to_yaml().encode())
+    assert again == preset
+    assert "octave_scale" in preset.to_yaml()
+
+
+def test_the_name_comes_from_the_file(write_preset: Write) -> None:
+    assert load_preset(write_preset("stages: [{stage: noise}]")).name == "preset"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("  - stage: zoom", "  - stage: zooom"), [":9: stages[1].stage", "'zooom'", "did you mean 'zoom'"]),
+        (("    octaves: 1", "    octavs: 1"), [":13: stages[2].octavs", "did you mean 'octaves'"]),
+        (("fps: 12", "fsp: 12"), [":3: fsp", "did you mean 'fps'"]),
+        (("    octaves: 1", "    octaves: 0"), [":13: stages[2].octaves", "is 0, must be at least 1"]),
+        (("    octaves: 1", "    octaves: 1.5"), ["is 1.5, must be a whole number"]),
+        (("    octaves: 1", "    octaves: many"), ["is 'many', must be a whole number"]),
+        (("    zoom: 1.5", "    zoom: .inf"), ["must be a finite number"]),
+        (("    zoom: 1.5", "    pan: [1]"), [":10: stages[1].pan"]),
+        (("  - stage: noise\n", ""), ["has no source; begin with one of noise, image"]),
+        (("  - stage: palette", "  - stage: noise"), [":16: stages[3].stage", "second source"]),
+        (("  - stage: noise\n", "  - stage: palette\n  - stage: noise\n"), ["noise is a source; it must stand first"]),
+        (("  - stage: palette", "  - stage: encode"), ["must stand last"]),
+        (("  - stage: noise", "  - stage: image"), [":8: stages[0].path", "is missing"]),
+        (("  - stage: noise", "  - stage: image\n    path: nowhere.png"), [":9: stages[0].path", "nowhere.png"]),
+        (
+            ("  - stage: noise", "  - stage: image\n    path: 'package:no_such/x.png'"),
+            ["'no_such' is not installed"],
+        ),
+        (("    octaves: 1", "    layer: blocks.5.9"), [":13: stages[2].layer", "blocks.5.3", "dreamreel layers"]),
+        (("    octaves: 1", "    model: lite9"), [":13: stages[2].model", "did you mean 'lite0'"]),
+        (("    octaves: 1", "    octaves: 4"), ["smallest octave would be 19x14", "needs 32x32", "use at most 2"]),
+        (("size: 64x48", "size: 32x16"), ["layer blocks.5.0 needs 32x32", "larger `size`"]),
+        (("size: 64x48", "size: 65x48"), [":17: stages[4]", "64x48 or 66x48"]),
+        (("size: 64x48", "size: large"), [":2: size", "WIDTHxHEIGHT"]),
+        (("duration: 4f", "duration: 4"), [":4: duration", "needs a unit"]),
+        (("seed: 3", "seed: -3"), [":5: seed", "at least 0"]),
+        (("device: cpu", "device: gpu"), [":6: device", "cuda"]),
+        (("name: small", "name: ../evil"), [":1: name"]),
+        (("  - stage: palette", "  - stage: palette\n    to: neon"), ["is 'neon'", "ember"]),
+        (("  - stage: palette", "  - palette"), [":16: stages[3]", "must be a mapping"]),
+        (("  - stage: palette", "  - to: ember"), [":16: stages[3]", "has no `stage:`"]),
+        (("seed: 3", "seed: 3\nseed: 4"), [":6: seed", "stands twice"]),
+        (("seed: 3", "\tseed: 3"), ["tab"]),
+        (("  - stage: zoom", "  - stage: zoom\n    id: noise"), ["which another stage has already"]),
+    ],
+)
+def test_mistakes_are_named_with_place_and_remedy(
+    write_preset: Write, change: tuple[str, str], words: list[str]
+) -> None:
+    assert change[0] in SMALL
+    message = problems_of(write_preset(SMALL.replace(*change)))
+    for word in words:
+        assert word in message, message
+
+
+def test_several_mistakes_are_told_at_once(write_preset: Write) -> None:
+    text = SMALL.replace("fps: 12", "fps: never").replace("zoom: 1.5", "zoom: 0").replace("steps: 1", "stesp: 1", 1)
+    message = problems_of(write_preset(text))
+    assert len(message.splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "just words", "42"])
+def test_what_is_no_mapping_is_refused(write_preset: Write, text: str) -> None:
+    message = problems_of(write_preset(text))
+    assert "empty" in message or "mapping" in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "can't be read: No such file" in problems_of(tmp_path / "none.yaml")
+    assert "can't be read: Is a directory" in problems_of(tmp_path)
+
+
+def test_damaged_pictures_are_refused(tmp_path: Path, write_preset: Write) -> None:
+    good = photograph("chelsea.png").read_bytes()
+    done, jpeg = cv2.imencode(".jpg", np.full((64, 64, 3), 90, np.uint8))
+    assert done
+    cases = {
+        "short.png": (good[: len(good) // 2], "ends early"),
+        "short.jpg": (jpeg.tobytes()[:300], "ends early"),
+        "text.png": (b"not a picture at all", "not a picture"),
+        "empty.png": (b"", "is empty"),
+    }
+    for name, (data, words) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        text = SMALL.replace("stage: noise", f"stage: image\n    path: {name}")
+        message = problems_of(write_preset(text))
+        assert words in message and name in message and "stages[0].path" in message
+
+
+def test_overrides_reach_every_key(small_preset: Path) -> None:
+    preset = load_preset(
+        small_preset,
+        [Override("fps", "30000/1001"), Override("dream.steps", "7"), Override("stages[1].pan", "[0.1, 0]")],
+    )
+    assert preset.fps == Fraction(30000, 1001)
+    dream = preset.stages[2]
+    assert isinstance(dream, DreamConfig) and dream.steps == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("fsp", "3", ["--set fsp=3", "did you mean 'fps'"]),
+        ("dreem.steps", "3", ["--set dreem.steps=3", "did you mean 'dream'"]),
+        ("dream.steps", "0", ["--set dream.steps=0", "stages[2].steps", "at least 1"]),
+        ("stages[9].steps", "1", ["stages has no [9]"]),
+        ("dream.steps.deep", "1", ["has no deep"]),
+        ("dream.steps", "[1", ["--set dream.steps=[1", "not valid YAML"]),
+        ("", "1", ["needs a key"]),
+    ],
+)
+def test_bad_overrides_name_themselves(small_preset: Path, key: str, value: str, words: list[str]) -> None:
+    message = problems_of(small_preset, Override(key, value))
+    for word in words:
+        assert word in message, message
+
+
+def test_an_override_of_one_of_two_stages_wants_an_index(write_preset: Write) -> None:
+    path = write_preset(SMALL.replace("  - stage: palette", "  - stage: dream\n    octaves: 1\n  - stage: palette"))
+    assert "stages[2] or stages[3]" in problems_of(path, Override("dream.steps", "1"))
+    assert load_preset(path).stages[3].id == "dream-2"
+
+
+def test_shelf_presets_are_right() -> None:
+    assert "first-light" in shelf()
+    for name, path in shelf().items():
+        assert load_preset(path).name == path.stem == name
+
+
+def test_presets_are_found_by_name_or_path(small_preset: Path) -> None:
+    assert find_preset("first-light") == shelf()["first-light"]
+    assert find_preset(str(small_preset)) == small_preset
+    with pytest.raises(PresetError, match="did you mean 'first-light'"):
+        find_preset("first-ligth")
+
+
+def test_every_key_says_what_it_means() -> None:
+    for name, kind in STAGES.items():
+        for key, field in kind.config.model_fields.items():
+            assert field.description, f"{name}.{key}"
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_KEYS = st.sampled_from(["stage", "steps", "zoom", "to", "id", "path", "size", "fps", "stages", "x"])
+_STAGE = st.dictionaries(_KEYS, _SCALARS | st.sampled_from(sorted(STAGES)), max_size=4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.dictionaries(_KEYS, _SCALARS | st.lists(_SCALARS | _STAGE, max_size=4), max_size=5))
+def test_any_data_gives_a_preset_or_a_preset_error(data: dict[str, object]) -> None:
+    import yaml
+
+    try:
+        parse_preset(yaml.safe_dump(data).encode())
+    except PresetError as error:
+        assert error.problems
