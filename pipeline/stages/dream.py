@@ -47,7 +47,7 @@ class DreamConfig(StageConfig):
         description="how far colour values move per octave on the first frame and after a cut, on average",
     )
     new_strength: float = Field(
-        0.05,
+        0.035,
         ge=0,
         le=20,
         description="how far colour values move per octave, on average, where something comes into sight in a moving "
