@@ -1,6 +1,6 @@
 """Does an endless loop hold? Sharpness, brightness, saturation and clipping of the first preset, frame by frame.
 
-    python -m benchmarks.loop_figures [--preset first-light] [--size 192x108] [--frames 300]
+python -m benchmarks.loop_figures [--preset first-light] [--size 192x108] [--frames 300]
 """
 
 from __future__ import annotations

@@ -14,7 +14,18 @@ import torch
 from torch import Tensor
 
 from pipeline.preset import Preset, stage_name
-from pipeline.stages import STAGES, Effect, Encode, EncodeConfig, FrameContext, Role, RunSpec, Source, Stage
+from pipeline.stages import (
+    STAGES,
+    Effect,
+    Encode,
+    EncodeConfig,
+    EndOfFootage,
+    FrameContext,
+    Role,
+    RunSpec,
+    Source,
+    Stage,
+)
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,13 @@ class Chain:
 
     def __init__(self, preset: Preset) -> None:
         self.spec: RunSpec = preset.spec()
-        configs = [config for config in preset.stages if config.role is not Role.SINK]
-        built = [STAGES[stage_name(config)].build(config, self.spec) for config in configs]
-        (self.source,) = (stage for stage in built if isinstance(stage, Source))
-        self.effects = [stage for stage in built if isinstance(stage, Effect)]
+        self.source = build_source(preset, self.spec)
+        effects = (STAGES[stage_name(c)].build(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
+        self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         self.sink = build_sink(preset, self.spec)
 
     def step(self, index: int, previous: Tensor | None) -> Frame:
-        """Frame `index`, given the output of the frame before."""
+        """Frame `index`, given the output of the frame before. Raises EndOfFootage when there is none."""
         ctx = FrameContext(index, self.spec, previous)
         times: dict[str, float] = {}
         with torch.no_grad():
@@ -72,6 +82,10 @@ class Chain:
         """Digests of all files the stages work with."""
         return {name: digest for stage in self.stages for name, digest in stage.fingerprints().items()}
 
+    def report(self) -> list[str]:
+        """What the stages have to say about the run."""
+        return [note for stage in self.stages for note in stage.report()]
+
     def close(self) -> None:
         """Close every stage."""
         with ExitStack() as stack:
@@ -85,6 +99,14 @@ class Chain:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:
+    """The preset's source."""
+    (config,) = (config for config in preset.stages if config.role is Role.SOURCE)
+    source = STAGES[stage_name(config)].build(config, spec)
+    assert isinstance(source, Source)
+    return source
 
 
 def build_sink(preset: Preset, spec: RunSpec) -> Encode:
@@ -106,6 +128,9 @@ def frames(preset: Preset) -> Iterator[Frame]:
     with Chain(preset) as chain:
         previous = None
         for index in range(chain.spec.frames) if chain.spec.frames is not None else count():
-            frame = chain.step(index, previous)
+            try:
+                frame = chain.step(index, previous)
+            except EndOfFootage:
+                return
             previous = frame.image
             yield frame

@@ -67,6 +67,12 @@ class Duration:
             return max(1, round(self.seconds * fps))
         return self.frames
 
+    def to_seconds(self, fps: Fraction) -> Fraction | None:
+        """How long this lasts at `fps`, in seconds; None for an endless film."""
+        if self.frames is not None:
+            return self.frames / fps
+        return self.seconds
+
     def __str__(self) -> str:
         return self.text
 

@@ -17,7 +17,7 @@ import pytest
 
 import pipeline
 from pipeline.errors import MediaError, PipelineError, RunError
-from pipeline.media.films import count_frames
+from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
 from pipeline.run import Options
 from pipeline.run.log import frame_records

@@ -12,6 +12,7 @@ import torch
 from pipeline.frame import Size
 from pipeline.ops import noise
 from pipeline.stages import STAGES, Effect, FrameContext, Role, RunSpec, Source
+from tests.clips import real_film
 from tests.conftest import photograph
 
 SPEC = RunSpec(size=Size(48, 64), fps=Fraction(24), frames=5, seed=1, device=torch.device("cpu"))
@@ -19,6 +20,7 @@ SPEC = RunSpec(size=Size(48, 64), fps=Fraction(24), frames=5, seed=1, device=tor
 # The keys a stage can't do without, or that keep its test short.
 KEYS: dict[str, dict[str, Any]] = {
     "image": {"path": str(photograph("chelsea.png"))},
+    "video": {"path": str(real_film("carphone_pristine"))},
     "dream": {"octaves": 1, "steps": 1, "first_steps": 2},
     "zoom": {"zoom": 1.5, "rotate": 10.0, "pan": [0.1, 0.0]},
 }

@@ -78,6 +78,8 @@ class RenderProgress:
         if result.rendered:
             rate = result.rendered / result.seconds
             self.say(f"{result.rendered} frames in {clock(result.seconds)} ({rate:.1f} fps): {shares(result.times)}")
+        for note in result.notes:
+            self.say(f"note: {note}")
         if not result.finished:
             self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {result.folder}")
 

@@ -31,3 +31,16 @@ def _absolute(text: str, info: ValidationInfo) -> str:
 
 MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
+
+
+def _absolute_sound(text: str, info: ValidationInfo) -> str:
+    if text in ("none", "source"):
+        return text
+    path = _absolute(text, info)
+    if not Path(path).is_file():
+        raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
+    return path
+
+
+AudioField = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute_sound)]
+"""Which sound a film gets: none, source, or a path, validated to an absolute one."""

@@ -73,15 +73,21 @@ def fit_to(frame: Tensor, size: Size, fit: Fit) -> Tensor:
     `stretch` changes the proportions. In [0, 1]."""
     if fit == "stretch":
         return resize(frame, size).clamp(0, 1)
-    old = size_of(frame)
-    ratios = (size.height / old.height, size.width / old.width)
-    ratio = max(ratios) if fit == "crop" else min(ratios)
-    scaled = resize(frame, Size(max(1, round(old.height * ratio)), max(1, round(old.width * ratio))))
+    scaled = resize(frame, scaled_size(size_of(frame), size, fit))
     top, left = (size.height - scaled.shape[2]) // 2, (size.width - scaled.shape[3]) // 2
     if fit == "crop":
         top, left = max(0, -top), max(0, -left)
         return scaled[:, :, top : top + size.height, left : left + size.width].clamp(0, 1).contiguous()
     return _mirror_pad(scaled, size, top, left).clamp(0, 1)
+
+
+def scaled_size(old: Size, size: Size, fit: Fit) -> Size:
+    """What a picture of size `old` is scaled to before `fit` cuts it or adds margins; itself left as it is then."""
+    if fit == "stretch":
+        return size
+    ratios = (size.height / old.height, size.width / old.width)
+    ratio = max(ratios) if fit == "crop" else min(ratios)
+    return Size(max(1, round(old.height * ratio)), max(1, round(old.width * ratio)))
 
 
 def _mirror_pad(frame: Tensor, size: Size, top: int, left: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.errors import DeviceError, PresetError, Problem
+from pipeline.errors import DeviceError, PipelineError, PresetError, Problem
 from pipeline.preset.explain import explain, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
@@ -118,7 +118,8 @@ class _Builder:
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
         stages = self._stages()
-        preset = self._preset(top, tuple(config for config in stages if config is not None))
+        configs = tuple(config for config in stages if config is not None)
+        preset = self._preset(self._natural(configs, top) | top, configs)
         if preset is not None and None not in stages and not self._problems:
             self._check_run(preset)
         if self._problems or preset is None:
@@ -127,6 +128,14 @@ class _Builder:
 
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(Problem(self._document.where(path), format_path(path), message))
+
+    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object]:
+        """What the source knows of the keys that are left out, such as a film's size and length."""
+        try:
+            return configs[0].natural(given) if configs else {}
+        except PipelineError as error:
+            self._add(("stages", 0, "path"), str(error))
+            return {}
 
     def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
         try:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.errors import DeviceError
+from pipeline.media.paths import AudioField
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, parse_duration, parse_fps, parse_size
 
@@ -35,6 +36,7 @@ class Preset(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
+    audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
@@ -59,6 +61,7 @@ class Preset(BaseModel):
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
             device=pick_device(self.device) if device is None else device,
+            wants_motion=any(stage.uses_motion for stage in self.stages),
         )
 
     def resolved(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from pipeline.errors import MediaError, RunError
 from pipeline.frame import to_uint8
 from pipeline.loop import Frame
 from pipeline.media.behind import Behind, Work
-from pipeline.media.films import count_frames
+from pipeline.media.joining import count_frames
 from pipeline.ops.measure import look
 from pipeline.run.folder import RunFolder
 from pipeline.run.log import RunLog

@@ -8,7 +8,7 @@ from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
 from pipeline.disk import PARTIAL, digest_of
 from pipeline.errors import MediaError, RunError
-from pipeline.media.films import count_frames
+from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder, changed_keys
 

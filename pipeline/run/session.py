@@ -22,7 +22,7 @@ from pipeline.run.folder import RunFolder, segment_frames
 from pipeline.run.log import RunLog
 from pipeline.run.recorder import RESERVE_BYTES, Recorder, encode_spool, require_space
 from pipeline.run.recovery import clear_past, environment_warnings, find_checkpoint, require_same_run
-from pipeline.stages import RunSpec
+from pipeline.stages import EndOfFootage, RunSpec
 
 OnFrame = Callable[[Frame, RunSpec], None]
 
@@ -53,7 +53,9 @@ class Result:
     seconds: float
     times: dict[str, float] = field(default_factory=dict)
     """seconds by stage id, over the frames of this call"""
-    finished: bool = True
+    finished: bool = False
+    notes: list[str] = field(default_factory=list)
+    """what the user should hear about, such as damage in the footage that was bridged"""
 
 
 def render(
@@ -163,9 +165,9 @@ class _Session:
             with Recorder(self._folder, log, chain.sink.encode, self._length, start) as recorder:
                 self._loop(chain, recorder, found, result)
             result.times[chain.sink.config.id] = recorder.seconds
-            result.finished = result.frames == chain.spec.frames
             if result.finished or (chain.spec.frames is None and result.frames > 0):
-                finish_film(self._folder, self._preset, result.frames)
+                finish_film(self._folder, self._preset, result.frames, chain.source)
+            result.notes = chain.report()
         result.seconds = time.perf_counter() - self._started
         log.event("finished" if result.finished else "stopped", frame=result.frames)
         return result
@@ -175,7 +177,11 @@ class _Session:
         saved_frame, saved_at = result.frames, time.perf_counter()
         while result.frames != chain.spec.frames and not self._options.should_stop():
             began = time.perf_counter()
-            frame = chain.step(result.frames, previous)
+            try:
+                frame = chain.step(result.frames, previous)
+            except EndOfFootage:
+                result.finished = True
+                break
             with clock(frame.times, "waiting"):
                 recorder.put(frame)
             previous = frame.image
@@ -185,8 +191,9 @@ class _Session:
             if now - saved_at + (now - began) >= self._options.checkpoint_seconds or self._spool_is_long(result):
                 self._save(chain, recorder, previous, result.frames, facts)
                 saved_frame, saved_at = result.frames, now
+        result.finished = result.finished or result.frames == chain.spec.frames
         if previous is not None:
-            if chain.spec.frames is None or result.frames == chain.spec.frames:
+            if result.finished or chain.spec.frames is None:
                 recorder.finish()
             if result.frames != saved_frame:
                 self._save(chain, recorder, previous, result.frames, facts)

@@ -10,9 +10,10 @@ import torch
 
 from pipeline import checkpoint
 from pipeline.errors import PresetError, RunError
-from pipeline.loop import build_sink
-from pipeline.media.films import count_frames, join
+from pipeline.loop import build_sink, build_source
+from pipeline.media.joining import count_frames
 from pipeline.preset import Preset, load_preset
+from pipeline.run.film import join_film
 from pipeline.run.folder import RunFolder, changed_keys, segment_frames
 from pipeline.run.log import read_log
 
@@ -102,7 +103,8 @@ def assemble(out: str | Path) -> tuple[Path, int]:
                 pieces.append(extra)
             if not pieces:
                 raise RunError(f"{folder.path} has no frame yet")
-            join(pieces, folder.film(preset), preset.fps, preset.to_yaml())
+            source = build_source(preset, preset.spec(torch.device("cpu")))
+            join_film(folder, preset, pieces, frames + spooled, source)
         finally:
             extra.unlink(missing_ok=True)
     return folder.film(preset), frames + spooled

@@ -2,12 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from pipeline.stages.base import Effect, FrameContext, Role, RunSpec, Source, Stage, StageConfig
+from pipeline.stages.base import Effect, EndOfFootage, FrameContext, Role, RunSpec, Source, Stage, StageConfig
 from pipeline.stages.dream import Dream, DreamConfig
 from pipeline.stages.encode import Encode, EncodeConfig
+from pipeline.stages.flow import Flow, FlowConfig
 from pipeline.stages.image import Image, ImageConfig
 from pipeline.stages.noise import Noise, NoiseConfig
 from pipeline.stages.palette import Palette, PaletteConfig
+from pipeline.stages.video import Video, VideoConfig
 from pipeline.stages.zoom import Zoom, ZoomConfig
 
 
@@ -21,8 +23,10 @@ class StageType(NamedTuple):
 STAGES: dict[str, StageType] = {
     "noise": StageType(NoiseConfig, Noise),
     "image": StageType(ImageConfig, Image),
+    "video": StageType(VideoConfig, Video),
     "zoom": StageType(ZoomConfig, Zoom),
     "dream": StageType(DreamConfig, Dream),
+    "flow": StageType(FlowConfig, Flow),
     "palette": StageType(PaletteConfig, Palette),
     "encode": StageType(EncodeConfig, Encode),
 }
@@ -32,6 +36,7 @@ __all__ = [
     "Effect",
     "Encode",
     "EncodeConfig",
+    "EndOfFootage",
     "FrameContext",
     "Role",
     "RunSpec",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from pipeline.frame import Size
+from pipeline.media.sound import Soundtrack
+from pipeline.ops.motion import Motion, under_camera
+from pipeline.ops.warp import warp_affine
 
 
 class Role(Enum):
@@ -35,18 +38,58 @@ class RunSpec:
     """None for a film without end"""
     seed: int
     device: torch.device
+    wants_motion: bool = True
+    """whether any stage reads the motion of frames, so that it is worth estimating"""
 
 
-@dataclass(frozen=True)
+class EndOfFootage(Exception):
+    """The source has no further frame; the film ends with the one before."""
+
+
+@dataclass
 class FrameContext:
     """What every stage may know about the frame it is asked for.
 
     `previous` is the output of frame `index - 1`, (1, 3, H, W) float32 on the device, or None at the start.
+    The rest is written by the stage that knows it and read by any that stands behind: a source over footage calls
+    `show`, a camera `move`. A source that feeds back leaves it, since its picture is the previous output.
     """
 
     index: int
     spec: RunSpec
     previous: Tensor | None
+    source: Tensor | None = None
+    """footage's own picture for this frame, as the camera sees it; None when the source feeds back"""
+    previous_source: Tensor | None = None
+    """the same for the frame before"""
+    motion: Motion | None = None
+    """how the picture moved since the frame before; None: it stands still"""
+    cut: bool = False
+    """whether a scene begins here"""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the frame has no past to build on: the first one, or the first after a cut."""
+        return self.previous is None or self.cut
+
+    def show(self, source: Tensor, previous: Tensor | None, motion: Motion | None, cut: bool) -> None:
+        """Take note of footage: this frame's picture, the one before, the motion between them, and a cut."""
+        self.source, self.previous_source, self.motion, self.cut = source, previous, motion, cut
+
+    def move(self, now: Tensor, before: Tensor) -> None:
+        """Take note of a camera, by its backward (3, 3) matrices for this frame and the one before.
+
+        A source that feeds back shows the previous output, so `before` is the identity there.
+        """
+        like = self.source if self.source is not None else self.previous
+        if like is None:
+            return
+        if not self.fresh and self.spec.wants_motion:
+            self.motion = under_camera(self.motion, now, before, like)
+        if self.source is not None:
+            self.source = _seen(self.source, now)
+        if self.previous_source is not None:
+            self.previous_source = _seen(self.previous_source, before)
 
     @property
     def seconds(self) -> float:
@@ -59,11 +102,16 @@ class FrameContext:
         return torch.Generator().manual_seed(int(words.generate_state(1, np.uint64)[0]))
 
 
+def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
+    return warp_affine(picture, matrix).clamp(0, 1)
+
+
 class StageConfig(BaseModel):
     """The keys of one stage in a preset; every field says its unit, range and meaning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     role: ClassVar[Role] = Role.EFFECT
+    uses_motion: ClassVar[bool] = False
 
     id: str = Field(
         "",
@@ -74,6 +122,13 @@ class StageConfig(BaseModel):
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the config in this run, as (key, message); found without loading anything big."""
         return iter(())
+
+    def natural(self, given: Mapping[str, object]) -> dict[str, object]:
+        """What a source says about `size`, `fps` and `duration` where the preset, whose keys are `given`, does not.
+
+        Raises PipelineError when it can't be found out.
+        """
+        return {}
 
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
@@ -98,6 +153,10 @@ class Stage(Generic[ConfigT]):
         """Digests of the files the stage works with; a run that goes on wants the same ones."""
         return {}
 
+    def report(self) -> list[str]:
+        """What the user should hear about when the film is done; one sentence each."""
+        return []
+
     def close(self) -> None:
         """Release files, processes and threads."""
 
@@ -106,8 +165,12 @@ class Source(Stage[ConfigT]):
     """Makes frame n: a fresh picture, or the previous output to be worked on again."""
 
     def __call__(self, ctx: FrameContext) -> Tensor:
-        """The frame (1, 3, H, W) that the effects start from, on the run's device."""
+        """The frame (1, 3, H, W) that the effects start from, on the run's device. Raises EndOfFootage."""
         raise NotImplementedError
+
+    def sound(self) -> Soundtrack | None:
+        """The sound that belongs to the source, from the film's first frame on."""
+        return None
 
 
 class Effect(Stage[ConfigT]):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from pipeline import backbones
 from pipeline.errors import ModelError
+from pipeline.frame import Size
 from pipeline.objectives import LayerL2
 from pipeline.ops.gradient import normalise, smooth, smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
@@ -36,10 +38,20 @@ class DreamConfig(StageConfig):
         description="how far colour values (0 to 1) move per octave and second of film, on average",
     )
     first_steps: int = Field(
-        16, ge=0, le=10000, description="steps per octave on the first frame, which has no dream to build on"
+        16, ge=0, le=10000, description="steps per octave on the first frame and after a cut, with no dream to build on"
     )
     first_strength: float = Field(
-        0.08, ge=0, le=20, description="how far colour values move per octave on the first frame, on average"
+        0.08,
+        ge=0,
+        le=20,
+        description="how far colour values move per octave on the first frame and after a cut, on average",
+    )
+    new_strength: float = Field(
+        0.035,
+        ge=0,
+        le=20,
+        description="how far colour values move per octave, on average, where something comes into sight in a moving "
+        "picture: once, so that it catches up with what is dreamt on already",
     )
     jitter: int = Field(
         32,
@@ -88,7 +100,7 @@ class Dream(Effect[DreamConfig]):
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
-        if ctx.previous is None:
+        if ctx.fresh:
             steps, strength = c.first_steps, c.first_strength
         else:
             steps, strength = c.steps, c.strength / float(self.spec.fps)
@@ -99,12 +111,20 @@ class Dream(Effect[DreamConfig]):
         for size in self._sizes:
             base = resize(frame, size)
             image = base + resize(detail, size)
+            step_size = self._local(strength, size, ctx) / steps
             for _ in range(steps):
-                image = self._ascend(image, strength / steps, generator)
+                image = self._ascend(image, step_size, generator)
             detail = image - base
         return (frame + detail).clamp_(0, 1)
 
-    def _ascend(self, image: Tensor, step_size: float, generator: torch.Generator) -> Tensor:
+    def _local(self, strength: float, size: Size, ctx: FrameContext) -> Tensor:
+        """The strength at each place: what comes into sight has no past and has to catch up at once."""
+        if ctx.fresh or ctx.motion is None:
+            return torch.tensor(strength)
+        new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
+        return strength + max(0.0, self.config.new_strength - strength) * new
+
+    def _ascend(self, image: Tensor, step_size: Tensor, generator: torch.Generator) -> Tensor:
         reach = self.config.jitter
         dy, dx = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
         gradient = self._gradient(image.roll((dy, dx), (2, 3))).roll((-dy, -dx), (2, 3))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from pipeline.ops.camera import motion_matrix
-from pipeline.ops.warp import is_identity, plan_affine, sample
+from pipeline.ops.warp import is_identity, plan_affine, sample, warp_affine
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 from pipeline.units import Pair
 
@@ -24,12 +25,12 @@ class ZoomConfig(StageConfig):
 
 
 class Zoom(Effect[ZoomConfig]):
-    """Moves each frame by the motion of one frame's time; the first frame is shown as it is."""
+    """Moves the picture on by one frame's time where it feeds back, by all the time so far over footage."""
 
     def __init__(self, config: ZoomConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        matrix = self.motion(float(1 / spec.fps))
-        self._plan = None if is_identity(matrix) else plan_affine(matrix, spec.size, spec.device)
+        self._matrix = self.motion(float(1 / spec.fps))
+        self._plan = None if is_identity(self._matrix) else plan_affine(self._matrix, spec.size, spec.device)
 
     def motion(self, seconds: float) -> Tensor:
         """The backward (3, 3) pixel matrix of the camera's motion over `seconds`."""
@@ -39,6 +40,15 @@ class Zoom(Effect[ZoomConfig]):
         )
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        if ctx.source is not None:
+            return self._over_footage(frame, ctx)
         if ctx.previous is None or self._plan is None:
             return frame
+        ctx.move(self._matrix, torch.eye(3, dtype=self._matrix.dtype))
         return sample(frame, self._plan).clamp_(0, 1)
+
+    def _over_footage(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        """Footage is fresh in every frame, so the camera has its whole way from the start to go each time."""
+        matrix = self.motion(ctx.seconds)
+        ctx.move(matrix, self.motion(ctx.seconds - float(1 / self.spec.fps)))
+        return warp_affine(frame, matrix).clamp(0, 1)

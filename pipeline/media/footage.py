@@ -1,0 +1,161 @@
+"""Moving pictures from a film or a row of stills, at a constant rate, with the motion between them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from pipeline.errors import MediaError
+from pipeline.frame import Size, size_of
+from pipeline.media.film import Film, FilmInfo, Shot
+from pipeline.media.picture import Fit, fit_to, read_picture, scaled_size
+from pipeline.ops.cuts import content_change
+from pipeline.ops.motion import Motion
+from pipeline.ops.warp import resize
+
+_PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+class Footage(Protocol):
+    """Pictures in order of time."""
+
+    info: FilmInfo
+    broken: int
+    """how much could not be decoded and was bridged, so far"""
+    missing: Fraction
+    """how many seconds short of its word it ended, once it did"""
+
+    def pictures(self, since: Fraction, size: Size | None = None, *, seek: bool = True) -> Iterator[Shot]:
+        """The pictures from one that is shown at `since` seconds or earlier, each read at `size`."""
+        ...
+
+
+class Stills:
+    """A row of pictures as a film: a folder, `shot_%04d.png` or `shot_*.png`, in the order a person would count.
+
+    Raises MediaError when there is none.
+    """
+
+    def __init__(self, path: Path, fps: Fraction) -> None:
+        self.paths = _listed(path)
+        if not self.paths:
+            raise MediaError(f"no pictures are found at {path}; give a folder of them, or shot_%04d.png or shot_*.png")
+        self.broken = 0
+        self.missing = Fraction(0)
+        self.info = FilmInfo(size_of(read_picture(self.paths[0])), fps, len(self.paths) / fps)
+
+    def pictures(self, since: Fraction, size: Size | None = None, *, seek: bool = True) -> Iterator[Shot]:
+        """The pictures from the one shown at `since` seconds, or from the first without `seek`."""
+        tick = 1 / self.info.fps
+        first = min(int(since / tick), len(self.paths) - 1) if seek else 0
+        for index in range(first, len(self.paths)):
+            yield Shot(index * tick, (index + 1) * tick, self._reader(self.paths[index], size))
+
+    def _reader(self, path: Path, size: Size | None) -> Callable[[], Tensor]:
+        def read() -> Tensor:
+            picture = read_picture(path)
+            if size_of(picture) != self.info.size:
+                raise MediaError(
+                    f"{path} is {size_of(picture)}, the first picture is {self.info.size}; make them one size"
+                )
+            return picture if size is None else resize(picture, size).clamp(0, 1)
+
+        return read
+
+
+def _listed(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [p for p in path.iterdir() if p.suffix.lower() in _PICTURES]
+    elif "%" in path.name:
+        pattern = re.sub(r"%0?(\d*)d", r"(\\d+)", re.sub(r"[.()+\[\]{}^$|]", r"\\\g<0>", path.name))
+        found = [p for p in path.parent.iterdir() if re.fullmatch(pattern, p.name)] if path.parent.is_dir() else []
+    else:
+        found = list(path.parent.glob(path.name))
+    return sorted(found, key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
+
+
+def open_footage(path: Path, fps: Fraction) -> Footage:
+    """The film, folder or row of stills at `path`; `fps` is for stills, which have no rate of their own.
+
+    Raises MediaError when it can't be read.
+    """
+    is_row = path.is_dir() or (not path.exists() and re.search(r"%0?\d*d|[*?]", path.name) is not None)
+    return Stills(path, fps) if is_row else Film(path)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Which part of the footage is shown, how fast, at what rate. `start` and `end` in its own seconds."""
+
+    start: Fraction
+    end: Fraction
+    speed: Fraction
+    fps: Fraction
+
+    @property
+    def frames(self) -> int:
+        """How many frames the part gives, to the nearest whole one, at least 1."""
+        return max(1, math.floor((self.end - self.start) * self.fps / self.speed + Fraction(1, 2)))
+
+    def time(self, index: int) -> Fraction:
+        """The footage's time that frame `index` shows."""
+        return self.start + index * self.speed / self.fps
+
+
+def at_constant_rate(
+    footage: Footage, size: Size, fit: Fit, timing: Timing, first: int = 0, *, seek: bool = True
+) -> Iterator[Tensor]:
+    """Frames `first` and on, (1, 3, H, W) on the CPU at `size`: each shows the picture whose time has come.
+
+    Times are met to half a frame, so that a coarse clock (Matroska's milliseconds) neither drops nor doubles a
+    picture. Ends with the footage.
+    """
+    slack = min(timing.speed / timing.fps, 1 / footage.info.fps) / 2
+    shots = footage.pictures(timing.time(first), scaled_size(footage.info.size, size, fit), seek=seek)
+    coming = next(shots, None)
+    if coming is None:
+        return
+    shown, frame = coming, None
+    for index in count(first):
+        due = timing.time(index) + slack
+        while coming is not None and coming.time <= due:
+            if coming is not shown:
+                shown, frame = coming, None
+            coming = next(shots, None)
+        if coming is None and due >= shown.until and index > first:
+            return
+        if frame is None:
+            frame = fit_to(shown.read(), size, fit)
+        yield frame
+
+
+class Step(NamedTuple):
+    """One frame of footage and what it has to do with the one before."""
+
+    picture: Tensor
+    before: Tensor | None
+    motion: Motion | None
+    cut: bool
+
+
+Estimate = Callable[[Tensor, Tensor], Motion]
+
+
+def follow(pictures: Iterator[Tensor], estimate: Estimate | None, cut_above: float) -> Iterator[Step]:
+    """Each picture with the motion since the one before, unless a new scene begins: a change above `cut_above`."""
+    before: Tensor | None = None
+    for now in pictures:
+        if before is None:
+            yield Step(now, None, None, False)
+        else:
+            cut = now is not before and content_change(now, before) > cut_above
+            yield Step(now, before, None if cut or estimate is None else estimate(now, before), cut)
+        before = now

@@ -1,0 +1,141 @@
+"""Estimating the motion between two pictures of a film: DIS on the CPU, RAFT where its weights are at hand."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.errors import ModelError
+from pipeline.frame import Size, size_of
+from pipeline.ops.colour import luma
+from pipeline.ops.motion import Motion, trust
+from pipeline.ops.warp import resize
+
+Method = Literal["dis", "raft", "raft-small"]
+
+
+class Estimator(Protocol):
+    """Dense flow between two pictures."""
+
+    def __call__(self, now: Tensor, before: Tensor) -> Tensor:
+        """Backward flow (1, 2, H, W) in pixels: `now` at p shows what `before` shows at p + flow(p).
+
+        Both are (1, 3, H, W) in [0, 1] on the CPU; so is the flow.
+        """
+        ...
+
+
+class Dis:
+    """Dense inverse search (Kroeger et al. 2016), OpenCV's, with its medium preset."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def __call__(self, now: Tensor, before: Tensor) -> Tensor:
+        # No flow is carried from frame to frame as a start: a resumed run would begin without it.
+        flow = self._dis.calc(_grey(now), _grey(before), np.empty(0))
+        return torch.from_numpy(np.ascontiguousarray(flow.transpose(2, 0, 1)))[None]
+
+
+def _grey(picture: Tensor) -> NDArray[np.uint8]:
+    return np.asarray((luma(picture)[0, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+
+
+class Raft:
+    """Recurrent all-pairs field transforms (Teed, Deng 2020), torchvision's, on `device`."""
+
+    _STRIDE = 8
+    _SMALLEST = 128  # its coarsest correlation level is empty below this
+
+    def __init__(self, method: Method, weights: Path | None, device: torch.device) -> None:
+        self._device = device
+        self._network = _load_raft(method, weights).eval().requires_grad_(False).to(device)
+
+    def __call__(self, now: Tensor, before: Tensor) -> Tensor:
+        size = size_of(now)
+        right = max(self._SMALLEST - size.width, -size.width % self._STRIDE)
+        bottom = max(self._SMALLEST - size.height, -size.height % self._STRIDE)
+        pair = [F.pad(p.to(self._device) * 2 - 1, (0, right, 0, bottom), mode="replicate") for p in (now, before)]
+        flow: Tensor = self._network(*pair)[-1]
+        return flow[:, :, : size.height, : size.width].cpu()
+
+
+def _load_raft(method: Method, path: Path | None) -> torch.nn.Module:
+    from torchvision.models import optical_flow  # half a second to import, so only when asked for
+
+    build, known = {
+        "raft": (optical_flow.raft_large, optical_flow.Raft_Large_Weights.DEFAULT),
+        "raft-small": (optical_flow.raft_small, optical_flow.Raft_Small_Weights.DEFAULT),
+    }[method]
+    network: torch.nn.Module = build()
+    try:
+        network.load_state_dict(_read_weights(path) if path is not None else known.get_state_dict(progress=False))
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        source = str(path) if path is not None else known.url
+        raise ModelError(
+            f"RAFT's weights can't be had from {source} ({_first_line(error)}); offline, fetch that file "
+            "elsewhere and name it as `weights: PATH`, or take `motion: dis`, which needs none"
+        ) from error
+    return network
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["the file ends early"])[0]
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return dict(load_file(path))
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+    loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return loaded
+
+
+def make_estimator(method: Method, weights: Path | None, device: torch.device) -> Estimator:
+    """The estimator a preset names. Raises ModelError when its weights can't be had."""
+    return Dis() if method == "dis" else Raft(method, weights, device)
+
+
+def estimate_motion(estimator: Estimator, now: Tensor, before: Tensor, longest_side: int) -> Motion:
+    """How the picture `before` became `now`, both (1, 3, H, W) on the CPU, with trust by forward-backward check.
+
+    Estimated at a working size of at most `longest_side` pixels and enlarged; pictures that are the same stand still.
+    """
+    size = size_of(now)
+    if torch.equal(now, before):
+        return Motion(torch.zeros(1, 2, *size), torch.ones(1, 1, *size))
+    small_now, small_before = (_at_working_size(picture, longest_side) for picture in (now, before))
+    backward, forward = estimator(small_now, small_before), estimator(small_before, small_now)
+    believed = trust(backward, forward)
+    return Motion(_enlarged(backward, size, in_pixels=True), _enlarged(believed, size, in_pixels=False))
+
+
+def _at_working_size(picture: Tensor, longest_side: int) -> Tensor:
+    size = size_of(picture)
+    ratio = longest_side / max(size)
+    if ratio >= 1:
+        return picture
+    return resize(picture, Size(max(1, round(size.height * ratio)), max(1, round(size.width * ratio)))).clamp(0, 1)
+
+
+def _enlarged(field: Tensor, size: Size, *, in_pixels: bool) -> Tensor:
+    old = size_of(field)
+    if old == size:
+        return field
+    larger = F.interpolate(field, size, mode="bilinear", align_corners=False)
+    if not in_pixels:
+        return larger
+    return larger * larger.new_tensor([size.width / old.width, size.height / old.height]).view(1, 2, 1, 1)

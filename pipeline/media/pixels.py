@@ -1,0 +1,69 @@
+"""From a decoder's picture to a frame: colour matrix, range, depth, alpha, size and orientation."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc, Interpolation
+from torch import Tensor
+
+from pipeline.frame import Size, from_array
+
+# Without these swscale repeats chroma samples sideways and rounds carelessly.
+_SCALING = (
+    Interpolation.BICUBIC
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+    | Interpolation.BITEXACT
+)
+# ITU-T H.273 matrix coefficients, as frames carry them, to swscale's names.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+
+
+def to_frame(picture: av.VideoFrame, size: Size, rotation: int) -> Tensor:
+    """`picture` as a frame (1, 3, H, W) in [0, 1] on the CPU, upright at `size`; alpha is laid over black.
+
+    `rotation` is in degrees counter-clockwise, a multiple of 90. More than 8 bits are kept.
+    """
+    lying = Size(size.width, size.height) if rotation % 180 else size
+    deep = max(component.bits for component in picture.format.components) > 8
+    alpha = any(component.is_alpha for component in picture.format.components) or picture.format.name == "pal8"
+    target = ("rgba64le" if alpha else "rgb48le") if deep else ("rgba" if alpha else "rgb24")
+    array = picture.reformat(
+        width=lying.width,
+        height=lying.height,
+        format=target,
+        src_colorspace=_matrix(picture),
+        src_color_range=_range(picture),
+        interpolation=_SCALING,
+    ).to_ndarray()
+    upright = np.rot90(array, rotation // 90)
+    frame = from_array(upright[..., :3])
+    return frame * from_array(np.repeat(upright[..., 3:], 3, axis=2)) if alpha else frame
+
+
+def _matrix(picture: av.VideoFrame) -> int:
+    # Where the film does not say, large pictures are taken for HD material and small ones for SD, as players do.
+    unsaid = Colorspace.ITU709 if picture.height >= 720 or picture.width >= 1280 else Colorspace.ITU601
+    return int(_MATRICES.get(int(picture.colorspace), unsaid))
+
+
+def _range(picture: av.VideoFrame) -> int:
+    if picture.color_range in (ColorRange.MPEG, ColorRange.JPEG):
+        return int(picture.color_range)
+    full = picture.format.is_rgb or picture.format.name.startswith(("yuvj", "gray"))
+    return int(ColorRange.JPEG if full else ColorRange.MPEG)
+
+
+def is_hdr(picture: av.VideoFrame) -> bool:
+    """Whether its values stand for light brighter than a screen's white (PQ or HLG)."""
+    return picture.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)

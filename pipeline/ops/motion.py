@@ -1,0 +1,118 @@
+"""Dense motion: moving pictures along it, judging where it can be trusted, and composing it with a camera's.
+
+Flow is (1, 2, H, W), channel 0 = dx, channel 1 = dy, in pixels, backward: pixel p of frame n was at p + flow(p) in
+frame n-1. Positions are (1, 2, H, W) pixels with centres at half-integers, as in `ops.camera`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.frame import Size, size_of
+from pipeline.ops.warp import plan_sampling, sample
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one frame came out of the one before: backward `flow` in pixels, and how far each pixel's is believed.
+
+    `trust` is (1, 1, H, W) in [0, 1]: 0 where the frame shows what the one before hid, or where it ends.
+    """
+
+    flow: Tensor
+    trust: Tensor
+
+    def to(self, device: torch.device) -> Motion:
+        """The same on another device."""
+        return Motion(self.flow.to(device, non_blocking=True), self.trust.to(device, non_blocking=True))
+
+
+def pixel_positions(size: Size, like: Tensor) -> Tensor:
+    """Every pixel's own position, (1, 2, H, W), on the device and in the type of `like`."""
+    y = torch.arange(size.height, device=like.device, dtype=like.dtype) + 0.5
+    x = torch.arange(size.width, device=like.device, dtype=like.dtype) + 0.5
+    return torch.stack([x.expand(size.height, -1), y[:, None].expand(-1, size.width)])[None]
+
+
+def read_field(field: Tensor, positions: Tensor) -> Tensor:
+    """A field (1, C, h, w), such as a flow, read between its values at `positions` (1, 2, H, W); mirrored outside."""
+    height, width = size_of(field)
+    scale = positions.new_tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
+    grid = (positions * scale - 1).permute(0, 2, 3, 1)
+    return F.grid_sample(field, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines, mirrored beyond. Unclamped."""
+    positions = pixel_positions(size_of(flow), flow) + flow
+    return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture)))
+
+
+def affine_positions(matrix: Tensor, positions: Tensor) -> Tensor:
+    """`positions` (1, 2, H, W) through a (3, 3) pixel matrix."""
+    m = matrix.to(positions)
+    moved = torch.einsum("ij,bjhw->bihw", m[:2, :2], positions)
+    return moved + m[:2, 2].view(1, 2, 1, 1)
+
+
+def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tensor) -> Motion:
+    """The motion of a scene that moves by `motion` (None: not at all), seen by a camera that moves too.
+
+    `now` and `before` are the camera's backward (3, 3) matrices, from frames n and n-1 to the scene; `like` is a
+    frame (1, 3, H, W). A pixel of frame n is followed to the scene, along its motion, and back to frame n-1.
+    """
+    size = size_of(like)
+    here = pixel_positions(size, like)
+    scene = affine_positions(now, here)
+    trust = torch.ones_like(here[:, :1])
+    if motion is not None:
+        trust = read_field(motion.trust, scene)
+        scene = scene + read_field(motion.flow, scene)
+    there = affine_positions(torch.linalg.inv(before.double()), scene)
+    return Motion(there - here, trust * inside(there, size))
+
+
+def inside(positions: Tensor, size: Size) -> Tensor:
+    """(1, 1, H, W): 1 where `positions` lie in a picture of `size`, falling to 0 within a pixel outside."""
+    x, y = positions[:, :1], positions[:, 1:]
+    outside = torch.maximum(torch.maximum(-x, x - size.width), torch.maximum(-y, y - size.height))
+    return (1 - outside).clamp(0, 1)
+
+
+def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
+    """(1, 1, H, W) bool: what frame n-1 did not show, by forward and backward flow contradicting each other.
+
+    `forward` is the flow from n-1 to n, given at n-1. Source: Ruder, Dosovitskiy, Brox 2016, eq. 4
+    (after Sundaram et al. 2010).
+    """
+    returned = read_field(forward, pixel_positions(size_of(backward), backward) + backward)
+    gap = (returned + backward).square().sum(1, keepdim=True)
+    length = returned.square().sum(1, keepdim=True) + backward.square().sum(1, keepdim=True)
+    return gap > 0.01 * length + 0.5
+
+
+def motion_edges(backward: Tensor) -> Tensor:
+    """(1, 1, H, W) bool: borders between motions, where flow is smeared. Source: Ruder et al. 2016, eq. 5."""
+    dx, dy = torch.gradient(backward, dim=(3, 2))
+    steepness = (dx.square() + dy.square()).sum(1, keepdim=True)
+    return steepness > 0.01 * backward.square().sum(1, keepdim=True) + 0.002
+
+
+def trust(backward: Tensor, forward: Tensor, edge_trust: float = 0.5) -> Tensor:
+    """(1, 1, H, W) in [0, 1]: 0 where `backward` leads to nothing seen before, `edge_trust` at motion edges.
+
+    The masks are widened by a pixel and softened, so that no hard border of trust shows in a picture (our addition).
+    """
+    hidden = _widened(disoccluded(backward, forward))
+    edges = motion_edges(backward).float()
+    result = (1 - hidden) * (1 - (1 - edge_trust) * edges)
+    result = F.avg_pool2d(F.pad(result, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return result * inside(pixel_positions(size_of(backward), backward) + backward, size_of(backward))
+
+
+def _widened(mask: Tensor) -> Tensor:
+    return F.max_pool2d(mask.float(), 3, 1, 1)

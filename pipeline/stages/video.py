@@ -1,0 +1,181 @@
+"""A source from footage: each frame of the film is a fresh picture, and how it moved is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.errors import MediaError
+from pipeline.frame import Size
+from pipeline.media.ahead import Ahead
+from pipeline.media.footage import Step, Timing, at_constant_rate, follow, open_footage
+from pipeline.media.optical_flow import estimate_motion, make_estimator
+from pipeline.media.paths import MediaPath
+from pipeline.media.picture import Fit
+from pipeline.media.sound import Soundtrack
+from pipeline.stages.base import EndOfFootage, FrameContext, Role, RunSpec, Source, StageConfig
+from pipeline.units import MAX_SIDE, MIN_SIDE, DurationField, parse_fps
+
+_STILLS_FPS = Fraction(24)
+
+
+class VideoConfig(StageConfig):
+    """Dream over footage. Size, fps and duration of the preset are the film's where it leaves them out."""
+
+    role: ClassVar[Role] = Role.SOURCE
+    path: MediaPath = Field(
+        description="a film in any format, an animated GIF, a folder of pictures, shot_%04d.png or shot_*.png"
+    )
+    start: DurationField | None = Field(None, description="where in the film to begin: 2.5s, 1m30s, 40f (film frames)")
+    end: DurationField | None = Field(None, description="where in the film to end; its own end if left out")
+    speed: float = Field(1.0, ge=0.01, le=100, description="0.5 is slow motion, 2 twice as fast; sound follows")
+    fit: Fit = Field(
+        "crop",
+        description="crop: fill the frame; pad: show all, margins mirrored; stretch: change the proportions",
+    )
+    motion: Literal["dis", "raft", "raft-small", "none"] = Field(
+        "dis", description="how motion is found: dis on the CPU, raft on the run's device; none: nothing moves"
+    )
+    weights: MediaPath | None = Field(
+        None, description="RAFT's weights, torchvision's .pth or .safetensors; fetched if left out"
+    )
+    motion_size: int = Field(
+        960, ge=64, le=8192, description="longest side in pixels that motion is found at; more is finer and slower"
+    )
+    cut_threshold: float = Field(
+        27.0, ge=0, le=255, description="change of hue, saturation, value above which a new scene begins; 255: never"
+    )
+
+    def timing(self, fps: Fraction) -> Timing:
+        """Which part of the film is shown, how fast, at `fps`. Raises MediaError when there is no such part."""
+        info = open_footage(Path(self.path), fps).info
+        start = (None if self.start is None else self.start.to_seconds(info.fps)) or Fraction(0)
+        end = min(info.seconds, (None if self.end is None else self.end.to_seconds(info.fps)) or info.seconds)
+        if start >= end:
+            asked = f"from {self.start or '0s'} to {self.end or 'its end'}"
+            raise MediaError(f"{self.path} lasts {float(info.seconds):.3f}s: nothing lies {asked}; move start or end")
+        return Timing(start, end, Fraction(str(self.speed)), fps)
+
+    def natural(self, given: Mapping[str, object]) -> dict[str, object]:
+        info = open_footage(Path(self.path), _STILLS_FPS).info
+        try:
+            fps = parse_fps(given.get("fps", info.fps))
+        except ValueError:
+            return {}  # the preset's own check will say so
+        if "size" not in given and (min(info.size) < MIN_SIDE or max(info.size) > MAX_SIDE):
+            raise MediaError(f"{self.path} is {info.size}, a frame's sides are {MIN_SIDE} to {MAX_SIDE}; give a `size`")
+        size = Size(*(max(MIN_SIDE, 2 * round(side / 2)) for side in info.size))
+        return {"size": str(size), "fps": str(fps), "duration": f"{self.timing(fps).frames}f"}
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        try:
+            timing = self.timing(spec.fps)
+        except MediaError as error:
+            yield "path", str(error)
+            return
+        if spec.frames is not None and spec.frames > timing.frames:
+            had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
+            yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
+        if self.weights is not None and not Path(self.weights).is_file():
+            yield "weights", f"can't be read: no such file as {self.weights}"
+
+
+class Video(Source[VideoConfig]):
+    """Shows the film. Decoding and motion run ahead in a thread each; nothing but a check is carried on resume."""
+
+    def __init__(self, config: VideoConfig, spec: RunSpec) -> None:
+        super().__init__(config, spec)
+        self._footage = open_footage(Path(config.path), spec.fps)
+        self._timing = config.timing(spec.fps)
+        self._workers: list[Ahead[Tensor] | Ahead[Step]] = []
+        self._steps: Iterator[Step] | None = None
+        self._next = 0
+        self._last: Tensor | None = None
+        self._expected: tuple[int, bytes] | None = None
+        self._estimate = None
+        if spec.wants_motion and config.motion != "none":
+            weights = None if config.weights is None else Path(config.weights)
+            estimator = make_estimator(config.motion, weights, spec.device)
+            self._estimate = partial(estimate_motion, estimator, longest_side=config.motion_size)
+
+    def __call__(self, ctx: FrameContext) -> Tensor:
+        if self._steps is None or ctx.index != self._next:
+            self._open_at(ctx.index)
+        assert self._steps is not None
+        step = next(self._steps, None)
+        if step is None:
+            raise EndOfFootage
+        self._next, self._last = ctx.index + 1, step.picture
+        return self._show(step, ctx)
+
+    def _show(self, step: Step, ctx: FrameContext) -> Tensor:
+        device = self.spec.device
+        picture = step.picture.to(device, non_blocking=True)
+        before = None if step.before is None else step.before.to(device, non_blocking=True)
+        motion = None if step.motion is None else step.motion.to(device)
+        ctx.show(picture, before, motion, step.cut)
+        return picture
+
+    def _open_at(self, index: int) -> None:
+        """Begin at frame `index`, with the one before it known. A seek that finds another picture is not believed."""
+        for seek in (True, False):
+            self._start(max(0, index - 1), seek=seek)
+            assert self._steps is not None
+            before = next(self._steps, None) if index > 0 else None
+            if self._expected is None or self._expected[0] != index - 1:
+                return
+            if before is not None and _digest(before.picture) == self._expected[1]:
+                return
+        raise MediaError(
+            f"frame {index - 1} of {self.config.path} is not what it was when the run was interrupted: the film "
+            "was changed; bring the old one back, or start the render anew"
+        )
+
+    def _start(self, first: int, *, seek: bool) -> None:
+        self.close()
+        pictures = at_constant_rate(self._footage, self.spec.size, self.config.fit, self._timing, first, seek=seek)
+        decoded = Ahead(pictures)
+        followed = Ahead(follow(decoded, self._estimate, self.config.cut_threshold))
+        self._workers = [decoded, followed]
+        self._steps = iter(followed)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        if self._last is None:
+            return {}
+        digest = torch.frombuffer(bytearray(_digest(self._last)), dtype=torch.uint8)
+        return {"index": torch.tensor(self._next - 1), "digest": digest}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
+
+    def sound(self) -> Soundtrack | None:
+        """The film's own sound, from where it begins here."""
+        path = Path(self.config.path)
+        if not path.is_file():
+            return None
+        return Soundtrack(path, self._footage.info.origin + self._timing.start, self._timing.speed)
+
+    def report(self) -> list[str]:
+        name, notes = Path(self.config.path).name, []
+        if self._footage.broken:
+            notes.append(f"{name}: {self._footage.broken} broken packets were bridged by the picture before")
+        if self._footage.missing > 1 / self._footage.info.fps:
+            notes.append(f"{name} ends {float(self._footage.missing):.2f}s before the time it says; so does the film")
+        return notes
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers, self._steps = [], None
+
+
+def _digest(picture: Tensor) -> bytes:
+    return hashlib.sha256(picture.contiguous().numpy().tobytes()).digest()
