@@ -52,7 +52,10 @@ class Engine(Protocol):
     the same bits for the same picture.
     """
 
-    choice: EngineChoice
+    @property
+    def choice(self) -> EngineChoice:
+        """What it is."""
+        ...
 
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         """The score () and its gradient (1, 3, H, W), both float32, of a picture (1, 3, H, W) in [0, 1]."""
