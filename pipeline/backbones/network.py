@@ -68,8 +68,11 @@ class Backbone:
         Raises UnsupportedNetwork when they can't be flattened.
         """
         state, image = meta_state(self.network), torch.empty(1, 3, *size, device="meta")
-        with torch.no_grad(), Recorder(state, image) as recorder:
-            found = self._run(image, state)
+        try:
+            with torch.no_grad(), Recorder(state, image) as recorder:
+                found = self._run(image, state)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise UnsupportedNetwork(f"it does not run on shapes alone: {error}") from error
         targets = {name: recorder.value_of(tensor) for name, tensor in found.items()}
         return prune(Tape(tuple(recorder.nodes), targets, recorder.shapes))
 

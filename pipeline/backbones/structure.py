@@ -43,22 +43,34 @@ def list_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
     Raises ModelError for a network that takes pictures of one size only.
     """
     with torch.device("meta"):
-        network = recipe.build().eval()
+        network, outputs = _watched(recipe)
         probe = torch.empty(1, 3, PROBE_SIDE, PROBE_SIDE)
+    try:
+        return _described(network, probe, outputs)
+    except (UnsupportedNetwork, AssertionError, RuntimeError, ValueError):
+        return _run_with_numbers(recipe)
+
+
+def _watched(recipe: Recipe) -> tuple[nn.Module, dict[str, tuple[str, Tensor]]]:
+    """The network, and its layers' outputs by name once it has run."""
+    network = recipe.build().eval()
     outputs: dict[str, tuple[str, Tensor]] = {}
     for name, module in network.named_modules():
         if name:
             module.register_forward_hook(_noting(name, outputs))
+    return network, outputs
+
+
+def _run_with_numbers(recipe: Recipe) -> tuple[LayerInfo, ...]:
+    """The layers of a network whose pass depends on more than shapes; their geometry stays unknown."""
+    network, outputs = _watched(recipe)
     try:
-        return _described(network, probe, outputs)
-    except UnsupportedNetwork:
-        outputs.clear()
         with torch.no_grad():
-            network(probe)
-        return tuple(_layer(name, kind, output, None) for name, (kind, output) in outputs.items())
+            network(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE))
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{recipe.name} does not take pictures of any size: {reason}; use another model") from error
+    return tuple(_layer(name, kind, output, None) for name, (kind, output) in outputs.items())
 
 
 def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, Tensor]]) -> tuple[LayerInfo, ...]:

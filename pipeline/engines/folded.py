@@ -29,4 +29,4 @@ class FoldedEngine:
             activations = self._replays[size](self._flat.normalised(leaf))
             score = objective({name: value.float() for name, value in activations.items()})
             (gradient,) = torch.autograd.grad(score, leaf)
-        return score.detach(), gradient
+        return score.detach(), gradient.contiguous()
