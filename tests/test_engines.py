@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,6 +13,7 @@ from statistics import median
 
 import pytest
 import torch
+from skimage.data import chelsea
 from torch import Tensor, nn
 
 from pipeline import backbones
@@ -25,7 +26,7 @@ from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
 from pipeline.engines.packed import PackedEngine
 from pipeline.engines.reference import Reference
-from pipeline.frame import Size
+from pipeline.frame import Size, from_array
 from pipeline.objectives import LayerL2
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
@@ -47,6 +48,15 @@ NETWORKS = {
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Two test processes with two threads each wait for one another on two cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @lru_cache
@@ -153,12 +163,15 @@ def test_the_same_engine_gives_the_same_bits(choice: EngineChoice) -> None:
 
 
 def _dream(choice: EngineChoice, seed: int) -> Tensor:
-    size = Size(80, 96)
+    size = Size(128, 160)
     keys = {"id": "dream", "octaves": 2, "first_steps": 8, "engine": choice.engine, "precision": choice.precision}
     spec = RunSpec(size, Fraction(24), 1, seed, CPU)
     stage = Dream(DreamConfig.model_validate(keys), spec)
     assert stage.engine_choice == choice
-    return stage(_picture(*size, seed), FrameContext(0, spec, None))
+    # Part of a photograph, another one for each seed: out of bare noise the way up is chance.
+    top, left = 30 * seed, 50 * seed
+    photograph = from_array(chelsea()[top : top + size.height, left : left + size.width])
+    return stage(photograph, FrameContext(0, spec, None))
 
 
 @lru_cache

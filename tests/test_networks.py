@@ -105,7 +105,7 @@ def test_missing_broken_and_foreign_weights_are_told_apart(tmp_path: Path) -> No
         (tmp_path / name).write_bytes(b"not weights")
         with pytest.raises(ModelError, match="can't be read"):
             read_weights(tmp_path / name)
-    with pytest.raises(ModelError, match="does not fit googlenet: .* are missing, the first is conv1"):
+    with pytest.raises(ModelError, match=r"does not fit googlenet: .* are missing, the first is conv1"):
         backbones.load("googlenet", ["inception3a"], CPU, str(_lite0_file(tmp_path / "lite0.safetensors")))
 
 

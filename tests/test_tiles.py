@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
@@ -15,6 +17,15 @@ from pipeline.frame import Size, size_of
 from pipeline.objectives import LayerL2, Objective
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Two test processes with two threads each wait for one another on two cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _tiled(model: str, layer: str, budget: int, precision: str = "float32") -> TiledEngine:
@@ -65,7 +76,7 @@ def test_every_pixel_is_in_one_core_inside_its_tile() -> None:
                     continue
                 spans = list(tiled._spans(length, tile.height, start))
                 assert spans[0][0] == 0 and spans[-1][1] == length
-                assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+                assert all(before[1] == after[0] for before, after in pairwise(spans))
                 assert all(row <= begin and end <= row + tile.height <= length for begin, end, row in spans)
                 assert all(row % tiled.stride == 0 for _, _, row in spans)
                 inside = [row for begin, _, row in spans if begin - row < tiled.halo and row > 0]
