@@ -78,6 +78,12 @@ class Chain:
             start = f"{stage.config.id}/"
             stage.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})
 
+    def pin(self, preset: Preset) -> Preset:
+        """The preset with every `auto` that a stage decided for itself replaced by what it took."""
+        pins = {stage.config.id: stage.pinned() for stage in self.stages}
+        stages = tuple(config.model_copy(update=pins.get(config.id, {})) for config in preset.stages)
+        return preset.model_copy(update={"stages": stages})
+
     def fingerprints(self) -> dict[str, str]:
         """Digests of all files the stages work with."""
         return {name: digest for stage in self.stages for name, digest in stage.fingerprints().items()}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from pipeline.backbones.recipes import Recipe, find_recipe
-from pipeline.backbones.structure import find_layer
-from pipeline.errors import ModelError
+from pipeline.backbones.structure import PROBE_SIDE, find_layer
+from pipeline.backbones.tape import Recorder, Tape, UnsupportedNetwork, meta_state, named_tensors, prune
+from pipeline.backbones.weights import AUTO, weights_for
+from pipeline.frame import Size
 
 
 class _Reached(Exception):
@@ -20,15 +24,17 @@ class _Reached(Exception):
 class Backbone:
     """Activations of some layers of a network, with gradients to its input.
 
-    The network is private to the backbone: its hooks are set once, its parameters are frozen, and nothing in it
-    works in place, so that an activation stays what it was when it was read.
+    The network is private to the backbone: its hooks are set once, its parameters are frozen, and an activation
+    stays what it was when it was read. Only the parameters that the layers depend on hold numbers.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, layers: Sequence[str], device: torch.device) -> None:
-        self.network = network.eval().requires_grad_(False).to(device)
+        self.network = network.eval().requires_grad_(False)
+        self.recipe = recipe
+        self.device = device
         self.layers = tuple(dict.fromkeys(layers))
-        self._mean = torch.tensor(recipe.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(recipe.std, device=device).view(1, 3, 1, 1)
+        self.mean = torch.tensor(recipe.mean, device=device).view(1, 3, 1, 1)
+        self.std = torch.tensor(recipe.std, device=device).view(1, 3, 1, 1)
         self._activations: dict[str, Tensor] = {}
         for module in network.modules():
             if getattr(module, "inplace", False):
@@ -37,36 +43,86 @@ class Backbone:
             network.get_submodule(name).register_forward_hook(self._reader(name))
 
     def _reader(self, name: str):  # type: ignore[no-untyped-def]  # a hook; torch's own type
-        def read(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        def read(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
             self._activations[name] = output
             if len(self._activations) == len(self.layers):
                 raise _Reached
+            # The network goes on with a copy: some write into an activation (`out += identity`).
+            return output.clone()
 
         return read
 
     def __call__(self, frame: Tensor) -> dict[str, Tensor]:
         """The activations (1, C, h, w) by layer name of a frame (1, 3, H, W) in [0, 1]."""
+        return self._run((frame - self.mean) / self.std, {})
+
+    def _run(self, normalised: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         self._activations = {}
         with contextlib.suppress(_Reached):
-            self.network((frame - self._mean) / self._std)
+            functional_call(self.network, dict(state), (normalised,)) if state else self.network(normalised)
         found, self._activations = self._activations, {}
         return found
 
+    def record(self, size: Size) -> Tape:
+        """The operators that run for a frame of `size`, from the normalised input on; no numbers are computed.
 
-def load(model: str, layers: Sequence[str], device: torch.device) -> Backbone:
-    """The named model with its weights, ready to be read at `layers`.
+        Raises UnsupportedNetwork when they can't be flattened.
+        """
+        state, image = meta_state(self.network), torch.empty(1, 3, *size, device="meta")
+        try:
+            with torch.no_grad(), Recorder(state, image) as recorder:
+                found = self._run(image, state)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise UnsupportedNetwork(f"it does not run on shapes alone: {error}") from error
+        targets = {name: recorder.value_of(tensor) for name, tensor in found.items()}
+        return prune(Tape(tuple(recorder.nodes), targets, recorder.shapes))
 
-    Raises ModelError when there is no such model or layer, or when the weights do not fit.
+    def constant(self, name: str) -> Tensor:
+        """A parameter or buffer, on the device."""
+        owner, _, attribute = name.rpartition(".")
+        tensor: Tensor = getattr(self.network.get_submodule(owner), attribute)
+        return tensor.detach()
+
+    def digest(self) -> str:
+        """A digest of all the numbers the layers depend on; other weights have another."""
+        state = hashlib.blake2b(digest_size=16)
+        for name, tensor in sorted(self.network.state_dict().items()):
+            if not tensor.is_meta:
+                state.update(name.encode())
+                state.update(tensor.detach().cpu().numpy().tobytes())
+        return state.hexdigest()
+
+    def assign(self, weights: Mapping[str, Tensor]) -> None:
+        """Take these numbers for the parameters and buffers they name."""
+        moved = {name: tensor.to(self.device) for name, tensor in weights.items()}
+        self.network.load_state_dict(moved, strict=False, assign=True)
+
+
+def load(model: str, layers: Sequence[str], device: torch.device, weights: str = AUTO) -> Backbone:
+    """The named model with its weights (`auto`, `random` or a file's path), ready to be read at `layers`.
+
+    Raises ModelError when there is no such model or layer, or when the weights can't be had or do not fit.
     """
     recipe = find_recipe(model)
     with torch.device("meta"):
         network = recipe.build()
+        modules = dict(network.named_modules())
+        for name in layers:
+            if name not in modules:
+                find_layer(recipe, name)  # raises, naming the nearest
+        backbone = Backbone(network, recipe, layers, device)
+    needed, state = _needed(backbone), backbone.network.state_dict()
+    if needed - state.keys():
+        # It computes buffers while it is built, and does not store them: build it with numbers.
+        backbone = Backbone(recipe.build().to(device), recipe, layers, device)
+    shapes = {name: tensor for name, tensor in state.items() if name in needed}
+    backbone.assign(weights_for(recipe, shapes, weights))
+    return backbone
+
+
+def _needed(backbone: Backbone) -> set[str]:
+    """The parameters and buffers that its layers depend on; all of them where that can't be told."""
     try:
-        network.load_state_dict(recipe.weights(), assign=True)
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the weights do not fit {model}: {error}") from error
-    modules = dict(network.named_modules())
-    for name in layers:
-        if name not in modules:
-            find_layer(recipe, name)  # raises, naming the nearest
-    return Backbone(network, recipe, layers, device)
+        return backbone.record(Size(PROBE_SIDE, PROBE_SIDE)).constants
+    except UnsupportedNetwork:
+        return set(named_tensors(backbone.network))

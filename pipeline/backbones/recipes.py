@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ModelError
+
+Colour = tuple[float, float, float]
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -21,15 +27,15 @@ class Recipe:
     about: str
     build: Callable[[], nn.Module]
     weights: Callable[[], dict[str, Tensor]]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    """the published weights; raises OSError or RuntimeError when they can't be had"""
+    mean: Colour = IMAGENET_MEAN
+    std: Colour = IMAGENET_STD
+    bundled: bool = False
+    """whether the weights are on this machine as soon as dreamreel is"""
 
 
 def _build_lite0() -> nn.Module:
-    import timm  # a second to import, so only when a network is asked for
-
-    model: nn.Module = timm.create_model("efficientnet_lite0", pretrained=False)
-    return model
+    return _build_timm("efficientnet_lite0")
 
 
 def _bundled_lite0_weights() -> dict[str, Tensor]:
@@ -49,6 +55,50 @@ def _bundled_lite0_weights() -> dict[str, Tensor]:
     return dict(zip(names, theirs.values(), strict=True))
 
 
+def _build_timm(name: str) -> nn.Module:
+    import timm  # a second to import, so only when a network is asked for
+
+    model: nn.Module = timm.create_model(name, pretrained=False)
+    return model
+
+
+def _timm_weights(name: str) -> dict[str, Tensor]:
+    import timm
+
+    model: nn.Module = timm.create_model(name, pretrained=True)
+    return model.state_dict()
+
+
+def _build_torchvision(name: str, **options: Any) -> nn.Module:
+    import torchvision
+
+    model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    return model
+
+
+def _torchvision_weights(name: str) -> dict[str, Tensor]:
+    import torchvision
+
+    published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True)
+    return state
+
+
+def _classic(name: str, about: str, mean: Colour = IMAGENET_MEAN, std: Colour = IMAGENET_STD, **options: Any) -> Recipe:
+    build, weights = partial(_build_torchvision, name, **options), partial(_torchvision_weights, name)
+    return Recipe(name, f"{about}; weights are downloaded", build, weights, mean, std)
+
+
+# Without the classifiers' side branches, and without initial values, which weights replace anyway. Their
+# torchvision weights were trained by TensorFlow, on values from -1 to 1.
+_INCEPTION: dict[str, Any] = {
+    "mean": (0.5,) * 3,
+    "std": (0.5,) * 3,
+    "aux_logits": False,
+    "init_weights": False,
+    "transform_input": False,
+}
+
 MODELS: dict[str, Recipe] = {
     "lite0": Recipe(
         name="lite0",
@@ -58,14 +108,45 @@ MODELS: dict[str, Recipe] = {
         # TensorFlow's (value - 127) / 128.
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
+        bundled=True,
     ),
+    "googlenet": _classic("googlenet", "GoogLeNet, the network of the first Inceptionism, ImageNet", **_INCEPTION),
+    "inception_v3": _classic("inception_v3", "Inception v3, ImageNet", **_INCEPTION),
+    "vgg16": _classic("vgg16", "VGG-16, ImageNet"),
+    "vgg19": _classic("vgg19", "VGG-19, ImageNet"),
+    "resnet50": _classic("resnet50", "ResNet-50, ImageNet"),
+    "densenet121": _classic("densenet121", "DenseNet-121, ImageNet"),
+    "alexnet": _classic("alexnet", "AlexNet, ImageNet"),
 }
+_TIMM = "timm:"
 
 
 def find_recipe(model: str) -> Recipe:
-    """The recipe of a model by its preset name. Raises ModelError naming the nearest."""
+    """The recipe of a model by its preset name, one of MODELS or `timm:NAME`. Raises ModelError naming the nearest."""
+    if model.startswith(_TIMM):
+        return _timm_recipe(model.removeprefix(_TIMM))
     if model in MODELS:
         return MODELS[model]
-    near = difflib.get_close_matches(model, MODELS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ModelError(f"there is no model {model!r}{hint} (there are: {', '.join(MODELS)})")
+    raise ModelError(f"there is no model {model!r}{_near(model, MODELS)} (there are: {', '.join(MODELS)}, timm:NAME)")
+
+
+@lru_cache
+def _timm_recipe(name: str) -> Recipe:
+    import timm
+
+    if not timm.is_model(name.split(".")[0]):
+        raise ModelError(f"timm has no model {name!r}{_near(name, timm.list_models())}")
+    about = timm.models.get_pretrained_cfg(name)
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if about is None else (_colour(about.mean), _colour(about.std))
+    build, weights = partial(_build_timm, name), partial(_timm_weights, name)
+    return Recipe(_TIMM + name, f"{name} of timm; weights are downloaded", build, weights, mean, std)
+
+
+def _colour(channels: Sequence[float]) -> Colour:
+    red, green, blue = channels
+    return red, green, blue
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -9,50 +9,95 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from pipeline.backbones.geometry import Geometry, trace_geometry
 from pipeline.backbones.recipes import Recipe
+from pipeline.backbones.tape import Recorder, UnsupportedNetwork, meta_state
 from pipeline.errors import ModelError
 
-_PROBE_SIDE = 512
+PROBE_SIDE = 512
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer that can be dreamt on. `stride` is input pixels per activation."""
+    """One layer that can be dreamt on.
+
+    `stride` is input pixels per activation; `receptive_field` is the side, in pixels, of the square that one
+    activation depends on, or None when it depends on the whole picture.
+    """
 
     name: str
     kind: str
     channels: int
     stride: int
-
-    @property
-    def smallest_side(self) -> int:
-        """The shortest image side, in pixels, that leaves the layer one whole activation."""
-        return self.stride
+    receptive_field: int | None
+    smallest_side: int
+    """the shortest image side, in pixels, that reaches the layer and leaves it one whole activation"""
 
 
 @lru_cache
 def list_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
-    """Every layer of the network with a picture-shaped (1, C, H, W) output, in the order they run."""
+    """Every layer of the network with a picture-shaped (1, C, H, W) output, in the order they run.
+
+    Raises ModelError for a network that takes pictures of one size only.
+    """
     with torch.device("meta"):
-        network = recipe.build().eval()
-        probe = torch.empty(1, 3, _PROBE_SIDE, _PROBE_SIDE)
-    found: dict[str, LayerInfo] = {}
-    handles = [module.register_forward_hook(_noting(name, found)) for name, module in network.named_modules() if name]
-    with torch.no_grad():
-        network(probe)
-    for handle in handles:
-        handle.remove()
-    return tuple(found.values())
+        network, outputs = _watched(recipe)
+        probe = torch.empty(1, 3, PROBE_SIDE, PROBE_SIDE)
+    try:
+        return _described(network, probe, outputs)
+    except (UnsupportedNetwork, AssertionError, RuntimeError, ValueError):
+        return _run_with_numbers(recipe)
 
 
-def _noting(name: str, found: dict[str, LayerInfo]):  # type: ignore[no-untyped-def]  # a hook; torch's own type
+def _watched(recipe: Recipe) -> tuple[nn.Module, dict[str, tuple[str, Tensor]]]:
+    """The network, and its layers' outputs by name once it has run."""
+    network = recipe.build().eval()
+    outputs: dict[str, tuple[str, Tensor]] = {}
+    for name, module in network.named_modules():
+        if name:
+            module.register_forward_hook(_noting(name, outputs))
+    return network, outputs
+
+
+def _run_with_numbers(recipe: Recipe) -> tuple[LayerInfo, ...]:
+    """The layers of a network whose pass depends on more than shapes; their geometry stays unknown."""
+    network, outputs = _watched(recipe)
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{recipe.name} does not take pictures of any size: {reason}; use another model") from error
+    return tuple(_layer(name, kind, output, None) for name, (kind, output) in outputs.items())
+
+
+def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, Tensor]]) -> tuple[LayerInfo, ...]:
+    state = meta_state(network)
+    with torch.no_grad(), Recorder(state, probe) as recorder:
+        functional_call(network, state, (probe,))
+    known = trace_geometry(recorder.nodes, PROBE_SIDE)
+    return tuple(
+        _layer(name, kind, output, known.get(recorder.value_of(output))) for name, (kind, output) in outputs.items()
+    )
+
+
+def _noting(name: str, outputs: dict[str, tuple[str, Tensor]]):  # type: ignore[no-untyped-def]  # a hook; torch's own type
     def note(module: nn.Module, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            stride = math.ceil(_PROBE_SIDE / output.shape[2])
-            found.setdefault(name, LayerInfo(name, type(module).__name__, output.shape[1], stride))
+            outputs.setdefault(name, (type(module).__name__, output))
 
     return note
+
+
+def _layer(name: str, kind: str, output: Tensor, geometry: Geometry | None) -> LayerInfo:
+    if geometry is None:
+        stride = math.ceil(PROBE_SIDE / output.shape[2])
+        return LayerInfo(name, kind, output.shape[1], stride, None, stride)
+    # A padded network runs on less than its stride, but an activation then sees mostly padding.
+    side = max(geometry.jump, geometry.smallest_side)
+    return LayerInfo(name, kind, output.shape[1], geometry.jump, geometry.field, side)
 
 
 def find_layer(recipe: Recipe, name: str) -> LayerInfo:

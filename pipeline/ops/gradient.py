@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,17 +28,22 @@ def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
     """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges."""
     if gradient.device.type == "cpu":
         # A depthwise convolution of torch takes about ten times as long here.
-        planes = gradient[0].contiguous().numpy()
-        weights = kernel.numpy()
-        return torch.from_numpy(
-            np.stack([cv2.filter2D(p, -1, weights, borderType=cv2.BORDER_REFLECT_101) for p in planes])
-        )[None]
+        planes, weights = gradient[0].numpy(), kernel.numpy()
+        smoothed = torch.empty_like(gradient, memory_format=torch.contiguous_format)
+        for plane, target in zip(planes, smoothed[0].numpy(), strict=True):
+            cv2.filter2D(plane, -1, weights, dst=target, borderType=cv2.BORDER_REFLECT_101)
+        return smoothed
     radius = kernel.shape[0] // 2
     mode = "reflect" if radius < min(gradient.shape[-2:]) else "replicate"
     padded = F.pad(gradient, (radius,) * 4, mode=mode)
     return F.conv2d(padded, kernel.to(gradient).expand(3, 1, -1, -1), groups=3)
 
 
-def normalise(gradient: Tensor) -> Tensor:
-    """`gradient` divided by its mean magnitude (google/deepdream, 2015); a flat one stays zero."""
-    return gradient / gradient.abs().mean().clamp_min(1e-12)
+def step_along(image: Tensor, gradient: Tensor, length: float | Tensor) -> None:
+    """Move `image` (1, 3, H, W) in place along `gradient`, by `length` per value on average; clamped to [0, 1].
+
+    The gradient is divided by its mean magnitude (google/deepdream, 2015); along a flat one nothing moves.
+    """
+    mean = torch.linalg.vector_norm(gradient, 1) / gradient.numel()
+    # The factor stays a tensor: reading it would make a device wait.
+    image.addcmul_(gradient, length / mean.clamp_min(1e-12)).clamp_(0, 1)

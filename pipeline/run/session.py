@@ -117,6 +117,7 @@ class _Session:
     def begin(self) -> Result:
         """Render from the first frame."""
         with Chain(self._preset) as chain:
+            self._preset = chain.pin(self._preset)
             self._folder.create(self._preset)
             with self._log() as log:
                 log.event("begin", preset_file=self._preset.origin)

@@ -82,9 +82,10 @@ def _health(folder: RunFolder, frame: int) -> str:
 
 def _changes(origin: str | None, preset: Preset) -> list[str]:
     try:
-        return [] if origin is None else changed_keys(load_preset(origin).resolved(), preset.resolved())
+        changes = [] if origin is None else changed_keys(load_preset(origin).resolved(), preset.resolved())
     except PresetError:
         return [f"{origin} can't be read any more"]
+    return [change for change in changes if ": auto -> " not in change]  # what the run decided for itself
 
 
 def assemble(out: str | Path) -> tuple[Path, int]:

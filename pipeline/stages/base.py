@@ -153,6 +153,10 @@ class Stage(Generic[ConfigT]):
         """Digests of the files the stage works with; a run that goes on wants the same ones."""
         return {}
 
+    def pinned(self) -> dict[str, str]:
+        """Keys of the config whose `auto` was decided when the stage was built; a resumed run keeps to them."""
+        return {}
+
     def report(self) -> list[str]:
         """What the user should hear about when the film is done; one sentence each."""
         return []

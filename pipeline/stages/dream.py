@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 
 from pipeline import backbones
+from pipeline.backbones.weights import AUTO, RANDOM
+from pipeline.engines import (
+    Climb,
+    EngineKey,
+    PrecisionKey,
+    TiledEngine,
+    build_engine,
+    choose_engine,
+    climb,
+    memory_budget,
+    parse_memory,
+)
 from pipeline.errors import ModelError
 from pipeline.frame import Size
+from pipeline.media.paths import resolve
 from pipeline.objectives import LayerL2
-from pipeline.ops.gradient import normalise, smooth, smoothing_kernel
+from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
@@ -63,7 +77,44 @@ class DreamConfig(StageConfig):
         1.0, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
+    weights: str = Field(
+        "auto",
+        max_length=4096,
+        description="auto: the network's published weights; a .safetensors or .pth file; or random, for tests",
+    )
+    engine: EngineKey = Field(
+        "auto", description="what computes the gradient; auto takes the fastest on this machine, reference is plain"
+    )
+    precision: PrecisionKey = Field(
+        "auto", description="auto, float32 or bfloat16: half the digits, another dream of the same quality, less time"
+    )
+    memory: str = Field(
+        "auto",
+        max_length=20,
+        description="what a gradient step may take, such as 4GB, before it goes tile by tile; auto is half of all",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _absolute_weights(cls, weights: str, info: ValidationInfo) -> str:
+        if weights in (AUTO, RANDOM):
+            return weights
+        return str(resolve(weights, (info.context or {}).get("folder", Path.cwd())))
+
+    @field_validator("memory")
+    @classmethod
+    def _known_memory(cls, memory: str) -> str:
+        if memory != "auto":
+            parse_memory(memory)
+        return memory
+
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        if self.engine == "reference" and self.precision == "bfloat16":
+            yield "precision", "is bfloat16, but the reference engine computes in float32; leave one of the two at auto"
+        if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
+            yield "weights", f"is {self.weights}, and there is no such file"
+        if self.engine == "graph" and spec.device.type != "cuda":
+            yield "engine", f"is graph, which needs a CUDA device, and the device is {spec.device}; use auto"
         try:
             recipe = backbones.find_recipe(self.model)
         except ModelError as error:
@@ -94,9 +145,19 @@ class Dream(Effect[DreamConfig]):
     def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
         self._objective = LayerL2(config.layer)
-        self._backbone = backbones.load(config.model, self._objective.layers, spec.device)
+        backbone = backbones.load(config.model, self._objective.layers, spec.device, config.weights)
+        self._weights_digest = backbone.digest()
+        choice = choose_engine(backbone, self._objective, spec.size, config.engine, config.precision)
+        budget = memory_budget(config.memory, spec.device)
+        self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
         self._sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
+
+    def pinned(self) -> dict[str, str]:
+        return {"engine": self._engine.choice.engine, "precision": self._engine.choice.precision}
+
+    def fingerprints(self) -> dict[str, str]:
+        return {f"weights of {self.config.model}": self._weights_digest}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
@@ -110,31 +171,15 @@ class Dream(Effect[DreamConfig]):
         detail = torch.zeros_like(frame[:, :, :1, :1])
         for size in self._sizes:
             base = resize(frame, size)
-            image = base + resize(detail, size)
-            step_size = self._local(strength, size, ctx) / steps
-            for _ in range(steps):
-                image = self._ascend(image, step_size, generator)
-            detail = image - base
-        return (frame + detail).clamp_(0, 1)
+            how = Climb(steps, self._local(strength, size, ctx) / steps, c.jitter, self._kernel)
+            image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
+            detail = image.sub_(base)
+        return detail.add_(frame).clamp_(0, 1)
 
-    def _local(self, strength: float, size: Size, ctx: FrameContext) -> Tensor:
-        """The strength at each place: what comes into sight has no past and has to catch up at once."""
+    def _local(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
+        """The strength, (1, 1, H, W) where places differ: what comes into sight has to catch up at once."""
         if ctx.fresh or ctx.motion is None:
-            return torch.tensor(strength)
+            return strength
         new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
-        return strength + max(0.0, self.config.new_strength - strength) * new
-
-    def _ascend(self, image: Tensor, step_size: Tensor, generator: torch.Generator) -> Tensor:
-        reach = self.config.jitter
-        dy, dx = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
-        gradient = self._gradient(image.roll((dy, dx), (2, 3))).roll((-dy, -dx), (2, 3))
-        if self._kernel is not None:
-            gradient = smooth(gradient, self._kernel)
-        return (image + step_size * normalise(gradient)).clamp_(0, 1)
-
-    def _gradient(self, image: Tensor) -> Tensor:
-        leaf = image.detach().requires_grad_()
-        with torch.enable_grad():
-            score = self._objective(self._backbone(leaf))
-        (gradient,) = torch.autograd.grad(score, leaf)
-        return gradient
+        local: Tensor = strength + max(0.0, self.config.new_strength - strength) * new
+        return local

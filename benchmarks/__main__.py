@@ -1,0 +1,13 @@
+"""All measurements, one after the other."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmarks import gpu, growth, step, still, zoom
+
+if __name__ == "__main__":
+    for measurement in (step, still, zoom, growth):
+        measurement.main()
+    if torch.cuda.is_available():
+        gpu.main()

@@ -1,0 +1,112 @@
+"""A network's numbers: published, out of a local file, or random for tests and benchmarks."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline.backbones.recipes import Recipe
+from pipeline.errors import ModelError
+
+AUTO, RANDOM = "auto", "random"
+
+
+def weights_for(recipe: Recipe, shapes: Mapping[str, Tensor], weights: str = AUTO) -> dict[str, Tensor]:
+    """Numbers for every tensor in `shapes` (name to a tensor of the right shape): `auto`, `random`, or a path.
+
+    Further tensors, such as a classifier's when only features are asked for, are left out. Raises ModelError when
+    there are none, or they belong to another network.
+    """
+    if weights == RANDOM:
+        return random_weights(recipe, shapes)
+    if weights == AUTO:
+        return _fitting(_published(recipe), shapes, f"the published weights of {recipe.name}", recipe)
+    return _fitting(read_weights(Path(weights)), shapes, weights, recipe)
+
+
+def _published(recipe: Recipe) -> dict[str, Tensor]:
+    try:
+        return recipe.weights()
+    except ModelError:
+        raise
+    except Exception as error:  # torchvision, timm and the libraries under them each raise their own
+        raise ModelError(
+            f"the weights of {recipe.name} can't be downloaded ({type(error).__name__}: {error}); get them on a "
+            "machine with a network, copy the file here and say `weights: PATH` (.safetensors or .pth), "
+            "or use `model: lite0`, which needs no download"
+        ) from error
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors in a .safetensors, .pth or .pt file, on the CPU. Raises ModelError when it can't be read."""
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        raise ModelError(f"the weights {path} must be a .safetensors, .pth or .pt file, or `auto` or `random`")
+    try:
+        found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except FileNotFoundError:
+        raise ModelError(f"there is no weights file {path}") from None
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"the weights {path} can't be read: {reason}") from error
+    for wrapper in ("state_dict", "model"):  # training scripts save more than the weights
+        inner = found.get(wrapper)
+        found = inner if isinstance(inner, dict) else found
+    return {name.removeprefix("module."): value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    found = torch.load(path, map_location="cpu", weights_only=True)  # a pickle could run code otherwise
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__}, not a state dict")
+    return found
+
+
+def _fitting(
+    found: Mapping[str, Tensor], shapes: Mapping[str, Tensor], source: str, recipe: Recipe
+) -> dict[str, Tensor]:
+    missing = [name for name in shapes if name not in found]
+    if missing:
+        raise ModelError(
+            f"{source}: does not fit {recipe.name}: {len(missing)} of {len(shapes)} tensors are missing, "
+            f"the first is {missing[0]}"
+        )
+    for name, like in shapes.items():
+        if found[name].shape != like.shape:
+            raise ModelError(
+                f"{source}: does not fit {recipe.name}: {name} is {tuple(found[name].shape)}, "
+                f"must be {tuple(like.shape)}"
+            )
+    return {name: found[name].to(like.dtype) for name, like in shapes.items()}
+
+
+def random_weights(recipe: Recipe, shapes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same numbers every time, at the scale of a trained network's: for tests and benchmarks, not for dreams."""
+    return {name: _random(f"{recipe.name}/{name}", like) for name, like in shapes.items()}
+
+
+def _random(key: str, like: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
+    name, shape = key.rpartition(".")[2], tuple(like.shape)
+    if not like.is_floating_point():
+        return torch.zeros(shape, dtype=like.dtype)
+    if len(shape) > 1:  # He et al. 2015
+        return torch.randn(shape, generator=generator) * math.sqrt(2 / math.prod(shape[1:]))
+    if name in ("running_var", "weight"):
+        return 0.5 + torch.rand(shape, generator=generator)
+    return 0.1 * torch.randn(shape, generator=generator)

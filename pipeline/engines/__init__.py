@@ -1,0 +1,21 @@
+"""Gradients of objectives with respect to pictures, as fast as the machine allows."""
+
+from pipeline.engines.ascent import climb
+from pipeline.engines.base import Engine, EngineChoice
+from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
+from pipeline.engines.plan import Climb
+from pipeline.engines.tiles import TiledEngine, memory_budget, parse_memory
+
+__all__ = [
+    "Climb",
+    "Engine",
+    "EngineChoice",
+    "EngineKey",
+    "PrecisionKey",
+    "TiledEngine",
+    "build_engine",
+    "choose_engine",
+    "climb",
+    "memory_budget",
+    "parse_memory",
+]

@@ -1,0 +1,38 @@
+"""Gradient ascent on one octave: jitter, gradient, smoothing, normalised update."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipeline.engines.base import Engine
+from pipeline.engines.graph import GraphEngine
+from pipeline.engines.plan import Climb, draw_shifts
+from pipeline.engines.tiles import TiledEngine
+from pipeline.frame import size_of
+from pipeline.objectives import Objective
+from pipeline.ops.gradient import smooth, step_along
+
+
+def climb(engine: Engine, objective: Objective, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
+    """A picture (1, 3, H, W) in [0, 1] after `how.steps` steps that raise the objective; the one given stays.
+
+    The picture stays rolled between steps and is smoothed so: the seam of the roll lies elsewhere each time.
+    """
+    tiled = engine if isinstance(engine, TiledEngine) else None
+    if tiled is not None and isinstance(tiled.engine, GraphEngine) and tiled.tile_for(size_of(image)) is None:
+        start = generator.get_state()
+        try:
+            return tiled.engine.climb(image, objective, how, generator)
+        except torch.OutOfMemoryError as error:
+            tiled.shrink(size_of(image), None, error)
+            generator.set_state(start)
+    image, (top, left) = image.clone(memory_format=torch.contiguous_format), (0, 0)
+    for dy, dx in draw_shifts(how, generator).tolist():
+        image, (top, left) = image.roll((dy - top, dx - left), (2, 3)), (dy, dx)
+        if tiled is not None:
+            tiled.move_tiles(generator)
+        _, gradient = engine(image, objective)
+        length = how.step_size.roll((dy, dx), (2, 3)) if isinstance(how.step_size, Tensor) else how.step_size
+        step_along(image, gradient if how.kernel is None else smooth(gradient, how.kernel), length)
+    return image.roll((-top, -left), (2, 3))

@@ -1,0 +1,72 @@
+"""What every engine is: a picture in, the score of an objective and its gradient out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from pipeline.objectives import Objective
+
+EngineName = Literal["reference", "folded", "packed", "graph"]
+PrecisionName = Literal["float32", "bfloat16"]
+ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
+PRECISION_NAMES: tuple[PrecisionName, ...] = get_args(PrecisionName)
+log = logging.getLogger("pipeline.engines")
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engine computes, and how exactly. Its text, such as `packed/bfloat16`, reads back as the same choice."""
+
+    engine: EngineName
+    precision: PrecisionName
+
+    def __str__(self) -> str:
+        return f"{self.engine}/{self.precision}"
+
+    @staticmethod
+    def parse(text: str) -> EngineChoice:
+        """The choice that `str` wrote. Raises ValueError for anything else."""
+        for engine in ENGINE_NAMES:
+            for precision in PRECISION_NAMES:
+                choice = EngineChoice(engine, precision)
+                if str(choice) == text:
+                    return choice
+        raise ValueError(f"is {text!r}, must be ENGINE/PRECISION, of {ENGINE_NAMES} and {PRECISION_NAMES}")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the network is computed in; pictures and gradients are float32 always."""
+        return torch.float32 if self.precision == "float32" else torch.bfloat16
+
+
+class Engine(Protocol):
+    """Computes gradients of objectives with respect to pictures.
+
+    Whatever depends on the picture's shape is planned at the first call with it and kept. The same engine gives
+    the same bits for the same picture.
+    """
+
+    @property
+    def choice(self) -> EngineChoice:
+        """What it is."""
+        ...
+
+    def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        """The score () and its gradient (1, 3, H, W), both float32, of a picture (1, 3, H, W) in [0, 1]."""
+        ...
+
+
+def score_gradients(objective: Objective, activations: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """The score () of activations that need no gradient themselves, and its gradient by layer, in their types."""
+    leaves = {name: value.detach().float().requires_grad_() for name, value in activations.items()}
+    with torch.enable_grad():
+        score = objective(leaves)
+        gradients = torch.autograd.grad(score, list(leaves.values()), allow_unused=True)
+    found = zip(activations.items(), gradients, strict=True)
+    return score.detach(), {name: grad.to(like.dtype) for (name, like), grad in found if grad is not None}

@@ -1,0 +1,180 @@
+"""Which engine computes: asked for, remembered from an earlier run, or found by a short probe."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pipeline.backbones import Backbone, find_layer
+from pipeline.backbones.tape import UnsupportedNetwork
+from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
+from pipeline.engines.folded import FoldedEngine
+from pipeline.engines.graph import GraphEngine
+from pipeline.engines.packed import PackedEngine
+from pipeline.engines.reference import Reference
+from pipeline.frame import Size
+from pipeline.objectives import Objective
+
+EngineKey = Literal["auto", "reference", "folded", "packed", "graph"]
+PrecisionKey = Literal["auto", "float32", "bfloat16"]
+# By device type, the likely best first. A later one must be clearly faster, so that noise does not decide.
+_CANDIDATES: dict[str, tuple[str, ...]] = {
+    "cpu": ("packed/bfloat16", "packed/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
+    "cuda": ("graph/bfloat16", "graph/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
+    "mps": ("folded/float32", "reference/float32"),
+}
+_CLEARLY = 0.9
+_HOPELESS = 3.0
+_REPEATS = 3
+# Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
+_CLASS_SIDES = (128, 256)
+_CACHE_VERSION = 1
+
+
+def build_engine(backbone: Backbone, choice: EngineChoice) -> Engine:
+    """The engine of a choice; the reference, with a line in the log, where the network does not allow it."""
+    try:
+        if choice.engine == "folded" or (choice.engine == "graph" and backbone.device.type != "cuda"):
+            return FoldedEngine(backbone, choice.precision)
+        if choice.engine == "packed":
+            return PackedEngine(backbone, choice.precision)
+        if choice.engine == "graph":
+            return GraphEngine(backbone, choice.precision)
+    except (UnsupportedNetwork, RuntimeError) as error:
+        # Operators that lack a bfloat16 form, or shapes that a recorded pass can't take, end here too.
+        log.warning("%s: the %s engine can't run it, the reference does: %s", backbone.recipe.name, choice, error)
+    return Reference(backbone)
+
+
+def choose_engine(
+    backbone: Backbone, objective: Objective, size: Size, engine: EngineKey = "auto", precision: PrecisionKey = "auto"
+) -> EngineChoice:
+    """The choice for dreaming on frames of `size`; the fastest of those that `engine` and `precision` allow."""
+    allowed = candidates(backbone.device, engine, precision)
+    if len(allowed) == 1:
+        return allowed[0]
+    key = _key(backbone, _class_side(backbone, size), allowed)
+    known = {str(choice): choice for choice in allowed}
+    found = known.get(_remembered().get(key, ""))
+    if found is not None:
+        return found
+    choice = _fastest(backbone, objective, _class_side(backbone, size), allowed)
+    _remember(key, choice)
+    return choice
+
+
+def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey) -> list[EngineChoice]:
+    """The choices that a device and the two keys allow, the likely best first; never none for keys that agree."""
+    known = [EngineChoice.parse(text) for text in _CANDIDATES.get(device.type, _CANDIDATES["mps"])]
+    fitting = [
+        choice for choice in known if engine in ("auto", choice.engine) and precision in ("auto", choice.precision)
+    ]
+    if fitting:
+        return fitting
+    name: EngineName = "folded" if engine == "auto" else engine
+    exactness: PrecisionName = "float32" if precision == "auto" else precision
+    return [EngineChoice(name, exactness)]
+
+
+def _fastest(backbone: Backbone, objective: Objective, side: int, allowed: list[EngineChoice]) -> EngineChoice:
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
+    best, best_time = EngineChoice("reference", "float32"), float("inf")
+    for choice in allowed:
+        try:
+            engine = build_engine(backbone, choice)
+            seconds = _time(partial(engine, image, objective), backbone.device, best_time * _HOPELESS)
+        except RuntimeError as error:
+            log.warning("%s: the %s engine fails, it is left out: %s", backbone.recipe.name, choice, error)
+            continue
+        log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, choice, 1e3 * seconds)
+        if seconds < best_time * _CLEARLY:
+            best, best_time = engine.choice, seconds
+    return best
+
+
+def _time(step: Callable[[], object], device: torch.device, hopeless: float) -> float:
+    """The least of some runs' seconds, after one that plans; only one run where that is hopeless."""
+    least = float("inf")
+    with _one_thread(device):
+        step()
+        for _ in range(_REPEATS):
+            start = _clock(device)
+            step()
+            least = min(least, _clock(device) - start)
+            if least > hopeless:
+                break
+    return least
+
+
+def _clock(device: torch.device) -> float:
+    """Seconds of processor time on the CPU, which other programs do not disturb; of real time elsewhere."""
+    if device.type == "cpu":
+        return time.thread_time()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """Processor time is a thread's own."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _class_side(backbone: Backbone, size: Size) -> int:
+    side = (size.height * size.width) ** 0.5
+    bucket = next((bucket for bucket in _CLASS_SIDES if bucket >= side), _CLASS_SIDES[-1])
+    return max(bucket, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
+
+
+def _key(backbone: Backbone, side: int, allowed: list[EngineChoice]) -> str:
+    device = torch.cuda.get_device_name(backbone.device) if backbone.device.type == "cuda" else _processor()
+    parts = (backbone.recipe.name, "+".join(backbone.layers), side, device, torch.get_num_threads(), torch.__version__)
+    return " | ".join(map(str, (*parts, *allowed)))
+
+
+def _processor() -> str:
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} {platform.processor()} {capability} x{os.cpu_count()}"
+
+
+def cache_file() -> Path:
+    """Where probes are remembered: under $XDG_CACHE_HOME, by default ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    folder = Path(base) if base else Path.home() / ".cache"
+    return folder / "dreamreel" / f"engines-{_CACHE_VERSION}.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(cache_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(key: str, choice: EngineChoice) -> None:
+    """Best effort: a cache that can't be written costs a probe in the next run."""
+    path = cache_file()
+    partial = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(_remembered() | {key: str(choice)}, indent=1), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        log.debug("the probe's outcome can't be kept in %s: %s", path, error)

@@ -1,0 +1,183 @@
+"""A backbone flattened for computing: batch norms folded into convolutions, constants in one type and layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from pipeline.backbones import Backbone, find_layer
+from pipeline.backbones.tape import Constant, Node, Tape, UnsupportedNetwork, Value, prune
+from pipeline.frame import Size
+
+aten = torch.ops.aten
+_VERIFY_SIDE = 96
+_TOLERANCE = 1e-3
+
+
+class FlatNetwork:
+    """The folded operators of a backbone for any picture size, with their constants.
+
+    Raises UnsupportedNetwork when the network can't be flattened, or when the folded pass does not give the
+    network's own activations.
+    """
+
+    def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
+        self.backbone = backbone
+        self.dtype = dtype
+        self._exact: dict[Constant, Tensor] = {}
+        self._cast: dict[Constant, Tensor] = {}
+        _verify(self)
+
+    def tape(self, size: Size) -> Tape:
+        """The operators for frames of `size`, from the normalised input to the layers."""
+        tape = fold_batch_norms(self.backbone.record(size))
+        return replace(tape, nodes=tuple(_on_device(node, self.backbone.device) for node in tape.nodes))
+
+    def exact(self, constant: Constant) -> Tensor:
+        """A constant in float32; folded ones are made when they are first asked for."""
+        if constant not in self._exact:
+            self._exact[constant] = _make(constant, self.backbone)
+        return self._exact[constant]
+
+    def constant(self, constant: Constant) -> Tensor:
+        """A constant in the network's type, channels last where it has four dimensions."""
+        if constant not in self._cast:
+            exact = self.exact(constant)
+            self._cast[constant] = channels_last(exact.to(self.dtype) if exact.is_floating_point() else exact)
+        return self._cast[constant]
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """The network's input for a frame (1, 3, H, W) in [0, 1], channels last."""
+        scaled = (image - self.backbone.mean) / self.backbone.std
+        return scaled.to(self.dtype, memory_format=torch.channels_last)
+
+
+def channels_last(tensor: Tensor) -> Tensor:
+    """The same numbers, with a picture's channels stored together."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+class Replay:
+    """Runs a tape, forgetting each value after its last use."""
+
+    def __init__(self, tape: Tape, constant: Callable[[Constant], Tensor]) -> None:
+        self._tape = tape
+        self._constant = constant
+        last_use = {value: index for index, node in enumerate(tape.nodes) for value in node.inputs}
+        kept = set(tape.targets.values())
+        self._done: list[list[Value]] = [[] for _ in tape.nodes]
+        for value, index in last_use.items():
+            if value not in kept:
+                self._done[index].append(value)
+
+    def __call__(self, image: Tensor) -> dict[str, Tensor]:
+        """The activations by layer of a normalised input."""
+        values = {Value(0): image}
+        for node, done in zip(self._tape.nodes, self._done, strict=True):
+            values.update(zip(node.outputs, run_node(node, values, self._constant), strict=True))
+            for value in done:
+                del values[value]
+        return {name: values[value] for name, value in self._tape.targets.items()}
+
+
+def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Constant], Tensor]) -> list[Tensor]:
+    """The tensors that one operator returns."""
+
+    def fill(leaf: Any) -> Any:
+        if isinstance(leaf, Value):
+            return values[leaf]
+        return constant(leaf) if isinstance(leaf, Constant) else leaf
+
+    result = node.op(*tree_map(fill, node.args), **tree_map(fill, node.kwargs))
+    flat = [result] if isinstance(result, Tensor) else list(result)
+    return [leaf for leaf in flat if isinstance(leaf, Tensor)]
+
+
+def _on_device(node: Node, device: torch.device) -> Node:
+    """It was recorded without numbers, on the meta device; tensors that it makes itself must be real."""
+    return replace(node, kwargs=node.kwargs | {"device": device}) if "device" in node.kwargs else node
+
+
+@dataclass(frozen=True)
+class Folded(Constant):
+    """A convolution's weight or bias (`part`) with a batch norm in it."""
+
+    part: str
+    weight: Constant
+    bias: Constant | None
+    scale: Constant | None
+    shift: Constant | None
+    mean: Constant
+    variance: Constant
+    epsilon: float
+
+
+def fold_batch_norms(tape: Tape) -> Tape:
+    """The tape with each batch norm that only scales one convolution's result made part of its weights."""
+    makers = {value: node for node in tape.nodes for value in node.outputs}
+    uses = Counter(value for node in tape.nodes for value in node.inputs)
+    uses.update(tape.targets.values())
+    nodes = []
+    for node in tape.nodes:
+        source = makers.get(node.inputs[0]) if node.inputs else None
+        foldable = source is not None and uses[node.inputs[0]] == 1 and _can_fold(source, node)
+        nodes.append(_fold(source, node) if foldable and source is not None else node)
+    return prune(Tape(tuple(nodes), tape.targets, tape.shapes))
+
+
+def _can_fold(convolution: Node, norm: Node) -> bool:
+    return (
+        convolution.op is aten.convolution.default
+        and norm.op is aten.native_batch_norm.default
+        and isinstance(convolution.args[1], Constant)
+        and (convolution.args[2] is None or isinstance(convolution.args[2], Constant))
+        and not convolution.args[6]  # transposed
+        and not norm.args[5]  # training
+        and all(part is None or isinstance(part, Constant) for part in norm.args[1:5])
+    )
+
+
+def _fold(convolution: Node, norm: Node) -> Node:
+    weight, bias = convolution.args[1:3]
+    parts = {"weight": weight, "bias": bias, "epsilon": norm.args[7]}
+    parts |= dict(zip(("scale", "shift", "mean", "variance"), norm.args[1:5], strict=True))
+    folded_weight = Folded(f"{weight.name} folded", weight.shape, part="weight", **parts)
+    folded_bias = Folded(f"{weight.name} folded bias", weight.shape[:1], part="bias", **parts)
+    args = (convolution.args[0], folded_weight, folded_bias, *convolution.args[3:])
+    return Node(convolution.op, args, convolution.kwargs, norm.outputs[:1])
+
+
+def _make(constant: Constant, backbone: Backbone) -> Tensor:
+    """A constant's numbers in float32, batch norm included where one was folded in."""
+
+    def stored(part: Constant | None, absent: float) -> Tensor:
+        return torch.tensor(absent).double() if part is None else backbone.constant(part.name).double()
+
+    if not isinstance(constant, Folded):
+        return backbone.constant(constant.name)
+    gain = torch.rsqrt(stored(constant.variance, 1) + constant.epsilon) * stored(constant.scale, 1)
+    if constant.part == "weight":
+        weight = stored(constant.weight, 1)
+        return (weight * gain.view(-1, *(1,) * (weight.ndim - 1))).float()
+    return (stored(constant.shift, 0) + (stored(constant.bias, 0) - stored(constant.mean, 0)) * gain).float()
+
+
+def _verify(flat: FlatNetwork) -> None:
+    """Compare with the network itself, in float32, on a small picture."""
+    device = flat.backbone.device
+    side = max(_VERIFY_SIDE, *(find_layer(flat.backbone.recipe, name).smallest_side for name in flat.backbone.layers))
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
+    normalised = (noise - flat.backbone.mean) / flat.backbone.std
+    with torch.no_grad():
+        expected = flat.backbone(noise)
+        actual = Replay(flat.tape(Size(side, side)), flat.exact)(normalised)
+    for name, value in expected.items():
+        error = (actual[name] - value).abs().max() / value.abs().max().clamp_min(1e-12)
+        if not error < _TOLERANCE:
+            raise UnsupportedNetwork(f"its flattened pass is {float(error):.2g} off at layer {name}")

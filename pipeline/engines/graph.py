@@ -1,0 +1,101 @@
+"""Whole ascent steps as CUDA graphs: one launch in place of some hundred, for each octave's size.
+
+Nothing in a captured step may depend on values that the host knows: jitter and step sizes are read from buffers
+on the device. On other devices the same step runs operator by operator, so that its logic is tested without a GPU.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from pipeline.backbones import Backbone
+from pipeline.engines.base import EngineChoice, PrecisionName
+from pipeline.engines.folded import FoldedEngine
+from pipeline.engines.plan import Climb, draw_shifts
+from pipeline.frame import Size, size_of
+from pipeline.objectives import Objective
+from pipeline.ops.gradient import smooth, step_along
+
+_WARM_UPS = 3
+
+
+class GraphEngine:
+    """The folded engine, with its climbs captured. Raises UnsupportedNetwork when the network can't be flattened."""
+
+    def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
+        self.choice = EngineChoice("graph", precision)
+        self._folded = FoldedEngine(backbone, precision)
+        self._steps: dict[tuple[Size, int, int], AscentStep] = {}
+
+    def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        with exact_cudnn():
+            return self._folded(image, objective)
+
+    def climb(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
+        """What `pipeline.engines.climb` does, without a word from the host between the steps."""
+        # The identities stay unique: each step keeps its objective and its kernel.
+        key = (size_of(image), id(objective), id(how.kernel))
+        if key not in self._steps:
+            self._steps[key] = AscentStep(self._folded, objective, image, how.kernel)
+        return self._steps[key].climb(image, how, generator)
+
+
+class AscentStep:
+    """One step on buffers of its own, captured at the first call on a CUDA device."""
+
+    def __init__(self, engine: FoldedEngine, objective: Objective, image: Tensor, kernel: Tensor | None) -> None:
+        self._engine, self._objective = engine, objective
+        self._kernel = kernel
+        self._kernel_here = None if kernel is None else kernel.to(image.device)
+        self._image = torch.empty_like(image, memory_format=torch.contiguous_format)
+        self._shift = torch.zeros(2, dtype=torch.long, device=image.device)
+        self._length = torch.zeros_like(self._image[:, :1])
+        self._rows = torch.arange(image.shape[2], device=image.device)
+        self._columns = torch.arange(image.shape[3], device=image.device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def climb(self, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
+        """The climb from `image` (1, 3, H, W), which stays as it is."""
+        shifts = draw_shifts(how, generator)
+        moves = torch.diff(shifts, dim=0, prepend=shifts.new_zeros(1, 2)).to(image.device)
+        if image.device.type == "cuda" and self._graph is None:
+            self._capture()
+        self._image.copy_(image)
+        self._length.copy_(torch.as_tensor(how.step_size))
+        for move in moves:
+            self._shift.copy_(move)
+            self._step() if self._graph is None else self._graph.replay()
+        top, left = shifts[-1].tolist()
+        return self._image.roll((-top, -left), (2, 3))
+
+    def _step(self) -> None:
+        rows = (self._rows - self._shift[0]) % len(self._rows)
+        columns = (self._columns - self._shift[1]) % len(self._columns)
+        for moved in (self._image, self._length):
+            moved.copy_(moved.index_select(2, rows).index_select(3, columns))
+        _, gradient = self._engine(self._image, self._objective)
+        gradient = gradient if self._kernel_here is None else smooth(gradient, self._kernel_here)
+        step_along(self._image, gradient, self._length)
+
+    def _capture(self) -> None:
+        """Record the step after some runs on a side stream, as torch's CUDA graphs ask for."""
+        self._image.fill_(0.5)
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with exact_cudnn():
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UPS):
+                    self._step()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self._step()
+        self._graph = graph
+
+
+def exact_cudnn() -> AbstractContextManager[None]:
+    """cuDNN's algorithms as they should be for a film that renders the same again: deterministic, float32 whole."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]

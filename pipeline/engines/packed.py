@@ -1,0 +1,126 @@
+"""The packed adjoint: the frozen network and its gradient as two fixed chains of convolutions, without autograd."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pipeline.backbones import Backbone
+from pipeline.backbones.tape import Node, Tape, Value
+from pipeline.engines.base import EngineChoice, PrecisionName, score_gradients
+from pipeline.engines.flat import FlatNetwork, channels_last
+from pipeline.engines.operators import Convolve, Operator, clip_of, is_convolution, is_sum, single_operator
+from pipeline.frame import Size, size_of
+from pipeline.objectives import Objective
+
+
+class PackedEngine:
+    """Runs the two chains. Raises UnsupportedNetwork when the network can't be flattened."""
+
+    def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
+        self.choice = EngineChoice("packed", precision)
+        self._flat = FlatNetwork(backbone, self.choice.dtype)
+        self._chains: dict[Size, Chain] = {}
+
+    @torch.no_grad()
+    def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        size = size_of(image)
+        if size not in self._chains:
+            self._chains[size] = Chain(self._flat.tape(size), self._flat)
+        chain = self._chains[size]
+        score, gradients = score_gradients(objective, chain.forward(self._flat.normalised(image)))
+        gradient = chain.backward(gradients)
+        return score, gradient.to(torch.float32, memory_format=torch.contiguous_format) / self._flat.backbone.std
+
+
+class Chain:
+    """The operators for one picture size: forward, then backward, once each in turn."""
+
+    def __init__(self, tape: Tape, flat: FlatNetwork) -> None:
+        self._targets = tape.targets
+        self._operators = lower(tape, flat)
+        last_use = {value: index for index, op in enumerate(self._operators) for value in op.inputs}
+        kept = set(tape.targets.values())
+        self._done: list[list[Value]] = [[] for _ in self._operators]
+        for value, index in last_use.items():
+            if value not in kept:
+                self._done[index].append(value)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """The activations by layer of a normalised input."""
+        values = {Value(0): image}
+        for operator, done in zip(self._operators, self._done, strict=True):
+            results = operator.forward([values[value] for value in operator.inputs])
+            values.update(zip(operator.outputs, results, strict=True))
+            for value in done:
+                del values[value]
+        return {name: values[value] for name, value in self._targets.items()}
+
+    def backward(self, gradients: Mapping[str, Tensor]) -> Tensor:
+        """The gradient with respect to the input, from those with respect to the activations."""
+        known: dict[Value, Tensor] = {}
+        for name, gradient in gradients.items():
+            _add(known, self._targets[name], gradient)
+        for operator in reversed(self._operators):
+            after = [known.pop(value, None) for value in operator.outputs]
+            if all(gradient is None for gradient in after):
+                continue
+            for value, before in zip(operator.inputs, operator.backward(after), strict=True):
+                if before is not None:
+                    _add(known, value, before)
+        return known[Value(0)]
+
+
+def _add(known: dict[Value, Tensor], value: Value, gradient: Tensor) -> None:
+    known[value] = known[value] + gradient if value in known else channels_last(gradient)
+
+
+def lower(tape: Tape, flat: FlatNetwork) -> list[Operator]:
+    """The operators of a tape, with sums and clips drawn into the convolutions before them."""
+    uses = Counter(value for node in tape.nodes for value in node.inputs)
+    uses.update(tape.targets.values())
+    readers = {value: node for node in tape.nodes for value in node.inputs}
+    found: dict[Value, Operator] = {}  # by the output that the operator must stand in the place of
+    drawn: set[Value] = set()
+    for node in tape.nodes:
+        if node.outputs[0] in drawn:
+            continue
+        chain = _fusible(node, tape, uses, readers, drawn) if is_convolution(node) else [node]
+        drawn.update(each.outputs[0] for each in chain)
+        found[chain[-1].outputs[0]] = _operator(chain, tape, flat)
+    return [found[node.outputs[0]] for node in tape.nodes if node.outputs[0] in found]
+
+
+def _fusible(
+    node: Node, tape: Tape, uses: Mapping[Value, int], readers: Mapping[Value, Node], drawn: set[Value]
+) -> list[Node]:
+    """A convolution, then the sum and the clip that alone read its result, as far as there are such."""
+
+    def follower(output: Value) -> Node | None:
+        after = readers.get(output) if uses[output] == 1 else None
+        return None if after is None or after.outputs[0] in drawn else after
+
+    chain = [node]
+    after = follower(node.outputs[0])
+    summed = after is not None and is_sum(after, tape.shapes)
+    if after is not None and summed:
+        chain.append(after)
+        after = follower(after.outputs[0])
+    clip = None if after is None else clip_of(after)
+    # oneDNN clips a sum at zero, but has no ceiling for it.
+    if after is not None and clip is not None and (clip.is_relu or not summed):
+        chain.append(after)
+    return chain
+
+
+def _operator(chain: list[Node], tape: Tape, flat: FlatNetwork) -> Operator:
+    if len(chain) == 1:
+        return single_operator(chain[0], tape.shapes, flat.constant, flat.dtype, flat.backbone.device)
+    convolution, *rest = chain
+    clip = clip_of(rest[-1])
+    others = [value for value in rest[0].inputs if value != convolution.outputs[0]]
+    other = others[0] if others else None
+    return Convolve(convolution, tape.shapes, flat.constant, other, clip, chain[-1].outputs[0])
