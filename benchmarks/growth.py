@@ -32,9 +32,7 @@ CASES = [
 def one(model: str, size: Size, engine: str, memory: str) -> dict[str, Any]:
     """A step's processor seconds in one thread, and how far it raised the process's peak memory, in MB."""
     torch.set_num_threads(1)
-    backbone = backbones.load(
-        model, [LAYERS[model]], torch.device("cpu"), "auto" if model == "lite0" else "random"
-    )
+    backbone = backbones.load(model, [LAYERS[model]], torch.device("cpu"), "auto" if model == "lite0" else "random")
     built = TiledEngine(
         build_engine(backbone, EngineChoice.parse(engine)), backbone, memory_budget(memory, torch.device("cpu"))
     )
