@@ -1,4 +1,4 @@
-"""A whole still against neural-dream, on the same VGG-16 file of random weights: 512x512, relu4_3, 4 octaves x 10 steps.
+"""A whole still against neural-dream, on one VGG-16 file of random weights: 512x512, relu4_3, 4 octaves x 10 steps.
 
 neural-dream runs as its own program, so its start is measured too, with one step per octave, and nine tenths of the
 work are the difference. It is found on `--peer`, a folder made by `pip install --no-deps --target FOLDER neural-dream`.
