@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import Backbone, find_layer
-from pipeline.backbones.tape import UnsupportedNetwork, Value
+from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.engines.base import Engine, EngineChoice, log
 from pipeline.engines.flat import fold_batch_norms
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 
 # A pixel's gradient comes through activations up to half a receptive field away, each of which sees as far again.
-# What lies far out counts little (Luo et al. 2016, effective receptive fields): this share of the field on each
-# side keeps the gradient's cosine to the untiled one above 0.99 for the networks measured.
+# What lies far out counts little (Luo et al. 2016, effective receptive fields). With this share of the field on each
+# side, EfficientNet-Lite0's gradient at blocks.5.0 has a cosine of 0.9996 to the untiled one (96 pixels: 0.998,
+# 64: 0.989, 32: 0.979; a photograph of 768x768).
 _HALO_SHARE = 0.3
 _LARGEST_HALO = 128
 _MEASURED_SIDE = 256
@@ -123,7 +124,11 @@ class TiledEngine:
 
 
 def bytes_per_pixel(backbone: Backbone, choice: EngineChoice) -> float:
-    """What a gradient step keeps in memory, per pixel of the picture, counted from the network's activations."""
+    """What a gradient step keeps in memory, per pixel of the picture, counted from the network's activations.
+
+    The packed engine stores less than this, about half; the gradients on their way back and the picture around
+    the tiles take the rest (measured: EfficientNet-Lite0 at 1080p, 355 MB of a budget of 350 MB).
+    """
     side = max(_MEASURED_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
     try:
         tape = backbone.record(Size(side, side))
@@ -131,7 +136,7 @@ def bytes_per_pixel(backbone: Backbone, choice: EngineChoice) -> float:
         return 2000.0  # about what the classics take
     if choice.engine != "reference":
         tape = fold_batch_norms(tape)
-    made = {value: tape.shapes[value] for node in tape.nodes for value in node.outputs if value != Value(0)}
+    made = {value: tape.shapes[value] for node in tape.nodes for value in node.outputs}
     numbers = sum(torch.Size(shape).numel() for shape in made.values())
     return numbers * choice.dtype.itemsize / side**2 + _IMAGE_BYTES
 
