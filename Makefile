@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 PRESET ?= presets/first-light.yaml
 
-.PHONY: help setup demo test check fix bench clean
+.PHONY: help setup demo test torture check fix bench clean
 
 help:
 	@echo 'make setup   make .venv with everything in it'
 	@echo 'make demo    render $(PRESET)'
 	@echo 'make test    run the tests'
+	@echo 'make torture kill a render 25 times and compare its film'
 	@echo 'make check   lint, types, layers'
 	@echo 'make fix     format and apply the lint fixes'
 	@echo 'make bench   measure; results go to benchmarks/results/'
@@ -24,10 +25,13 @@ setup: .venv/ready
 	@touch $@
 
 demo: setup
-	$(BIN)/dreamreel render $(PRESET)
+	$(BIN)/dreamreel render $(PRESET) --overwrite
 
 test: setup
 	$(BIN)/python -m pytest -n 2
+
+torture: setup
+	$(BIN)/python -m tests.torture --kills 25
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,1 +1,1 @@
-"""Measurements; `python -m benchmarks` runs them all."""
+"""Measurements: `python -m benchmarks.NAME`; each prints a table and writes JSON to benchmarks/results/."""

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import load
+from pipeline.frame import to_uint8
 from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
 from pipeline.media.optical_flow import Dis, estimate_motion
@@ -79,7 +80,7 @@ class Tally:
         if motion is not None and self.previous is not None:
             self.error.append(warping_error(image, self.previous, motion))
         self.score.append(score)
-        self.sharpness.append(look(image).sharpness)
+        self.sharpness.append(look(to_uint8(image)).sharpness)
         self.previous = image
 
 
@@ -118,7 +119,7 @@ def measure(ways: dict[str, Preset]) -> dict[str, Tally]:
     tallies = {name: Tally() for name in ("source", *ways)}
     chains = {name: Chain(preset) for name, preset in ways.items()}
     with torch.no_grad():
-        for index, (picture, motion) in zip(range(first.spec().frames), source_steps(first), strict=False):
+        for index, (picture, motion) in zip(range(first.spec().frames or 0), source_steps(first), strict=False):
             tallies["source"].add(picture, motion, score(picture))
             for name, chain in chains.items():
                 tally = tallies[name]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.errors import PipelineError, PresetError
     from pipeline.loop import Frame, frames
     from pipeline.preset import Override, Preset, load_preset, parse_preset
-    from pipeline.run import Result, render
+    from pipeline.run import Options, Report, Result, assemble, render, report, resume
 
 _HOMES = {
     "PipelineError": "pipeline.errors",
@@ -25,22 +25,26 @@ _HOMES = {
     "load_preset": "pipeline.preset",
     "parse_preset": "pipeline.preset",
     "Frame": "pipeline.loop",
-    "Result": "pipeline.run",
     "frames": "pipeline.loop",
-    "render": "pipeline.run",
+    **dict.fromkeys(("Options", "Report", "Result", "assemble", "render", "report", "resume"), "pipeline.run"),
 }
 
 __all__ = [
     "Frame",
+    "Options",
     "Override",
     "PipelineError",
     "Preset",
     "PresetError",
+    "Report",
     "Result",
+    "assemble",
     "frames",
     "load_preset",
     "parse_preset",
     "render",
+    "report",
+    "resume",
 ]
 
 

@@ -20,6 +20,10 @@ class DeviceError(PipelineError):
     """The device asked for is not there."""
 
 
+class RunError(PipelineError):
+    """A run's folder can't be used, or a render had to stop; what was rendered is kept."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a preset: where it stands, the key's path, and what to do about it."""

@@ -55,37 +55,35 @@ def parse_fps(value: object) -> Fraction:
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of film: exact seconds, or a count of frames."""
+    """A length of film: exact seconds, a count of frames, or neither for one without end."""
 
     text: str
     seconds: Fraction | None = None
     frames: int | None = None
 
-    def to_frames(self, fps: Fraction) -> int:
-        """The number of frames this lasts at `fps`, to the nearest whole frame, at least 1."""
-        if self.frames is not None:
-            return self.frames
-        assert self.seconds is not None
-        return max(1, round(self.seconds * fps))
-
-    def to_seconds(self, fps: Fraction) -> Fraction:
-        """How long this lasts at `fps`, in seconds."""
+    def to_frames(self, fps: Fraction) -> int | None:
+        """The number of frames this lasts at `fps`, to the nearest, at least 1; None for an endless film."""
         if self.seconds is not None:
-            return self.seconds
-        assert self.frames is not None
-        return self.frames / fps
+            return max(1, round(self.seconds * fps))
+        return self.frames
+
+    def to_seconds(self, fps: Fraction) -> Fraction | None:
+        """How long this lasts at `fps`, in seconds; None for ever."""
+        return self.seconds if self.frames is None else self.frames / fps
 
     def __str__(self) -> str:
         return self.text
 
 
 def parse_duration(value: object) -> Duration:
-    """`20s`, `1m30s`, `1h`, `2.5s`, or `600f` for frames."""
+    """`20s`, `1m30s`, `1h`, `2.5s`, `600f` for frames, or `endless`."""
     if isinstance(value, Duration):
         return value
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
+    if text == "endless":
+        return Duration(text)
     if re.fullmatch(r"\d{1,9}f", text):
         frames = int(text[:-1])
         if frames == 0:
@@ -93,7 +91,7 @@ def parse_duration(value: object) -> Duration:
         return Duration(text, frames=frames)
     match = _CLOCK.fullmatch(text)
     if match is None or not text:
-        raise ValueError("must be a length such as 20s, 1m30s, 1h or 600f (frames)")
+        raise ValueError("must be a length such as 20s, 1m30s, 1h or 600f (frames), or endless")
     hours, minutes, seconds = (Fraction(part) if part else Fraction(0) for part in match.groups())
     total = hours * 3600 + minutes * 60 + seconds
     if not 0 < total <= 100 * 3600:
@@ -125,7 +123,7 @@ DurationField = Annotated[
     Duration,
     BeforeValidator(parse_duration),
     PlainSerializer(str),
-    WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?)$", "1m30s")),
+    WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s")),
 ]
 Pair = Annotated[tuple[float, float], BeforeValidator(_to_tuple)]
 """Two numbers written as a list, such as a point `[0.5, 0.5]`."""

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import SMALL
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def dreamreel(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
-    )
+from tests.processes import finished as dreamreel
 
 
 def test_render_ends_with_a_film_and_says_where(small_preset: Path, tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def test_durations(text: str, frames: int) -> None:
     assert parse_duration(text).to_frames(Fraction(24)) == frames
 
 
-@pytest.mark.parametrize("value", ["", "s", "20", 20, "-3s", "0s", "0f", "1:30", "1.5f", "200h", None, "1s1m"])
+@pytest.mark.parametrize(
+    "value", ["", "s", "20", 20, "-3s", "0s", "0f", "1:30", "1.5f", "200h", None, "1s1m", "Endless"]
+)
 def test_bad_durations(value: object) -> None:
     with pytest.raises(ValueError):
         parse_duration(value)
@@ -51,3 +53,7 @@ def test_sizes() -> None:
     for bad in ("1280", "1280*720", "8x8", "20000x20000", 5, None, "-16x16"):
         with pytest.raises(ValueError):
             parse_size(bad)
+
+
+def test_endless_has_no_length() -> None:
+    assert parse_duration("endless").to_frames(Fraction(24)) is None

@@ -8,7 +8,7 @@ import traceback
 import typer
 from rich.console import Console
 
-from pipeline.cli import check, layers, presets, render
+from pipeline.cli import check, layers, presets, render, runs, stages
 from pipeline.errors import PipelineError
 
 app = typer.Typer(
@@ -18,10 +18,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("render")(render.command)
+app.command("render")(render.render_command)
+app.command("resume")(render.resume_command)
+app.command("info")(runs.info_command)
+app.command("assemble")(runs.assemble_command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
 app.command("layers")(layers.command)
+app.command("stages")(stages.command)
 
 
 def main() -> None:

@@ -43,13 +43,18 @@ class RenderProgress:
         )
         self._task = self._bar.add_task(preset.name, total=self._frames, stages="")
         self._start = self._said = time.perf_counter()
-        self._console.print(
-            f"{preset.name}: {self._frames} frames, {preset.size}, {preset.fps} fps, seed {preset.seed}",
-            highlight=False,
-        )
+        self._first = 0
+        length = f"{self._frames} frames" if self._frames is not None else "endless"
+        self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
         """Take note of a finished frame."""
+        if not self._times:
+            self._first, self._start = frame.index, time.perf_counter() - sum(frame.times.values())
         for stage, seconds in frame.times.items():
             self._times[stage] = self._times.get(stage, 0.0) + seconds
         done = frame.index + 1
@@ -57,27 +62,26 @@ class RenderProgress:
         now = time.perf_counter()
         if not self._console.is_terminal and now - self._said >= _PLAIN_SECONDS:
             self._said = now
-            rate = done / (now - self._start)
-            left = (self._frames - done) / rate
-            print(
-                f"{self._name}: {done}/{self._frames} frames, {rate:.1f} fps, {clock(left)} left, "
-                f"{shares(self._times)}",
-                flush=True,
-            )
+            self.say(self._plain_line(done, (done - self._first) / (now - self._start)))
+
+    def _plain_line(self, done: int, rate: float) -> str:
+        if self._frames is None:
+            return f"{done} frames, {rate:.1f} fps, {shares(self._times)}"
+        left = clock((self._frames - done) / rate)
+        return f"{done}/{self._frames} frames, {rate:.1f} fps, {left} left, {shares(self._times)}"
 
     def summary(self, result: Result) -> None:
         """The last words of a render."""
-        megabytes = result.path.stat().st_size / 1e6
-        rate = result.frames / result.seconds
-        self._console.print(f"{result.path}", style="bold", highlight=False, soft_wrap=True)
-        self._console.print(
-            f"{result.frames} frames, {megabytes:.1f} MB, {clock(result.seconds)} ({rate:.1f} fps): "
-            f"{shares(result.times)}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        if result.path.exists():
+            self._console.print(str(result.path), style="bold", highlight=False, soft_wrap=True)
+            self.say(f"{result.frames} frames, {result.path.stat().st_size / 1e6:.1f} MB")
+        if result.rendered:
+            rate = result.rendered / result.seconds
+            self.say(f"{result.rendered} frames in {clock(result.seconds)} ({rate:.1f} fps): {shares(result.times)}")
         for note in result.notes:
-            self._console.print(f"note: {note}", highlight=False, soft_wrap=True)
+            self.say(f"note: {note}")
+        if not result.finished:
+            self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {result.folder}")
 
     def __enter__(self) -> RenderProgress:
         self._bar.start()

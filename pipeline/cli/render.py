@@ -1,20 +1,28 @@
-"""`dreamreel render`: a preset in, a film out."""
+"""`dreamreel render` and `dreamreel resume`: a preset in, a film out, whatever happens in between."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli import options
+from pipeline.cli.stopping import Stopping
+
+if TYPE_CHECKING:
+    from pipeline.preset import Preset
+    from pipeline.run import Options, Result
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.")]
+CheckpointOption = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="At most so much work is ever lost.")]
 
 
-def command(
+def render_command(
     preset: options.PresetArgument,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="The run's folder; renders/NAME if left out."),
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run's folder; renders/NAME if left out.")
     ] = None,
     set_: options.SetOption = None,
     input_: options.InputOption = None,
@@ -23,15 +31,44 @@ def command(
     duration: options.DurationOption = None,
     seed: options.SeedOption = None,
     device: options.DeviceOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in the folder.")] = False,
+    checkpoint_every: CheckpointOption = 30.0,
 ) -> None:
     """Render a preset to a film."""
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
     # These import torch: only now, so that --help and usage errors are instant.
-    from pipeline.cli.progress import RenderProgress
     from pipeline.preset import find_preset, load_preset
     from pipeline.run import render
 
     loaded = load_preset(find_preset(preset), changes)
-    with RenderProgress(loaded) as progress:
-        result = render(loaded, out, progress.on_frame)
+    _watch(loaded, checkpoint_every, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
+
+
+def resume_command(
+    run: RunArgument,
+    duration: options.DurationOption = None,
+    checkpoint_every: CheckpointOption = 30.0,
+) -> None:
+    """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one."""
+    from pipeline.run import resume
+    from pipeline.run.folder import RunFolder
+
+    preset = RunFolder(run).load_preset(duration)
+    _watch(preset, checkpoint_every, lambda watched: resume(run, duration=duration, options=watched))
+
+
+def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], Result]) -> None:
+    from pipeline.cli.progress import RenderProgress
+    from pipeline.run import Options
+
+    with RenderProgress(preset) as progress, Stopping(progress.say) as stopping:
+        watched = Options(
+            on_frame=progress.on_frame,
+            on_message=progress.say,
+            should_stop=lambda: stopping.asked,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+        result = work(watched)
     progress.summary(result)
+    if not result.finished:
+        raise typer.Exit(130)

@@ -6,53 +6,51 @@ import queue
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, TypeVar
 
-ItemT = TypeVar("ItemT")
+Work = Callable[[], None]
 
 
-class Behind(Generic[ItemT]):
-    """Calls `work` on each item put, in order, in one thread.
+class Behind:
+    """Does the work that is put, in order, in one thread; at most `depth` pieces wait.
 
-    At most `depth` items wait. An error in the thread comes out of the next `put`, or of leaving the context;
-    leaving it by an exception drops what still waits.
+    An error in the thread comes out of the next `put`, or of leaving the context; nothing put after it is done.
+    Leaving the context by an exception drops what still waits. (A ThreadPoolExecutor would let the queue grow
+    without end and go on after an error.)
     """
 
-    def __init__(self, work: Callable[[ItemT], None], depth: int = 4) -> None:
-        self._work = work
-        self._items: queue.Queue[ItemT | None] = queue.Queue(depth)
+    def __init__(self, name: str, depth: int) -> None:
+        self._waiting: queue.Queue[Work | None] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._dropping = False
-        self._thread = threading.Thread(target=self._run, name="dreamreel-behind", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while (item := self._items.get()) is not None:
+        while (work := self._waiting.get()) is not None:
             if self._error is None and not self._dropping:
                 try:
-                    self._work(item)
-                except BaseException as error:  # handed to the loop's thread, whatever it is
+                    work()
+                except BaseException as error:  # handed to the other thread, whatever it is
                     self._error = error
 
-    def put(self, item: ItemT) -> None:
-        """Hand over one item; blocks while `depth` are waiting."""
-        self._items.put(item)
+    def put(self, work: Work) -> None:
+        """Hand over work; blocks while `depth` pieces wait."""
+        self._waiting.put(work)
         self._raise()
 
     def _raise(self) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
+        if self._error is not None and not self._dropping:
             self._dropping = True
-            raise error
+            raise self._error
 
-    def __enter__(self) -> Behind[ItemT]:
+    def __enter__(self) -> Behind:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._dropping = self._dropping or kind is not None
-        self._items.put(None)
+        self._waiting.put(None)
         self._thread.join()
         if kind is None:
             self._raise()

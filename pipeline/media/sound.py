@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,7 @@ import av
 import av.error
 
 from pipeline.errors import MediaError
-from pipeline.media.ffmpeg import ffmpeg_program
+from pipeline.media.ffmpeg import run_ffmpeg
 
 # What an mp4 holds and players play; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac"}
@@ -38,8 +37,7 @@ def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, o
         return False
     codec, begins = found
     copied = codec in _COPIED and sound.speed == 1
-    command = [
-        *(ffmpeg_program(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
+    arguments = [
         *("-i", str(film)),
         *("-ss", _decimal(max(Fraction(0), sound.since - begins)), "-t", _decimal(seconds * sound.speed)),
         *("-i", str(sound.path)),
@@ -47,14 +45,9 @@ def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, o
         *(("-c:a", "copy") if copied else ("-af", _tempo(sound.speed), "-c:a", "aac", "-b:a", "192k")),
         *("-video_track_timescale", str(fps.numerator)),
         *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-        *("-movflags", "+faststart+use_metadata_tags", "-f", "mp4", str(out)),
+        *("-movflags", "+faststart", "-f", "mp4", str(out)),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        raise MediaError(
-            f"the sound of {sound.path} can't be added to the film (ffmpeg's exit status {done.returncode}: "
-            f"{done.stderr.strip()[-400:]}); set `audio: none` to leave it out"
-        )
+    run_ffmpeg(arguments, f"adding the sound of {sound.path} (`audio: none` leaves it out)")
     return True
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-# Rec. 709 luma weights.
-_LUMA = (0.2126, 0.7152, 0.0722)
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Look(NamedTuple):
-    """One frame's figures, each in the units of [0, 1] colour values."""
+    """One frame's figures, as shares of the range from black to white."""
 
     brightness: float
     """mean luma"""
@@ -22,23 +19,24 @@ class Look(NamedTuple):
     saturation: float
     """mean of (max - min) over the three colours"""
     clipped: float
-    """share of colour values within half an 8-bit step of 0 or 1"""
+    """share of colour values that are 0 or 255"""
     sharpness: float
     """standard deviation of luma's Laplacian"""
 
 
-def luma(frame: Tensor) -> Tensor:
-    """(1, 1, H, W) Rec. 709 luma of a (1, 3, H, W) frame."""
-    weights = torch.tensor(_LUMA, device=frame.device, dtype=frame.dtype).view(1, 3, 1, 1)
-    return (frame * weights).sum(1, keepdim=True)
-
-
-def look(frame: Tensor) -> Look:
-    """The figures of a (1, 3, H, W) frame in [0, 1]."""
-    grey = luma(frame)
-    high, low = frame.amax(1), frame.amin(1)
-    clipped = ((frame < 0.5 / 255) | (frame > 1 - 0.5 / 255)).float().mean()
-    kernel = frame.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
-    laplacian = F.conv2d(grey, kernel)
-    figures = torch.stack([grey.mean(), grey.std(), (high - low).mean(), clipped, laplacian.std()])
-    return Look(*figures.tolist())
+def look(pixels: NDArray[np.uint8]) -> Look:
+    """The figures of an (H, W, 3) RGB picture."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    brightness, contrast = (float(figure.item()) for figure in cv2.meanStdDev(grey))
+    sharpness = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1].item())
+    red, green, blue = cv2.split(pixels)
+    high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    saturation = float(cv2.mean(cv2.subtract(high, low))[0])
+    clipped = np.count_nonzero(pixels == 0) + np.count_nonzero(pixels == 255)
+    return Look(
+        brightness=round(brightness / 255, 5),
+        contrast=round(contrast / 255, 5),
+        saturation=round(saturation / 255, 5),
+        clipped=round(clipped / pixels.size, 5),
+        sharpness=round(sharpness / 255, 5),
+    )

@@ -44,7 +44,9 @@ def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
         raw = path.read_bytes()
     except OSError as error:
         raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}")]) from None
-    return parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
+    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
+    preset._origin = str(path.absolute())
+    return preset
 
 
 def parse_preset(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.errors import DeviceError
 from pipeline.media.paths import AudioField
+from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, parse_duration, parse_fps, parse_size
 
@@ -31,11 +33,15 @@ class Preset(BaseModel):
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
-    duration: DurationField = Field(parse_duration("10s"), description="length of the film: 20s, 1m30s or 600f")
+    duration: DurationField = Field(
+        parse_duration("10s"), description="length of the film: 20s, 1m30s, 600f, or endless"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
+
+    _origin: str | None = PrivateAttr(None)
 
     @field_validator("device")
     @classmethod
@@ -44,16 +50,27 @@ class Preset(BaseModel):
             raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
         return device
 
-    def spec(self) -> RunSpec:
-        """What the stages are told about the run. Raises DeviceError when the device is not there."""
+    @property
+    def origin(self) -> str | None:
+        """The file the preset was loaded from."""
+        return self._origin
+
+    def spec(self, device: torch.device | None = None) -> RunSpec:
+        """What the stages are told about the run. Raises DeviceError when the preset's device is not there."""
         return RunSpec(
             size=self.size,
             fps=self.fps,
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
-            device=pick_device(self.device),
+            device=pick_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.stages),
         )
+
+    def soundtrack(self) -> Soundtrack | None:
+        """The sound the film gets, if any."""
+        if self.audio in ("none", "source"):
+            return self.stages[0].sound(self.fps) if self.audio == "source" else None
+        return Soundtrack(Path(self.audio))
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""

@@ -34,7 +34,8 @@ class RunSpec:
 
     size: Size
     fps: Fraction
-    frames: int
+    frames: int | None
+    """None for a film without end"""
     seed: int
     device: torch.device
     wants_motion: bool = True
@@ -129,6 +130,10 @@ class StageConfig(BaseModel):
         """
         return {}
 
+    def sound(self, fps: Fraction) -> Soundtrack | None:
+        """The sound that belongs to a source in a film of so many frames a second, from its first frame on."""
+        return None
+
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
 
@@ -148,6 +153,10 @@ class Stage(Generic[ConfigT]):
         """Take back what `state_dict` gave."""
         assert not state, f"{type(self).__name__} holds no state"
 
+    def fingerprints(self) -> dict[str, str]:
+        """Digests of the files the stage works with; a run that goes on wants the same ones."""
+        return {}
+
     def report(self) -> list[str]:
         """What the user should hear about when the film is done; one sentence each."""
         return []
@@ -162,10 +171,6 @@ class Source(Stage[ConfigT]):
     def __call__(self, ctx: FrameContext) -> Tensor:
         """The frame (1, 3, H, W) that the effects start from, on the run's device. Raises EndOfFootage."""
         raise NotImplementedError
-
-    def sound(self) -> Soundtrack | None:
-        """The sound that belongs to the source, from the film's first frame on."""
-        return None
 
 
 class Effect(Stage[ConfigT]):

@@ -32,7 +32,7 @@ class DreamConfig(StageConfig):
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
     steps: int = Field(2, ge=1, le=1000, description="gradient steps per octave and frame: quality against time")
     strength: float = Field(
-        0.08,
+        0.12,
         ge=0,
         le=20,
         description="how far colour values (0 to 1) move per octave and second of film, on average",
@@ -60,7 +60,7 @@ class DreamConfig(StageConfig):
         description="random shift before each step, up to so many pixels, against grid patterns",
     )
     smoothing: float = Field(
-        1.2, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
+        1.0, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:

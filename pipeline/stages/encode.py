@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipeline.frame import Size
-from pipeline.media.ffmpeg import VideoWriter
+from pipeline.media.ffmpeg import run_ffmpeg
 from pipeline.stages.base import Role, RunSpec, Stage, StageConfig
 
 Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
@@ -34,22 +34,28 @@ def _evens(side: int) -> tuple[int, ...]:
 
 
 class Encode(Stage[EncodeConfig]):
-    """Opens films that hold the run's frames."""
+    """Turns raw frames into pieces of film."""
 
-    def open(self, path: Path) -> VideoWriter:
-        """A writer of an mp4 at `path`: yuv420p, bt709, exact timestamps, its index at the front."""
-        # The same frames must give the same bytes: x264's lookahead is deterministic, `bitexact` drops dates.
-        return VideoWriter(
-            path,
-            self.spec.size,
-            self.spec.fps,
+    def encode(self, frames: Path, film: Path, count: int | None = None) -> None:
+        """Encode raw (H, W, 3) uint8 RGB frames, or the first `count` of them, to an mp4.
+
+        yuv420p, bt709, frame n at exactly n/fps. The same frames give the same bytes: x264 is deterministic for
+        one number of threads, and `bitexact` leaves out dates and versions. Raises MediaError with ffmpeg's last
+        lines.
+        """
+        run_ffmpeg(
             [
+                *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", str(self.spec.size), "-r", str(self.spec.fps)),
+                *("-i", str(frames)),
+                *(("-frames:v", str(count)) if count is not None else ()),
                 *("-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"),
                 *("-pix_fmt", "yuv420p", "-c:v", "libx264"),
                 *("-crf", str(self.config.crf), "-preset", self.config.preset),
                 *("-color_range", "tv", "-colorspace", "bt709"),
                 *("-color_primaries", "bt709", "-color_trc", "bt709"),
                 *("-video_track_timescale", str(self.spec.fps.numerator)),
-                *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-movflags", "+faststart", "-f", "mp4"),
+                *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "mp4"),
+                str(film),
             ],
+            f"encoding {film}",
         )

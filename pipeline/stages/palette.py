@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import read_picture
@@ -76,6 +77,9 @@ class Palette(Effect[PaletteConfig]):
         if self.config.image is not None:
             return colour_statistics(read_picture(Path(self.config.image)))
         return statistics_of_colours(PALETTES[self.config.to or "photo"])
+
+    def fingerprints(self) -> dict[str, str]:
+        return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         return frame if self._share == 0 else match_colours(frame, self._target, self._share)

@@ -58,7 +58,9 @@ class VideoConfig(StageConfig):
         """Which part of the film is shown, how fast, at `fps`. Raises MediaError when there is no such part."""
         info = open_footage(Path(self.path), fps).info
         start = Fraction(0) if self.start is None else self.start.to_seconds(info.fps)
-        end = info.seconds if self.end is None else min(info.seconds, self.end.to_seconds(info.fps))
+        end = None if self.end is None else self.end.to_seconds(info.fps)
+        end = info.seconds if end is None else min(info.seconds, end)
+        start = info.seconds if start is None else start
         if start >= end:
             asked = f"from {self.start or '0s'} to {self.end or 'its end'}"
             raise MediaError(f"{self.path} lasts {float(info.seconds):.3f}s: nothing lies {asked}; move start or end")
@@ -81,11 +83,17 @@ class VideoConfig(StageConfig):
         except MediaError as error:
             yield "path", str(error)
             return
-        if spec.frames > timing.frames:
+        if spec.frames is not None and spec.frames > timing.frames:
             had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}"
+
+    def sound(self, fps: Fraction) -> Soundtrack | None:
+        path = Path(self.path)
+        if not path.is_file():
+            return None  # a row of stills
+        return Soundtrack(path, open_footage(path, fps).info.origin + self.timing(fps).start, Fraction(str(self.speed)))
 
 
 class Video(Source[VideoConfig]):
@@ -155,13 +163,6 @@ class Video(Source[VideoConfig]):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
-
-    def sound(self) -> Soundtrack | None:
-        """The film's own sound, from where it begins here."""
-        path = Path(self.config.path)
-        if not path.is_file():
-            return None
-        return Soundtrack(path, self._footage.info.origin + self._timing.start, self._timing.speed)
 
     def report(self) -> list[str]:
         name, notes = Path(self.config.path).name, []

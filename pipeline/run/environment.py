@@ -1,0 +1,31 @@
+"""What of the machine and its software may change the bytes of a render."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+import cv2
+import imageio_ffmpeg
+import torch
+
+PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "opencv-python", "numpy", "imageio-ffmpeg", "av")
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Names and versions that matter, as text."""
+    facts = {name: _version(name) for name in PACKAGES}
+    facts["python"] = platform.python_version()
+    facts["machine"] = f"{platform.system()} {platform.machine()}"
+    facts["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    facts["cpu"] = torch.backends.cpu.get_cpu_capability()
+    facts["threads"] = f"{torch.get_num_threads()} torch, {cv2.getNumThreads()} OpenCV"
+    facts["ffmpeg"] = imageio_ffmpeg.get_ffmpeg_version()
+    return facts
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

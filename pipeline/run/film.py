@@ -1,0 +1,48 @@
+"""The film from its pieces, with a poster and a contact sheet beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.disk import PARTIAL, replacing
+from pipeline.frame import from_array
+from pipeline.media.films import contact_sheet, join, read_frames_at
+from pipeline.media.picture import write_png
+from pipeline.media.sound import add_sound
+from pipeline.preset import Preset
+from pipeline.run.folder import RunFolder, segment_frames
+
+SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH = 12, 4, 320
+
+
+def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: int) -> None:
+    """Join pieces that hold `frames` frames into `film`, with the sound the preset asks for. Raises MediaError."""
+    sound = preset.soundtrack()
+    if sound is None:
+        join(pieces, film, preset.fps, preset.to_yaml())
+        return
+    silent = film.with_name(f"{film.stem}{PARTIAL}.silent.mp4")
+    try:
+        join(pieces, silent, preset.fps, preset.to_yaml())
+        with replacing(film) as partial:
+            if not add_sound(silent, sound, frames / preset.fps, preset.fps, partial):
+                silent.replace(partial)
+    finally:
+        silent.unlink(missing_ok=True)
+
+
+def finish_film(folder: RunFolder, preset: Preset, frames: int) -> None:
+    """Join the closed segments that hold `frames` frames, and make the poster and the contact sheet.
+
+    Raises MediaError when that fails, RunError for the disk.
+    """
+    pieces = [folder.segment(number) for number in range(-(-frames // segment_frames(preset.fps)))]
+    film = folder.film(preset)
+    with folder.writing():
+        join_with_sound(pieces, preset, film, frames)
+        count = min(frames, SHEET_PICTURES)
+        shown = [round(i * (frames - 1) / max(1, count - 1)) for i in range(count)]
+        pictures = read_frames_at(film, shown, preset.fps)
+        write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
+        write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)

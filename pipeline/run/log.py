@@ -1,0 +1,54 @@
+"""run.jsonl: one line for each event and each frame, for people and for plots."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class RunLog:
+    """Appends lines to a run's log. Raises OSError when the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        torn = path.exists() and not path.read_bytes().endswith(b"\n")
+        self._file = path.open("a", encoding="utf-8")
+        if torn:  # a kill cut the last line short; readers skip it
+            self._file.write("\n")
+
+    def event(self, name: str, **facts: Any) -> None:
+        """Something that happened to the run, with the time of day."""
+        self._write({"event": name, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **facts})
+
+    def frame(self, index: int, facts: dict[str, Any]) -> None:
+        """One frame's figures."""
+        self._write({"frame": index, **facts})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a log, in order; lines cut short by a kill are left out."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def frame_records(path: Path) -> dict[int, dict[str, Any]]:
+    """The newest record of every frame; a resumed run renders some frames twice."""
+    return {record["frame"]: record for record in read_log(path) if "frame" in record and "event" not in record}

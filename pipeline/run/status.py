@@ -1,0 +1,127 @@
+"""Looking at a run from outside, and joining what it has so far, whether or not it is still rendering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import filelock
+import torch
+
+from pipeline import checkpoint
+from pipeline.errors import PresetError, RunError
+from pipeline.loop import build_sink
+from pipeline.media.films import count_frames
+from pipeline.preset import Preset, load_preset
+from pipeline.run.film import join_with_sound
+from pipeline.run.folder import RunFolder, changed_keys, segment_frames
+from pipeline.run.log import read_log
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a run."""
+
+    folder: Path
+    preset: Preset
+    state: str
+    """rendering, finished, or stopped"""
+    frames: int
+    """that a checkpoint counts"""
+    total: int | None
+    segments: int
+    checkpoints: dict[int, str]
+    """by frame: whole, or what is damaged"""
+    seconds: float
+    film: Path | None
+    changes: list[str]
+    """keys whose values differ from the file the preset came from"""
+    origin: str | None
+
+
+def report(out: str | Path) -> Report:
+    """What there is to know about the run in `out`. Raises RunError when there is none."""
+    folder = RunFolder(out)
+    preset = folder.load_preset()
+    newest, _ = checkpoint.load_newest(folder.state)
+    frames = newest.frame if newest is not None else 0
+    total, film = preset.duration.to_frames(preset.fps), folder.film(preset)
+    finished = frames == total and film.exists()
+    origin = next((record.get("preset_file") for record in read_log(folder.log_file) if "preset_file" in record), None)
+    return Report(
+        folder=folder.path,
+        preset=preset,
+        state="rendering" if _is_locked(folder) else "finished" if finished else "stopped",
+        frames=frames,
+        total=total,
+        segments=len(list(folder.segments.glob("[0-9]*[0-9].mp4"))),
+        checkpoints={frame: _health(folder, frame) for frame in checkpoint.frames_kept(folder.state)},
+        seconds=newest.facts["seconds"] if newest is not None else 0.0,
+        film=film if film.exists() else None,
+        changes=_changes(origin, preset),
+        origin=origin,
+    )
+
+
+def _is_locked(folder: RunFolder) -> bool:
+    lock = filelock.FileLock(folder.path / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def _health(folder: RunFolder, frame: int) -> str:
+    try:
+        checkpoint.load(folder.state, frame)
+    except ValueError as error:
+        return str(error)
+    return "whole"
+
+
+def _changes(origin: str | None, preset: Preset) -> list[str]:
+    try:
+        return [] if origin is None else changed_keys(load_preset(origin).resolved(), preset.resolved())
+    except PresetError:
+        return [f"{origin} can't be read any more"]
+
+
+def assemble(out: str | Path) -> tuple[Path, int]:
+    """Join the film so far; returns its path and frame count. Safe while the run is rendering.
+
+    Raises RunError when there is no run or no frame yet, MediaError when ffmpeg fails.
+    """
+    folder = RunFolder(out)
+    preset = folder.load_preset()
+    pieces, frames = _closed_segments(folder, preset)
+    extra = folder.segments / f"{len(pieces):06d}.assembly.part.mp4"
+    with folder.writing():
+        try:
+            spooled = _encode_open_spool(folder, preset, len(pieces), extra)
+            if spooled:
+                pieces.append(extra)
+            if not pieces:
+                raise RunError(f"{folder.path} has no frame yet")
+            join_with_sound(pieces, preset, folder.film(preset), frames + spooled)
+        finally:
+            extra.unlink(missing_ok=True)
+    return folder.film(preset), frames + spooled
+
+
+def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int]:
+    pieces: list[Path] = []
+    while (piece := folder.segment(len(pieces))).exists():
+        pieces.append(piece)
+    if pieces and count_frames(pieces[-1]) < segment_frames(preset.fps) and folder.spool(len(pieces) - 1).exists():
+        pieces.pop()  # the last one of a finished film: its spool says the same, or more
+    return pieces, sum(map(count_frames, pieces))
+
+
+def _encode_open_spool(folder: RunFolder, preset: Preset, number: int, film: Path) -> int:
+    spool = folder.spool(number)
+    frames = spool.stat().st_size // (preset.size.height * preset.size.width * 3) if spool.exists() else 0
+    if frames:
+        spec = replace(preset.spec(torch.device("cpu")), frames=None)
+        build_sink(preset, spec).encode(spool, film, frames)
+    return frames

@@ -1,0 +1,100 @@
+"""A real render in a process of its own, killed at random moments until it is done; then the same bytes?
+
+    python -m tests.torture [--kills 25] [--seed 0]
+
+`make torture` runs it; `make test` calls it with a handful of kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.conftest import SMALL
+from tests.processes import dreamreel, run_dreamreel
+
+# Eight frames a segment and a checkpoint after every frame: a kill hits each kind of work often.
+PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
+
+
+def torture(folder: Path, kills: int, seed: int) -> Counter[str]:
+    """Render, kill `kills` times, resume to the end and compare. Returns what was going on at the kills.
+
+    Raises AssertionError when the film is not the one of a render that was never stopped.
+    """
+    chance = random.Random(seed)
+    preset = folder / "small.yaml"
+    preset.write_text(PRESET)
+    run_dreamreel("render", str(preset), "-o", str(folder / "whole"))
+    scenes: Counter[str] = Counter()
+    command = ["render", str(preset), "-o", str(folder / "killed")]
+    for _ in range(kills):
+        process = dreamreel(*command, "--checkpoint-every", "0")
+        wait_for_work(process, folder / "killed")
+        time.sleep(chance.uniform(0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        scenes[scene(folder / "killed")] += 1
+        command = ["resume", str(folder / "killed")]
+        if process.returncode == 0:  # it was done before the kill: begin another
+            compare(folder)
+            shutil.rmtree(folder / "killed")
+            command = ["render", str(preset), "-o", str(folder / "killed")]
+    run_dreamreel(*command)
+    compare(folder)
+    return scenes
+
+
+def wait_for_work(process: subprocess.Popen[str], run: Path) -> None:
+    """Until the process has logged a line of its own."""
+    log = run / "run.jsonl"
+    before = log.stat().st_size if log.exists() else 0
+    while process.poll() is None and (not log.exists() or log.stat().st_size <= before):
+        time.sleep(0.002)
+
+
+def scene(run: Path) -> str:
+    """What the kill interrupted, from what it left behind."""
+    if list((run / "state").glob("*.part*")):
+        return "a checkpoint half-written"
+    if list((run / "segments").glob("*.part*")):
+        return "a segment half-written"
+    return "between two writes"
+
+
+def compare(folder: Path) -> None:
+    """The killed run's film against the whole one's: bytes, and decoded frames."""
+    whole, killed = (folder / name / "small.mp4" for name in ("whole", "killed"))
+    assert decoded(whole) == decoded(killed), "the films show other frames"
+    assert whole.read_bytes() == killed.read_bytes(), "the films show the same frames in other bytes"
+
+
+def decoded(film: Path) -> list[tuple[int | None, bytes]]:
+    """Time and pixels of every frame."""
+    import av
+
+    with av.open(str(film)) as container:
+        return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = torture(Path(folder), arguments.kills, arguments.seed)
+    print(f"{arguments.kills} kills, the same bytes; interrupted: {dict(scenes)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
