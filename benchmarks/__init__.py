@@ -1,1 +1,1 @@
-"""Measurements: `python -m benchmarks.NAME`, or `python -m benchmarks` for all."""
+"""Measurements: `python -m benchmarks.NAME`; each prints a table and writes JSON to benchmarks/results/."""

@@ -23,16 +23,18 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import load
+from pipeline.frame import to_uint8
 from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
 from pipeline.media.optical_flow import Dis, estimate_motion
 from pipeline.objectives import LayerL2
 from pipeline.ops.measure import look
-from pipeline.ops.motion import Motion, warp
-from pipeline.preset import Override, Preset, load_preset
+from pipeline.ops.motion import Motion, under_camera, warp
+from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.stages.dream import DreamConfig
 from pipeline.stages.flow import FlowConfig
 from pipeline.stages.video import VideoConfig
+from pipeline.stages.zoom import Zoom
 
 PRESET = Path(__file__).parent.parent / "presets" / "over-footage.yaml"
 FILMS = {"bigbuckbunny": "384x216", "bikes": "384x164", "carphone_pristine": "192x144"}
@@ -79,7 +81,7 @@ class Tally:
         if motion is not None and self.previous is not None:
             self.error.append(warping_error(image, self.previous, motion))
         self.score.append(score)
-        self.sharpness.append(look(image).sharpness)
+        self.sharpness.append(look(to_uint8(image)).sharpness)
         self.previous = image
 
 
@@ -118,7 +120,7 @@ def measure(ways: dict[str, Preset]) -> dict[str, Tally]:
     tallies = {name: Tally() for name in ("source", *ways)}
     chains = {name: Chain(preset) for name, preset in ways.items()}
     with torch.no_grad():
-        for index, (picture, motion) in zip(range(first.spec().frames), source_steps(first), strict=False):
+        for index, (picture, motion) in zip(range(first.spec().frames or 0), source_steps(first), strict=False):
             tallies["source"].add(picture, motion, score(picture))
             for name, chain in chains.items():
                 tally = tallies[name]
@@ -146,6 +148,52 @@ def row(film: str, name: str, tallies: dict[str, Tally]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+ZOOM = """
+size: 256x144
+duration: {frames}f
+stages:
+  - stage: noise
+  - stage: zoom
+    zoom: 1.3
+    rotate: 4
+{calm}
+  - stage: dream
+    layer: blocks.4.2
+    octaves: 2
+{calm}
+"""
+CALM = "  - stage: flow\n    still: {share}\n    moving: {share}"
+
+
+def measure_zoom(frames: int) -> None:
+    """An endless zoom with and without `flow`, along the camera's exact motion; against the zoom without."""
+    before, behind = "", CALM.format(share=0.7)
+    plain = parse_preset(ZOOM.format(frames=frames, calm="").encode(), name="plain")
+    text = ZOOM.replace("{calm}", before, 1).format(frames=frames, calm=behind)
+    calm = parse_preset(text.encode(), name="calm")
+    tallies = {"without flow": zoomed(plain), "flow 0.7 behind the dream": zoomed(calm)}
+    alone = tallies["without flow"]
+    print("\n| zoom from noise | warping error | dream | sharpness |\n|---|---|---|---|")
+    for name, tally in tallies.items():
+        ratios = [mean(getattr(tally, key)) / mean(getattr(alone, key)) for key in ("error", "score", "sharpness")]
+        print(f"| {name} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+
+
+def zoomed(preset: Preset) -> Tally:
+    """What is added up for a zoom, whose motion is the camera's and known exactly."""
+    dream = next(stage for stage in preset.stages if isinstance(stage, DreamConfig))
+    objective = LayerL2(dream.layer)
+    network = load(dream.model, objective.layers, torch.device("cpu"))
+    tally = Tally()
+    with Chain(preset) as chain, torch.no_grad():
+        camera = next(stage for stage in chain.effects if isinstance(stage, Zoom)).motion(float(1 / preset.fps))
+        for index in range(preset.spec().frames or 0):
+            image = chain.step(index, tally.previous).image
+            motion = under_camera(None, camera, torch.eye(3, dtype=torch.float64), image)
+            tally.add(image, motion, float(objective(network(image))))
+    return tally
+
+
 HEADER = """| film | way | warping error / source's | / frame by frame's | dream | sharpness | cost | s a frame |
 |---|---|---|---|---|---|---|---|"""
 
@@ -156,7 +204,11 @@ def main() -> None:
     parser.add_argument("--film", action="append", choices=FILMS, help="only this film")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change our preset")
     parser.add_argument("--ours", action="store_true", help="leave out plain blending")
+    parser.add_argument("--zoom", action="store_true", help="a zoom from noise instead, with and without flow")
     options = parser.parse_args()
+    if options.zoom:
+        measure_zoom(QUICK_FRAMES if options.quick else 120)
+        return
     print(HEADER, flush=True)
     for film in options.film or FILMS:
         ours = preset_over(film, QUICK_FRAMES if options.quick else None, options.set)

@@ -68,10 +68,8 @@ class Duration:
         return self.frames
 
     def to_seconds(self, fps: Fraction) -> Fraction | None:
-        """How long this lasts at `fps`, in seconds; None for an endless film."""
-        if self.frames is not None:
-            return self.frames / fps
-        return self.seconds
+        """How long this lasts at `fps`, in seconds; None for ever."""
+        return self.seconds if self.frames is None else self.frames / fps
 
     def __str__(self) -> str:
         return self.text

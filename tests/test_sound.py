@@ -69,7 +69,7 @@ def test_sound_is_copied_where_mp4_can_hold_it(tmp_path: Path) -> None:
     film = beep_and_flash(tmp_path / "clip.mp4", Fraction(1), 2, "25")
     assert sounds(rendered(tmp_path, film)) == ["aac"]
     packets = []
-    for path in (film, tmp_path / "film" / "film.mp4"):
+    for path in (film, rendered(tmp_path, film, name="again")):
         with av.open(str(path)) as container:
             packets.append([bytes(p) for p in container.demux(audio=0) if p.size])
     assert set(packets[1]) <= set(packets[0])

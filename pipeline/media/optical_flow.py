@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import ModelError
-from pipeline.frame import Size, size_of
-from pipeline.ops.colour import luma
+from pipeline.frame import Size, size_of, to_uint8
 from pipeline.ops.motion import Motion, trust
 from pipeline.ops.warp import resize
 
@@ -46,7 +45,7 @@ class Dis:
 
 
 def _grey(picture: Tensor) -> NDArray[np.uint8]:
-    return np.asarray((luma(picture)[0, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+    return np.asarray(cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 class Raft:

@@ -45,7 +45,7 @@ def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, o
         *(("-c:a", "copy") if copied else ("-af", _tempo(sound.speed), "-c:a", "aac", "-b:a", "192k")),
         *("-video_track_timescale", str(fps.numerator)),
         *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-        *("-movflags", "+faststart+use_metadata_tags", "-f", "mp4", str(out)),
+        *("-movflags", "+faststart", "-f", "mp4", str(out)),
     ]
     run_ffmpeg(arguments, f"adding the sound of {sound.path} (`audio: none` leaves it out)")
     return True

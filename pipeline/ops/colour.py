@@ -11,15 +11,6 @@ from torch import Tensor
 _VARIANCE_FLOOR = (1 / 255) ** 2
 
 
-_REC709 = (0.2126, 0.7152, 0.0722)
-
-
-def luma(frame: Tensor) -> Tensor:
-    """(1, 1, H, W) Rec. 709 luma of a (1, 3, H, W) frame."""
-    weights = torch.tensor(_REC709, device=frame.device, dtype=frame.dtype).view(1, 3, 1, 1)
-    return (frame * weights).sum(1, keepdim=True)
-
-
 class ColourStatistics(NamedTuple):
     """Mean (3,) and covariance (3, 3) of RGB values in [0, 1], float64."""
 

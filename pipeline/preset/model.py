@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.errors import DeviceError
 from pipeline.media.paths import AudioField
+from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, parse_duration, parse_fps, parse_size
 
@@ -63,6 +65,12 @@ class Preset(BaseModel):
             device=pick_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.stages),
         )
+
+    def soundtrack(self) -> Soundtrack | None:
+        """The sound the film gets, if any."""
+        if self.audio in ("none", "source"):
+            return self.stages[0].sound(self.fps) if self.audio == "source" else None
+        return Soundtrack(Path(self.audio))
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""

@@ -167,7 +167,7 @@ class _Session:
                 self._loop(chain, recorder, found, result)
             result.times[chain.sink.config.id] = recorder.seconds
             if result.finished or (chain.spec.frames is None and result.frames > 0):
-                finish_film(self._folder, self._preset, result.frames, chain.source)
+                finish_film(self._folder, self._preset, result.frames)
             result.notes = chain.report()
         result.seconds = time.perf_counter() - self._started
         log.event("finished" if result.finished else "stopped", frame=result.frames)

@@ -10,10 +10,10 @@ import torch
 
 from pipeline import checkpoint
 from pipeline.errors import PresetError, RunError
-from pipeline.loop import build_sink, build_source
+from pipeline.loop import build_sink
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset, load_preset
-from pipeline.run.film import join_film
+from pipeline.run.film import join_with_sound
 from pipeline.run.folder import RunFolder, changed_keys, segment_frames
 from pipeline.run.log import read_log
 
@@ -104,8 +104,7 @@ def assemble(out: str | Path) -> tuple[Path, int]:
                 pieces.append(extra)
             if not pieces:
                 raise RunError(f"{folder.path} has no frame yet")
-            source = build_source(preset, preset.spec(torch.device("cpu")))
-            join_film(folder, preset, pieces, frames + spooled, source)
+            join_with_sound(pieces, preset, folder.film(preset), frames + spooled)
         finally:
             extra.unlink(missing_ok=True)
     return folder.film(preset), frames + spooled

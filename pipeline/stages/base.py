@@ -130,6 +130,10 @@ class StageConfig(BaseModel):
         """
         return {}
 
+    def sound(self, fps: Fraction) -> Soundtrack | None:
+        """The sound that belongs to a source in a film of so many frames a second, from its first frame on."""
+        return None
+
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
 
@@ -171,10 +175,6 @@ class Source(Stage[ConfigT]):
     def __call__(self, ctx: FrameContext) -> Tensor:
         """The frame (1, 3, H, W) that the effects start from, on the run's device. Raises EndOfFootage."""
         raise NotImplementedError
-
-    def sound(self) -> Soundtrack | None:
-        """The sound that belongs to the source, from the film's first frame on."""
-        return None
 
 
 class Effect(Stage[ConfigT]):

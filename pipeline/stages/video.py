@@ -57,8 +57,10 @@ class VideoConfig(StageConfig):
     def timing(self, fps: Fraction) -> Timing:
         """Which part of the film is shown, how fast, at `fps`. Raises MediaError when there is no such part."""
         info = open_footage(Path(self.path), fps).info
-        start = (None if self.start is None else self.start.to_seconds(info.fps)) or Fraction(0)
-        end = min(info.seconds, (None if self.end is None else self.end.to_seconds(info.fps)) or info.seconds)
+        start = Fraction(0) if self.start is None else self.start.to_seconds(info.fps)
+        end = None if self.end is None else self.end.to_seconds(info.fps)
+        end = info.seconds if end is None else min(info.seconds, end)
+        start = info.seconds if start is None else start
         if start >= end:
             asked = f"from {self.start or '0s'} to {self.end or 'its end'}"
             raise MediaError(f"{self.path} lasts {float(info.seconds):.3f}s: nothing lies {asked}; move start or end")
@@ -86,6 +88,12 @@ class VideoConfig(StageConfig):
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}"
+
+    def sound(self, fps: Fraction) -> Soundtrack | None:
+        path = Path(self.path)
+        if not path.is_file():
+            return None  # a row of stills
+        return Soundtrack(path, open_footage(path, fps).info.origin + self.timing(fps).start, Fraction(str(self.speed)))
 
 
 class Video(Source[VideoConfig]):
@@ -155,13 +163,6 @@ class Video(Source[VideoConfig]):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
-
-    def sound(self) -> Soundtrack | None:
-        """The film's own sound, from where it begins here."""
-        path = Path(self.config.path)
-        if not path.is_file():
-            return None
-        return Soundtrack(path, self._footage.info.origin + self._timing.start, self._timing.speed)
 
     def report(self) -> list[str]:
         name, notes = Path(self.config.path).name, []
