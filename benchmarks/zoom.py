@@ -7,10 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.render import render
-
 from benchmarks.common import report
 from pipeline.preset import Override, Preset, parse_preset
+from pipeline.run import render
 
 PRESET = b"""
 size: 1280x720

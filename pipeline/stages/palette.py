@@ -49,6 +49,9 @@ class PaletteConfig(StageConfig):
     strength: float = Field(
         0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
     )
+    first: float = Field(
+        1.0, ge=0, le=1, description="share of the way that is gone on the first frame and after a cut"
+    )
     contrast: float = Field(
         0.85, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
@@ -82,4 +85,5 @@ class Palette(Effect[PaletteConfig]):
         return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        return frame if self._share == 0 else match_colours(frame, self._target, self._share)
+        share = self.config.first if ctx.fresh else self._share
+        return frame if share == 0 else match_colours(frame, self._target, share)
