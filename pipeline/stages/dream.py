@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
@@ -144,17 +143,17 @@ class Dream(Effect[DreamConfig]):
 
     def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._objective = LayerL2(config.layer)
-        backbone = backbones.load(config.model, self._objective.layers, spec.device, config.weights)
+        self.objective = LayerL2(config.layer)
+        backbone = backbones.load(config.model, self.objective.layers, spec.device, config.weights)
         self._weights_digest = backbone.digest()
-        choice = choose_engine(backbone, self._objective, spec.size, config.engine, config.precision)
+        choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
         budget = memory_budget(config.memory, spec.device)
-        self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
-        self._sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
+        self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
+        self.sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
     def pinned(self) -> dict[str, str]:
-        return {"engine": self._engine.choice.engine, "precision": self._engine.choice.precision}
+        return {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
 
     def fingerprints(self) -> dict[str, str]:
         return {f"weights of {self.config.model}": self._weights_digest}
@@ -168,13 +167,14 @@ class Dream(Effect[DreamConfig]):
         if steps == 0 or strength == 0:
             return frame
         generator = ctx.generator(c.id)
-        detail = torch.zeros_like(frame[:, :, :1, :1])
-        for size in self._sizes:
+        image, detail = frame, None
+        for size in self.sizes:
             base = resize(frame, size)
+            start = base if detail is None else base + resize(detail, size)
             how = Climb(steps, self._local(strength, size, ctx) / steps, c.jitter, self._kernel)
-            image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
-            detail = image.sub_(base)
-        return detail.add_(frame).clamp_(0, 1)
+            image = climb(self.engine, self.objective, start, how, generator)
+            detail = image - base
+        return image
 
     def _local(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
         """The strength, (1, 1, H, W) where places differ: what comes into sight has to catch up at once."""
