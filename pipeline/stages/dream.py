@@ -73,7 +73,7 @@ class DreamConfig(StageConfig):
         description="random shift before each step, up to so many pixels, against grid patterns",
     )
     smoothing: float = Field(
-        1.0, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
+        0.8, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
     weights: str = Field(
