@@ -275,7 +275,7 @@ def test_a_full_disk_loses_nothing_a_checkpoint_counted(preset: Preset, whole: b
         "from pipeline.cli import main; main()"
     )
     arguments = ["render", str(preset.origin), "-o", str(run), "--checkpoint-every", "0"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}  # as many as here: the same bytes
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path
     )
