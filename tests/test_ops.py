@@ -9,7 +9,7 @@ from pipeline.frame import Size, from_array, size_of, to_uint8
 from pipeline.ops import noise
 from pipeline.ops.camera import motion_matrix
 from pipeline.ops.colour import colour_statistics, match_colours, statistics_of_colours
-from pipeline.ops.gradient import normalise, smooth, smoothing_kernel
+from pipeline.ops.gradient import smooth, smoothing_kernel, step_along
 from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize, warp_affine
@@ -96,9 +96,13 @@ def test_smoothing_matches_three_blurs(sigma: float) -> None:
     assert torch.allclose(window, kernel, atol=1e-6)
 
 
-def test_normalised_gradients_have_unit_mean() -> None:
-    assert torch.isclose(normalise(torch.randn(1, 3, *SIZE)).abs().mean(), torch.tensor(1.0))
-    assert normalise(torch.zeros(1, 3, *SIZE)).abs().max() == 0
+def test_steps_have_their_length_on_average() -> None:
+    image = torch.full((1, 3, *SIZE), 0.5)
+    step_along(image, 1e3 * torch.randn(1, 3, *SIZE), 0.01)
+    assert torch.isclose((image - 0.5).abs().mean(), torch.tensor(0.01))
+    flat = torch.full((1, 3, *SIZE), 0.5)
+    step_along(flat, torch.zeros(1, 3, *SIZE), 0.01)
+    assert torch.equal(flat, torch.full((1, 3, *SIZE), 0.5))
 
 
 def test_pink_noise_falls_with_frequency() -> None:
