@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from pipeline.ops.control import lag, proportional_integral
@@ -18,14 +18,30 @@ FIGURES = ("brightness", "contrast", "saturation", "sharpness")
 FIRST = "first"
 _FLOOR = 1e-3  # a figure of a flat picture is 0 and has no logarithm
 
-Target = Annotated[float, Field(ge=0.001, le=2)] | Literal["first"]
+_LEAST, _MOST = 0.001, 2.0
+
+
+def parse_target(value: object) -> float | str:
+    """A figure as `run.jsonl` has it, or `first`. Raises ValueError."""
+    if value == FIRST:
+        return FIRST
+    if isinstance(value, int | float) and not isinstance(value, bool) and _LEAST <= value <= _MOST:
+        return float(value)
+    raise ValueError(f"must be a number from {_LEAST:g} to {_MOST:g}, or {FIRST}")
+
+
+Target = Annotated[
+    float | Literal["first"],
+    BeforeValidator(parse_target),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": _LEAST, "maximum": _MOST}, {"const": FIRST}]}),
+]
 
 
 class HoldConfig(StageConfig):
     """Hold figures of the picture near a target, against slow drift. `run.jsonl` and `dreamreel plot` show them."""
 
     brightness: Target | None = Field(
-        None, description="mean luma, 0.001 to 2 of the range to white; or first: its value after `settle`"
+        None, description="mean luma; a number as in run.jsonl, or first: its value after `settle`"
     )
     contrast: Target | None = Field(None, description="standard deviation of luma; a number, or first")
     saturation: Target | None = Field(None, description="mean distance of the colours; a number, or first")
@@ -53,7 +69,7 @@ class Hold(Effect[HoldConfig]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         """While there is nothing to hold it to, the frame itself."""
         settled = self._settled_in(ctx) <= 0
-        if self._waits_for_all and not settled:
+        if not self._held or (self._waits_for_all and not settled):
             return frame
         measured = figures(frame)[self._held].clamp_min(_FLOOR)
         if self._settled_in(ctx) == 0 and self._waits:
