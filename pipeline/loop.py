@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -30,11 +31,15 @@ from pipeline.stages import (
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of the film: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id."""
+    """One frame of the film: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id.
+
+    `feedback` is what the next frame is made from: the image without the stages that are only shown.
+    """
 
     index: int
     image: Tensor
     times: dict[str, float]
+    feedback: Tensor
 
 
 class Chain:
@@ -48,16 +53,39 @@ class Chain:
         self.sink = build_sink(preset, self.spec)
 
     def step(self, index: int, previous: Tensor | None) -> Frame:
-        """Frame `index`, given the output of the frame before. Raises EndOfFootage when there is none."""
-        ctx = FrameContext(index, self.spec, previous)
+        """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
+
+        The first frame comes after the lead-in, whose time it counts as its own.
+        """
         times: dict[str, float] = {}
+        if index == 0:
+            for early in range(-self.spec.lead_in, 0):
+                previous = self._step(early, previous, times).feedback
+        return self._step(index, previous, times)
+
+    def _step(self, index: int, previous: Tensor | None, times: dict[str, float]) -> Frame:
+        ctx = FrameContext(index, self.spec, previous, camera=partial(self.camera, index))
         with torch.no_grad():
             with clock(times, self.source.config.id):
-                image = self.source(ctx)
+                image = feedback = self.source(ctx)
             for effect in self.effects:
                 with clock(times, effect.config.id):
                     image = effect(image, ctx)
-        return Frame(index, image, times)
+                if effect.config.feeds_back:
+                    feedback = image
+        return Frame(index, image, times, feedback)
+
+    def camera(self, start: int, end: int) -> Tensor:
+        """The backward (3, 3) float64 pixel matrix of all cameras' motion from frame `start` to frame `end`.
+
+        Several cameras take turns within each frame, so the way is composed frame by frame.
+        """
+        whole = torch.eye(3, dtype=torch.float64)
+        for index in range(start, end):
+            for effect in self.effects:
+                moved = effect.camera(float(index / self.spec.fps), float((index + 1) / self.spec.fps))
+                whole = whole if moved is None else whole @ moved
+        return whole
 
     @property
     def stages(self) -> tuple[Stage[Any], ...]:
@@ -138,5 +166,5 @@ def frames(preset: Preset) -> Iterator[Frame]:
                 frame = chain.step(index, previous)
             except EndOfFootage:
                 return
-            previous = frame.image
+            previous = frame.feedback
             yield frame

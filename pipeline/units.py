@@ -67,6 +67,12 @@ class Duration:
             return max(1, round(self.seconds * fps))
         return self.frames
 
+    def span(self, fps: Fraction) -> int:
+        """The number of frames of a duration that ends."""
+        frames = self.to_frames(fps)
+        assert frames is not None
+        return frames
+
     def to_seconds(self, fps: Fraction) -> Fraction | None:
         """How long this lasts at `fps`, in seconds; None for ever."""
         return self.seconds if self.frames is None else self.frames / fps
@@ -99,6 +105,14 @@ def parse_duration(value: object) -> Duration:
     return Duration(text, seconds=total)
 
 
+def parse_span(value: object) -> Duration:
+    """A duration that ends."""
+    duration = parse_duration(value)
+    if str(duration) == "endless":
+        raise ValueError("must end; give a length such as 2s or 48f (frames)")
+    return duration
+
+
 def _to_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -124,6 +138,12 @@ DurationField = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(str),
     WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s")),
+]
+SpanField = Annotated[
+    Duration,
+    BeforeValidator(parse_span),
+    PlainSerializer(str),
+    WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s")),
 ]
 Pair = Annotated[tuple[float, float], BeforeValidator(_to_tuple)]
 """Two numbers written as a list, such as a point `[0.5, 0.5]`."""

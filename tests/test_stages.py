@@ -23,6 +23,10 @@ KEYS: dict[str, dict[str, Any]] = {
     "video": {"path": str(real_film("carphone_pristine"))},
     "dream": {"octaves": 1, "steps": 1, "first_steps": 2},
     "zoom": {"zoom": 1.5, "rotate": 10.0, "pan": [0.1, 0.0]},
+    "hold": {"sharpness": "first", "saturation": 0.2, "settle": "1f"},
+    "tone": {"gamma": 1.2, "contrast": 1.3, "saturation": 1.5, "vignette": 0.5},
+    "grain": {"size": 2.0},
+    "loop": {"over": "3f"},
 }
 SOURCES = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
 EFFECTS = [name for name, kind in STAGES.items() if kind.config.role is Role.EFFECT]

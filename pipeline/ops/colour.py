@@ -39,9 +39,28 @@ def statistics_of_colours(colours: list[tuple[str, float]]) -> ColourStatistics:
     return ColourStatistics(mean, covariance)
 
 
+def sample_colours(colours: list[tuple[str, float]], count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3) colours of a picture that shades between `#rrggbb` colours with the given shares, float32.
+
+    Each is a mixture of two of them, since pictures shade; the whole has the palette's own mean and covariance.
+    """
+    values = torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c, _ in colours]).double()
+    shares = torch.tensor([share for _, share in colours]).double()
+    ends = values[torch.multinomial(shares, 2 * count, replacement=True, generator=generator)]
+    mixture = torch.lerp(ends[:count], ends[count:], torch.rand(count, 1, generator=generator).double())
+    mixture += 0.03 * torch.randn(count, 3, generator=generator)
+    return match_colours(mixture.T.reshape(1, 3, count, 1), statistics_of_colours(colours), 1.0)[0, :, :, 0].T.float()
+
+
 def with_contrast(statistics: ColourStatistics, contrast: float) -> ColourStatistics:
     """The statistics of the same picture with every colour's distance from the mean times `contrast`."""
     return ColourStatistics(statistics.mean, contrast**2 * statistics.covariance)
+
+
+def colours_with_contrast(colours: Tensor, contrast: float) -> Tensor:
+    """Colours (n, 3) with their distance from the mean times `contrast`."""
+    mean = colours.mean(0)
+    return mean + contrast * (colours - mean)
 
 
 def match_colours(frame: Tensor, target: ColourStatistics, share: float) -> Tensor:

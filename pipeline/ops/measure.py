@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.ops.tone import luma
 
 
 class Look(NamedTuple):
@@ -40,3 +45,15 @@ def look(pixels: NDArray[np.uint8]) -> Look:
         clipped=round(clipped / pixels.size, 5),
         sharpness=round(sharpness / 255, 5),
     )
+
+
+def figures(frame: Tensor) -> Tensor:
+    """Brightness, contrast, saturation and sharpness of a (1, 3, H, W) frame in [0, 1], as `look` has them.
+
+    (4,) float32 on the frame's device: nothing waits for it.
+    """
+    grey = luma(frame)
+    laplacian = frame.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
+    detail = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="reflect"), laplacian)
+    saturation = (frame.amax(1) - frame.amin(1)).mean()
+    return torch.stack([grey.mean(), grey.std(correction=0), saturation, detail.std(correction=0)])

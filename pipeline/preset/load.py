@@ -213,6 +213,21 @@ class _Builder:
         for index, config in enumerate(preset.stages):
             for key, message in config.problems(spec):
                 self._add(("stages", index, *((key,) if key else ())), message)
+        if spec.lead_in and not spec.continues:
+            self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
+        self._check_round(preset)
+
+    def _check_round(self, preset: Preset) -> None:
+        """Behind a stage that ends the round from frame to frame, nothing feeds back."""
+        ender: StageConfig | None = None
+        for index, config in enumerate(preset.stages):
+            if config.role is not Role.EFFECT:
+                continue
+            if ender is not None and config.feeds_back:
+                remedy = ", or give it `shown_only: true`" if "shown_only" in type(config).model_fields else ""
+                self._add(("stages", index), f"{config.id} feeds back, so it must stand before {ender.id}{remedy}")
+            if config.closes or not config.feeds_back:
+                ender = config
 
 
 def _free_id(name: str, taken: set[str]) -> str:

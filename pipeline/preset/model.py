@@ -14,7 +14,7 @@ from pipeline.errors import DeviceError
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
-from pipeline.units import DurationField, FpsField, SizeField, parse_duration, parse_fps, parse_size
+from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
 _STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
@@ -35,6 +35,10 @@ class Preset(BaseModel):
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
     duration: DurationField = Field(
         parse_duration("10s"), description="length of the film: 20s, 1m30s, 600f, or endless"
+    )
+    lead_in: SpanField | None = Field(
+        None,
+        description="how much film is rendered before the first frame and not shown, so that it begins settled",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
@@ -64,6 +68,8 @@ class Preset(BaseModel):
             seed=self.seed,
             device=pick_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.stages),
+            continues=self.stages[0].continues,
+            lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
         )
 
     def soundtrack(self) -> Soundtrack | None:

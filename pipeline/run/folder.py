@@ -34,6 +34,7 @@ class RunFolder:
         self.segments = self.path / "segments"
         self.poster = self.path / "poster.png"
         self.sheet = self.path / "sheet.png"
+        self.plot = self.path / "plot.png"
 
     def film(self, preset: Preset) -> Path:
         """The joined film."""
@@ -63,7 +64,7 @@ class RunFolder:
         with self.writing():
             with contextlib.suppress(RunError):
                 self.film(self.load_preset()).unlink(missing_ok=True)
-            for file in (self.preset_file, self.log_file, self.poster, self.sheet):
+            for file in (self.preset_file, self.log_file, self.poster, self.sheet, self.plot):
                 file.unlink(missing_ok=True)
             for folder in (self.state, self.segments):
                 if folder.exists():

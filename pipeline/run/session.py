@@ -185,7 +185,7 @@ class _Session:
                 break
             with clock(frame.times, "waiting"):
                 recorder.put(frame)
-            previous = frame.image
+            previous = frame.feedback
             self._count(frame, result, chain.spec)
             now = time.perf_counter()
             # Early by a frame's time, for the work that would be lost while the next one is made.

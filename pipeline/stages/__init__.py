@@ -6,9 +6,14 @@ from pipeline.stages.base import Effect, EndOfFootage, FrameContext, Role, RunSp
 from pipeline.stages.dream import Dream, DreamConfig
 from pipeline.stages.encode import Encode, EncodeConfig
 from pipeline.stages.flow import Flow, FlowConfig
+from pipeline.stages.grain import Grain, GrainConfig
+from pipeline.stages.hold import Hold, HoldConfig
 from pipeline.stages.image import Image, ImageConfig
+from pipeline.stages.loop import Loop, LoopConfig
 from pipeline.stages.noise import Noise, NoiseConfig
 from pipeline.stages.palette import Palette, PaletteConfig
+from pipeline.stages.sharpen import Sharpen, SharpenConfig
+from pipeline.stages.tone import Tone, ToneConfig
 from pipeline.stages.video import Video, VideoConfig
 from pipeline.stages.zoom import Zoom, ZoomConfig
 
@@ -28,6 +33,11 @@ STAGES: dict[str, StageType] = {
     "dream": StageType(DreamConfig, Dream),
     "flow": StageType(FlowConfig, Flow),
     "palette": StageType(PaletteConfig, Palette),
+    "hold": StageType(HoldConfig, Hold),
+    "tone": StageType(ToneConfig, Tone),
+    "sharpen": StageType(SharpenConfig, Sharpen),
+    "grain": StageType(GrainConfig, Grain),
+    "loop": StageType(LoopConfig, Loop),
     "encode": StageType(EncodeConfig, Encode),
 }
 

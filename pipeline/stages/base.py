@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -40,6 +40,15 @@ class RunSpec:
     device: torch.device
     wants_motion: bool = True
     """whether any stage reads the motion of frames, so that it is worth estimating"""
+    continues: bool = True
+    """whether the source goes on from the previous output; footage is fresh in every frame"""
+    lead_in: int = 0
+    """frames that are rendered before the first one and not shown; they have negative indices"""
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether what a stage does to one frame is still there in the next."""
+        return self.continues or self.wants_motion
 
 
 class EndOfFootage(Exception):
@@ -66,6 +75,8 @@ class FrameContext:
     """how the picture moved since the frame before; None: it stands still"""
     cut: bool = False
     """whether a scene begins here"""
+    camera: Callable[[int], Tensor] = lambda index: torch.eye(3, dtype=torch.float64)
+    """the camera's backward (3, 3) float64 pixel matrix from this frame to a later one, by that one's index"""
 
     @property
     def fresh(self) -> bool:
@@ -98,7 +109,8 @@ class FrameContext:
 
     def generator(self, stage_id: str) -> torch.Generator:
         """A CPU generator that depends on the seed, the frame and the stage, and on nothing else."""
-        words = np.random.SeedSequence([self.spec.seed, self.index, zlib.crc32(stage_id.encode())])
+        index = self.index % 2**64  # a lead-in counts up to the first frame from below 0
+        words = np.random.SeedSequence([self.spec.seed, index, zlib.crc32(stage_id.encode())])
         return torch.Generator().manual_seed(int(words.generate_state(1, np.uint64)[0]))
 
 
@@ -112,12 +124,21 @@ class StageConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     role: ClassVar[Role] = Role.EFFECT
     uses_motion: ClassVar[bool] = False
+    continues: ClassVar[bool] = True
+    """of a source: whether its frames go on from the previous output"""
+    closes: ClassVar[bool] = False
+    """whether no stage behind it may feed back"""
 
     id: str = Field(
         "",
         max_length=64,
         description="a name of its own, to tell two stages of one kind apart; the stage's name if left out",
     )
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the next frame is made from what the stage does; else only the film shows it."""
+        return True
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the config in this run, as (key, message); found without loading anything big."""
@@ -144,6 +165,13 @@ class Stage(Generic[ConfigT]):
     def __init__(self, config: ConfigT, spec: RunSpec) -> None:
         self.config = config
         self.spec = spec
+
+    def camera(self, start: float, end: float) -> Tensor | None:
+        """The backward (3, 3) float64 pixel matrix of the stage's camera from `start` to `end`, in seconds of film.
+
+        None for a stage that moves nothing.
+        """
+        return None
 
     def state_dict(self) -> dict[str, Tensor]:
         """What must survive a resume, beyond the previous frame."""
@@ -183,3 +211,29 @@ class Effect(Stage[ConfigT]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         """The changed frame; the one given is not written to. (1, 3, H, W) in [0, 1] both ways."""
         raise NotImplementedError
+
+
+class GradeConfig(StageConfig):
+    """What stages that colour the picture share."""
+
+    shown_only: bool = Field(
+        False,
+        description="true: only the film shows it, and the dream goes on without; false: it goes round with the "
+        "picture, and its values say what it does in a second of film",
+    )
+
+    @property
+    def feeds_back(self) -> bool:
+        return not self.shown_only
+
+
+GradeT = TypeVar("GradeT", bound=GradeConfig)
+
+
+class Grade(Effect[GradeT]):
+    """Colours a picture: by a rate per second where that goes round with it, at once where it does not."""
+
+    @property
+    def seconds(self) -> float:
+        """How much of a second's work a frame gets."""
+        return float(1 / self.spec.fps) if self.config.feeds_back and self.spec.feeds_back else 1.0

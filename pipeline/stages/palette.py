@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -15,13 +17,18 @@ from pipeline.media.picture import read_picture
 from pipeline.ops.colour import (
     ColourStatistics,
     colour_statistics,
+    colours_with_contrast,
     match_colours,
+    sample_colours,
     statistics_of_colours,
     with_contrast,
 )
+from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
-# Colours and their shares of the picture; only their mean and covariance are used.
+SEED = "seed"
+_SAMPLES = 4096
+# Colours and their shares of the picture.
 PALETTES: dict[str, list[tuple[str, float]]] = {
     "ember": [("#120c14", 3), ("#4a1a22", 3), ("#a63c1e", 3), ("#e08a3c", 2), ("#f4d6a0", 1), ("#2c4a5a", 2)],
     "lagoon": [
@@ -40,12 +47,20 @@ PALETTES: dict[str, list[tuple[str, float]]] = {
 
 
 class PaletteConfig(StageConfig):
-    """Draw each frame's colour mean and covariance towards a palette's, against neon drift."""
+    """Draw each frame's colours towards a palette's, against neon drift."""
 
     to: str | None = Field(
-        None, max_length=64, description=f"a named palette: {', '.join(PALETTES)} (photo is the default)"
+        None,
+        max_length=64,
+        description=f"a named palette: {', '.join(PALETTES)} (photo is the default); or seed, the film's own first "
+        "frame as it comes here",
     )
     image: MediaPath | None = Field(None, description="a picture whose colours to take, in place of `to`")
+    match: Literal["covariance", "distribution"] = Field(
+        "covariance",
+        description="covariance: the mean, and how the colours vary together; distribution: how often each colour "
+        "occurs, too, which draws pictures out into the palette's own colours",
+    )
     strength: float = Field(
         0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
     )
@@ -59,8 +74,8 @@ class PaletteConfig(StageConfig):
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         if self.to is not None and self.image is not None:
             yield "image", "stands beside `to`; keep one of the two"
-        if self.to is not None and self.to not in PALETTES:
-            yield "to", f"is {self.to!r}, must be one of {', '.join(PALETTES)}; or give a picture as `image`"
+        if self.to is not None and self.to not in (*PALETTES, SEED):
+            yield "to", f"is {self.to!r}, must be one of {', '.join(PALETTES)} or {SEED}; or give a picture as `image`"
         if self.image is not None:
             try:
                 read_picture(Path(self.image))
@@ -69,21 +84,56 @@ class PaletteConfig(StageConfig):
 
 
 class Palette(Effect[PaletteConfig]):
-    """Moves the colours a little in every frame."""
+    """Moves the colours a little in every frame. Its reference is a sample of colours, or their statistics."""
 
     def __init__(self, config: PaletteConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._target = with_contrast(self._statistics(), config.contrast)
-        self._share = 1 - (1 - config.strength) ** float(1 / spec.fps)
+        self._statistics: ColourStatistics | None = None
+        self._colours: Tensor | None = None
+        if config.image is not None:
+            self._refer_to(read_picture(Path(config.image)))
+        elif config.to != SEED:
+            self._refer_to_palette(PALETTES[config.to or "photo"])
 
-    def _statistics(self) -> ColourStatistics:
-        if self.config.image is not None:
-            return colour_statistics(read_picture(Path(self.config.image)))
-        return statistics_of_colours(PALETTES[self.config.to or "photo"])
+    def _refer_to(self, picture: Tensor) -> None:
+        if self.config.match == "distribution":
+            self._colours = thinned(picture)
+        else:
+            self._statistics = colour_statistics(picture.cpu())
+
+    def _refer_to_palette(self, colours: list[tuple[str, float]]) -> None:
+        if self.config.match == "distribution":
+            self._colours = sample_colours(colours, _SAMPLES, torch.Generator().manual_seed(0))
+        else:
+            self._statistics = statistics_of_colours(colours)
 
     def fingerprints(self) -> dict[str, str]:
         return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        share = self.config.first if ctx.fresh else self._share
-        return frame if share == 0 else match_colours(frame, self._target, share)
+        c = self.config
+        if self._colours is None and self._statistics is None:
+            self._refer_to(frame)
+        share = c.first if ctx.fresh else 1 - (1 - c.strength) ** float(1 / self.spec.fps)
+        if share == 0:
+            return frame
+        if self._statistics is not None:
+            return match_colours(frame, with_contrast(self._statistics, c.contrast), share)
+        assert self._colours is not None
+        target = colours_with_contrast(self._colours, c.contrast).to(frame.device)
+        rotations = random_rotations(ROUNDS, ctx.generator(c.id))
+        return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The first frame's colours; every other reference comes from the preset."""
+        if self.config.to != SEED:
+            return {}
+        if self._statistics is not None:
+            return self._statistics._asdict()
+        return {} if self._colours is None else {"colours": self._colours}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        if "colours" in state:
+            self._colours = state["colours"]
+        elif state:
+            self._statistics = ColourStatistics(**state)

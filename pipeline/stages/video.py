@@ -31,6 +31,7 @@ class VideoConfig(StageConfig):
     """Dream over footage. Size, fps and duration of the preset are the film's where it leaves them out."""
 
     role: ClassVar[Role] = Role.SOURCE
+    continues: ClassVar[bool] = False
     path: MediaPath = Field(
         description="a film in any format, an animated GIF, a folder of pictures, shot_%04d.png or shot_*.png"
     )

@@ -39,6 +39,9 @@ class Zoom(Effect[ZoomConfig]):
             seconds, self.spec.size, zoom=c.zoom, degrees_per_second=c.rotate, pan=c.pan, centre=c.centre
         )
 
+    def camera(self, start: float, end: float) -> Tensor:
+        return self.motion(end - start)
+
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         if ctx.source is not None:
             return self._over_footage(frame, ctx)

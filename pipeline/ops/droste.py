@@ -1,0 +1,63 @@
+"""A picture inside a later view of itself: what it takes for a camera's way to end where it began."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from pipeline.frame import Size, size_of
+from pipeline.ops.motion import pixel_positions
+from pipeline.ops.tone import blur, smoothstep
+from pipeline.ops.warp import plan_sampling, sample
+
+_WIDEST_BLUR_PX = 32.0  # enough for a picture that shrinks to a 64th, where next to nothing of it is shown
+_RIPPLE = 0.6  # how much later the corners begin than the middle, as a share of the whole time
+_RIM = 0.06  # how far beyond its border the picture's mirrored rim still counts, as a share of its height
+
+
+def positions_ahead(motion: Tensor, size: Size, device: torch.device) -> Tensor:
+    """Where every pixel of the view now will lie at the end, (1, 2, H, W) float64 pixels.
+
+    `motion` is the camera's backward (3, 3) matrix from now to the end: it leads from the end's pixels to now's.
+    """
+    here = pixel_positions(size, torch.empty((), dtype=torch.float64, device=device))
+    ahead = torch.linalg.inv(motion.double()).to(device)
+    moved = torch.einsum("ij,bjhw->bihw", ahead[:, :2], here) + ahead[:, 2].view(1, 3, 1, 1)
+    positions: Tensor = moved[:, :2] / moved[:, 2:]
+    return positions
+
+
+def seen_ahead(picture: Tensor, positions: Tensor, scale: float) -> Tensor:
+    """`picture` (1, 3, H, W) read at `positions`, mirrored beyond its edges; in [0, 1].
+
+    `scale` is how many of its pixels fall on one of the view. Where it shrinks, it is low-passed first.
+    """
+    if scale > 1:
+        # As wide as it takes, and no wider: next to scale 1 even a resize to nearly the same size would soften.
+        picture = blur(picture, min(_WIDEST_BLUR_PX, 0.5 * math.sqrt(scale**2 - 1)))
+    return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture))).clamp_(0, 1)
+
+
+def painted(positions: Tensor, size: Size, progress: float) -> Tensor:
+    """How much of the end's picture is to be seen, (1, 1, H, W) float64 in [0, 1], at `progress` 0 to 1 to the end.
+
+    It begins in the middle of that picture, spreads to its corners, fades at its border over a soft rim, and covers
+    all of it at 1, no sooner anywhere: until then the dream goes on. It comes to rest at 1
+    like a parabola: so what the dream adds in the last frames is let go as fast as it comes, and the step to the
+    end is one like any other.
+    """
+    middle = positions.new_tensor([size.width / 2, size.height / 2]).view(1, 2, 1, 1)
+    aside = (positions - middle).abs()
+    radius = (aside / middle).norm(dim=1, keepdim=True) / 2**0.5
+    begin = _RIPPLE * radius.clamp_max(1)
+    ripple = ((progress - begin) / (1 - begin)).clamp(0, 1)
+    beyond = (aside - middle).amax(1, keepdim=True) / (_RIM * size.height)
+    shown: Tensor = (1 - (1 - ripple**2) ** 2) * (1 - smoothstep(beyond))
+    return shown
+
+
+def share_to_add(now: Tensor, before: Tensor) -> Tensor:
+    """How much to mix into a picture that holds the share `before` already, so that it holds `now`; float32."""
+    return ((now - before) / (1 - before).clamp_min(1e-12)).clamp(0, 1).float()

@@ -1,0 +1,36 @@
+"""Moving one figure of a picture by a factor, leaving its others nearly alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipeline.ops.tone import blur, luma
+
+_FINE_PX = 1.0  # the scale of detail that the sharpness figure sees
+
+
+def scale_brightness(frame: Tensor, factor: Tensor) -> Tensor:
+    """Mean luma times `factor`, nearly, by a power that leaves black and white where they are."""
+    mean = luma(frame).mean().clamp(0.05, 0.95)
+    return frame.clamp_min(0) ** (1 + factor.log() / mean.log()).clamp(0.25, 4)
+
+
+def scale_contrast(frame: Tensor, factor: Tensor) -> Tensor:
+    """The deviation of luma times `factor`, about its mean."""
+    grey = luma(frame)
+    return frame + (factor - 1) * (grey - grey.mean())
+
+
+def scale_saturation(frame: Tensor, factor: Tensor) -> Tensor:
+    """Every pixel's distance from its own grey times `factor`."""
+    return torch.lerp(luma(frame), frame, factor)
+
+
+def scale_sharpness(frame: Tensor, factor: Tensor) -> Tensor:
+    """The finest detail times `factor`."""
+    return frame + (factor - 1) * (frame - blur(frame, _FINE_PX))
+
+
+SCALES = (scale_brightness, scale_contrast, scale_saturation, scale_sharpness)
+"""In the order of `ops.measure.figures`."""

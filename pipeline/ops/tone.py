@@ -1,0 +1,106 @@
+"""Tone: brightness, contrast, saturation, vignette, sharpening and grain of a picture (1, 3, H, W) in [0, 1].
+
+A setting that asks for nothing returns the picture itself, bit for bit. Nothing is clamped unless it says so.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.frame import Size, size_of
+
+LUMA = (0.299, 0.587, 0.114)  # BT.601, as OpenCV's grey and so as the figures in run.jsonl
+
+
+def luma(frame: Tensor) -> Tensor:
+    """The luma of a (1, 3, H, W) picture, (1, 1, H, W)."""
+    return (frame * frame.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def with_gamma(frame: Tensor, gamma: float) -> Tensor:
+    """Every value x as x^(1/gamma): above 1 lifts the middle, black and white stay."""
+    return frame if gamma == 1 else frame.clamp_min(0) ** (1 / gamma)
+
+
+def with_contrast(frame: Tensor, factor: float) -> Tensor:
+    """Every value's distance from middle grey times `factor`."""
+    return frame if factor == 1 else 0.5 + (frame - 0.5) * factor
+
+
+def with_saturation(frame: Tensor, factor: float) -> Tensor:
+    """Every pixel's distance from its own grey times `factor`; 0 is black and white."""
+    return frame if factor == 1 else torch.lerp(luma(frame), frame, factor)
+
+
+def corner_nearness(size: Size, device: torch.device) -> Tensor:
+    """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`."""
+    y = torch.linspace(-1, 1, size.height, device=device)[:, None]
+    x = torch.linspace(-1, 1, size.width, device=device)
+    distance = torch.sqrt((x**2 + y**2) / 2)
+    return smoothstep((distance - 0.3) / 0.7)[None, None]
+
+
+def smoothstep(x: Tensor) -> Tensor:
+    """3x^2 - 2x^3 of `x` held to [0, 1]: from 0 to 1 with no corner."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def blur(frame: Tensor, sigma_px: float) -> Tensor:
+    """`frame` (1, C, H, W) under a Gaussian of `sigma_px`, edge pixels repeated outside."""
+    taps = gaussian(sigma_px).to(frame)
+    radius, channels = taps.numel() // 2, frame.shape[1]
+    rows = F.pad(frame, (radius, radius, 0, 0), mode="replicate")
+    rows = F.conv2d(rows, taps.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    both = F.pad(rows, (0, 0, radius, radius), mode="replicate")
+    return F.conv2d(both, taps.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+
+
+def gaussian(sigma_px: float) -> Tensor:
+    """The taps of a Gaussian, out to three sigma, with sum 1."""
+    radius = max(1, math.ceil(3 * sigma_px))
+    at = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    taps = torch.exp(-(at**2) / (2 * sigma_px**2))
+    return (taps / taps.sum()).float()
+
+
+def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) -> Tensor:
+    """`frame` plus `amount` times its detail finer than `radius_px`; below 0 softens.
+
+    No value goes more than `overshoot` beyond what lies within the radius around it: a halo that is bounded can't
+    grow on itself when the picture comes round again (our addition).
+    """
+    if amount == 0:
+        return frame
+    reach = 2 * math.ceil(radius_px) + 1
+    padded = F.pad(frame, (reach // 2,) * 4, mode="replicate")
+    highest = F.max_pool2d(padded, reach, 1) + overshoot
+    lowest = -F.max_pool2d(-padded, reach, 1) - overshoot
+    sharpened = frame + amount * (frame - blur(frame, radius_px))
+    return torch.minimum(torch.maximum(sharpened, lowest), highest)
+
+
+def grain(size: Size, size_px: float, colour: float, generator: torch.Generator) -> Tensor:
+    """Noise (1, 3, H, W) on the CPU, standard deviation 1 in each colour: grains of about `size_px` pixels.
+
+    `colour` 0 is the same noise in all three colours, 1 is noise of its own in each.
+    """
+    shared, own = torch.randn(1, 1, *size, generator=generator), torch.randn(1, 3, *size, generator=generator)
+    noise = math.sqrt(1 - colour**2) * shared + colour * own
+    sigma_px = (size_px - 1) / 2
+    if sigma_px == 0:
+        return noise
+    return blur(noise, sigma_px) / float(gaussian(sigma_px).square().sum())
+
+
+def with_grain(frame: Tensor, noise: Tensor, amount: float) -> Tensor:
+    """`frame` with noise of standard deviation `amount` in middle grey and none in black and white, as on film."""
+    if amount == 0:
+        return frame
+    assert size_of(frame) == size_of(noise), f"{size_of(frame)} is not {size_of(noise)}"
+    grey = luma(frame).clamp(0, 1)
+    return frame + (2 * amount) * torch.sqrt(grey * (1 - grey)) * noise

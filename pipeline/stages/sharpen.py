@@ -1,0 +1,32 @@
+"""Sharpening: an unsharp mask whose halos can't grow."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.ops.tone import unsharp
+from pipeline.stages.base import FrameContext, Grade, GradeConfig
+
+
+class SharpenConfig(GradeConfig):
+    """Sharpen fine detail, or soften it: per second where it goes round with the picture, else as it is."""
+
+    amount: float = Field(0.5, ge=-1, le=10, description="how much of the detail is added; below 0 it is taken away")
+    radius: float = Field(1.0, ge=0.3, le=16, description="how fine the detail is: the blur it is measured against, px")
+    halo: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="how far, of the range from 0 to 1, a value may go beyond all those within the radius",
+    )
+
+
+class Sharpen(Grade[SharpenConfig]):
+    """Adds a little detail to every frame."""
+
+    def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        c, share = self.config, self.seconds
+        if c.amount == 0:
+            return frame
+        return unsharp(frame, c.radius, c.amount * share, c.halo * share).clamp(0, 1)
