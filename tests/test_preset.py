@@ -132,7 +132,7 @@ def test_overrides_reach_every_key(small_preset: Path) -> None:
     )
     assert preset.fps == Fraction(30000, 1001)
     dream = preset.stages[2]
-    assert isinstance(dream, DreamConfig) and dream.steps == 7
+    assert isinstance(dream, DreamConfig) and dream.steps.source == 7
 
 
 @pytest.mark.parametrize(

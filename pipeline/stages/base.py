@@ -14,10 +14,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pipeline.curves import Moment, Moments, curves_of, range_problem
 from pipeline.frame import Size
 from pipeline.media.sound import Soundtrack
 from pipeline.ops.motion import Motion, under_camera
-from pipeline.ops.warp import warp_affine
+from pipeline.ops.warp import warp_matrix
+
+_CHUNK = 65536
+_ENDLESS_SECONDS = 600
 
 
 class Role(Enum):
@@ -40,6 +44,12 @@ class RunSpec:
     device: torch.device
     wants_motion: bool = True
     """whether any stage reads the motion of frames, so that it is worth estimating"""
+
+    def timeline(self) -> Iterator[Moments]:
+        """Every frame of the film, some thousands at a time; ten minutes of one without end."""
+        end = round(_ENDLESS_SECONDS * self.fps) if self.frames is None else self.frames
+        for first in range(0, end, _CHUNK):
+            yield Moments.at_frames(first, min(end, first + _CHUNK), self.frames, self.seed, self.fps)
 
 
 class EndOfFootage(Exception):
@@ -66,6 +76,8 @@ class FrameContext:
     """how the picture moved since the frame before; None: it stands still"""
     cut: bool = False
     """whether a scene begins here"""
+    revealed: Tensor | None = None
+    """(1, 1, H, W) in [0, 1]: where a camera shows what no frame did before; None: nowhere"""
 
     @property
     def fresh(self) -> bool:
@@ -96,14 +108,20 @@ class FrameContext:
         """The time the frame is shown at."""
         return float(self.index / self.spec.fps)
 
-    def generator(self, stage_id: str) -> torch.Generator:
-        """A CPU generator that depends on the seed, the frame and the stage, and on nothing else."""
-        words = np.random.SeedSequence([self.spec.seed, self.index, zlib.crc32(stage_id.encode())])
+    @property
+    def moment(self) -> Moment:
+        """The frame's moment, for curves."""
+        return Moment(self.seconds, self.index, self.spec.frames, self.spec.seed, self.spec.fps)
+
+    def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
+        """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""
+        index = self.index if index is None else index
+        words = np.random.SeedSequence([self.spec.seed, index, zlib.crc32(stage_id.encode())])
         return torch.Generator().manual_seed(int(words.generate_state(1, np.uint64)[0]))
 
 
 def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
-    return warp_affine(picture, matrix).clamp(0, 1)
+    return warp_matrix(picture, matrix).clamp(0, 1)
 
 
 class StageConfig(BaseModel):
@@ -111,13 +129,28 @@ class StageConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     role: ClassVar[Role] = Role.EFFECT
-    uses_motion: ClassVar[bool] = False
 
     id: str = Field(
         "",
         max_length=64,
         description="a name of its own, to tell two stages of one kind apart; the stage's name if left out",
     )
+
+    @property
+    def uses_motion(self) -> bool:
+        """Whether the stage reads how the picture moves, so that finding it out is worth the time."""
+        return False
+
+    def curve_problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""
+        for key, place, curve, bounds in curves_of(self):
+            for moments in spec.timeline():
+                message = curve.problem(moments)
+                if message is None and bounds is not None:
+                    message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
+                if message is not None:
+                    yield key, place + message
+                    break
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the config in this run, as (key, message); found without loading anything big."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.media.paths import MediaPath
@@ -46,11 +48,11 @@ class PaletteConfig(StageConfig):
         None, max_length=64, description=f"a named palette: {', '.join(PALETTES)} (photo is the default)"
     )
     image: MediaPath | None = Field(None, description="a picture whose colours to take, in place of `to`")
-    strength: float = Field(
-        0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
+    strength: Annotated[CurveField, Within(0, 1)] = Field(
+        Constant(0.95), description="share of the way to the palette that is gone within a second of film"
     )
-    contrast: float = Field(
-        0.85, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
+    contrast: Annotated[CurveField, Within(0, 4)] = Field(
+        Constant(0.85), description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
@@ -70,8 +72,7 @@ class Palette(Effect[PaletteConfig]):
 
     def __init__(self, config: PaletteConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._target = with_contrast(self._statistics(), config.contrast)
-        self._share = 1 - (1 - config.strength) ** float(1 / spec.fps)
+        self._palette = self._statistics()
 
     def _statistics(self) -> ColourStatistics:
         if self.config.image is not None:
@@ -82,4 +83,7 @@ class Palette(Effect[PaletteConfig]):
         return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        return frame if self._share == 0 else match_colours(frame, self._target, self._share)
+        share = 1 - (1 - self.config.strength.at(ctx.moment)) ** float(1 / self.spec.fps)
+        if share == 0:
+            return frame
+        return match_colours(frame, with_contrast(self._palette, self.config.contrast.at(ctx.moment)), share)
