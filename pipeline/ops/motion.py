@@ -82,6 +82,21 @@ def inside(positions: Tensor, size: Size) -> Tensor:
     return (1 - outside).clamp(0, 1)
 
 
+def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
+    """(1, 1, H, W) in [0, 1]: how new each place is to a camera that reads it at `x`, `y` (H, W) of the frame before.
+
+    1 where it just came in over the edge, 0 where it has been in sight for `frames`, if the camera goes on as it does.
+    """
+    height, width = x.shape
+    here = pixel_positions(Size(height, width), x)[0]
+    ages = [
+        torch.where(to > at, side - at, at) / (to - at).abs().clamp_min(1e-6)
+        for to, at, side in ((x, here[0], width), (y, here[1], height))
+    ]
+    share = (1 - torch.minimum(*ages) / frames).clamp(0, 1).float()
+    return (share * share * (3 - 2 * share))[None, None]
+
+
 def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
     """(1, 1, H, W) bool: what frame n-1 did not show, by forward and backward flow contradicting each other.
 

@@ -23,17 +23,18 @@ from pipeline.curves import (
     curves_of,
     range_problem,
 )
-from pipeline.frame import Size
 from pipeline.ops import noise
 from pipeline.ops.camera import Rates, cells, gauss_points, joined_pan, motion_matrix, path_matrix, rate_matrices
-from pipeline.ops.motion import inside
+from pipeline.ops.motion import inside, recently_revealed
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
 Array = NDArray[np.float64]
 _STILL = (Constant(0.0), Constant(0.0))
 _BEYOND: dict[str, Edges] = {"reflect": "reflect", "wrap": "wrap", "replicate": "replicate", "noise": "replicate"}
-_CLOUDS_SECONDS = 1.0  # how long it takes the noise beyond the edges to turn into another
+_MELTING_SECONDS = 0.5
+_LEFT_A_SECOND = 0.001  # of the old border, if it melted for a second on end
+_CLOUDS_SECONDS = 0.5  # how long it takes the noise beyond the edges to turn into another
 
 
 class ZoomConfig(StageConfig):
@@ -186,7 +187,7 @@ class Zoom(Effect[ZoomConfig]):
         if is_identity(matrix):
             return frame
         ctx.move(matrix, torch.eye(3, dtype=matrix.dtype))
-        view = self._view(matrix)
+        view = self._view(matrix, melts=True)
         if view.outside is None:
             return view.of(frame).clamp_(0, 1)
         ctx.revealed = view.outside if ctx.revealed is None else torch.maximum(ctx.revealed, view.outside)
@@ -199,7 +200,7 @@ class Zoom(Effect[ZoomConfig]):
         ctx.move(matrix, before)
         if is_identity(matrix):
             return frame
-        view = self._view(matrix)
+        view = self._view(matrix, melts=False)
         seen = view.of(frame)
         # What lies beyond footage stays what it is, as footage does.
         return (seen if view.outside is None else seen.lerp_(self._cloud(ctx, 0), view.outside)).clamp_(0, 1)
@@ -207,9 +208,9 @@ class Zoom(Effect[ZoomConfig]):
     def _before_the_start(self) -> Tensor:
         return self.motion(-float(1 / self.spec.fps)) if self.config.steady else torch.eye(3, dtype=torch.float64)
 
-    def _view(self, matrix: Tensor) -> View:
+    def _view(self, matrix: Tensor, *, melts: bool) -> View:
         if self._kept is None or not torch.equal(self._kept[0], matrix):
-            self._kept = (matrix.clone(), View(matrix, self.spec.size, self.spec.device, self.config.edges))
+            self._kept = (matrix.clone(), View(matrix, self.spec, self.config.edges, melts=melts))
         return self._kept[1]
 
     def _something_new(self, ctx: FrameContext) -> Tensor:
@@ -223,19 +224,27 @@ class Zoom(Effect[ZoomConfig]):
         if number not in self._clouds:
             generator = ctx.generator(f"{self.config.id}/clouds", number)
             self._clouds = {n: cloud for n, cloud in self._clouds.items() if abs(n - number) <= 1}
-            self._clouds[number] = noise.pink(self.spec.size, 0.2, 1.2, generator).to(self.spec.device)
+            self._clouds[number] = noise.pink(self.spec.size, 0.2, 2.0, generator).to(self.spec.device)
         return self._clouds[number]
 
 
 class View:
-    """What a camera sees through a matrix: the plan for reading it, and with noise edges what lies `outside`."""
+    """What a camera sees through a matrix: the plan for reading it, and with noise edges how much of it is new.
 
-    def __init__(self, matrix: Tensor, size: Size, device: torch.device, edges: str) -> None:
-        x, y = seen_positions(matrix, size, device)
+    `outside` is (1, 1, H, W) in [0, 1]. Where it `melts`, the border of the old picture gives way in the half second
+    after it came into sight, so that no line is left behind.
+    """
+
+    def __init__(self, matrix: Tensor, spec: RunSpec, edges: str, *, melts: bool) -> None:
+        size = spec.size
+        x, y = seen_positions(matrix, size, spec.device)
         self._plan: SamplingPlan = plan_sampling(x, y, size, _BEYOND[edges])
         self.outside: Tensor | None = None
         if edges == "noise":
             outside = 1 - inside(torch.stack([x, y])[None].float(), size)
+            if melts:
+                young = recently_revealed(x, y, _MELTING_SECONDS * float(spec.fps))
+                outside = torch.maximum(outside, young * (1 - _LEFT_A_SECOND ** float(1 / spec.fps)))
             self.outside = outside if bool(outside.any()) else None
 
     def of(self, frame: Tensor) -> Tensor:
