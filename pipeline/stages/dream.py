@@ -177,7 +177,9 @@ class Dream(Effect[DreamConfig]):
         self._sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
+        # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
         self._pending: Tensor | None = None
+        self._unseen: Tensor | None = None
 
     def pinned(self) -> dict[str, str]:
         return {"engine": self._engine.choice.engine, "precision": self._engine.choice.precision}
@@ -188,10 +190,10 @@ class Dream(Effect[DreamConfig]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
         if ctx.fresh:
-            self._pending = None
-            detail = self._detail(frame, ctx, c.first_steps, c.first_strength)
+            self._pending = self._unseen = None
+            detail = self._detail(frame, ctx, c.first_steps, c.first_strength, None)
         elif c.every == 1:
-            detail = self._detail(frame, ctx, round(c.steps.at(ctx.moment)), self._strength(ctx))
+            detail = self._detail(frame, ctx, round(c.steps.at(ctx.moment)), self._strength(ctx), _new(ctx))
         else:
             detail = self._spread(frame, ctx)
         return frame if detail is None else (frame + detail).clamp_(0, 1)
@@ -202,43 +204,63 @@ class Dream(Effect[DreamConfig]):
     def _spread(self, frame: Tensor, ctx: FrameContext) -> Tensor | None:
         """This frame's part of the change that the last dreamt-on frame asked for, where it has moved to by now."""
         c = self.config
+        self._unseen = _either(_moved(self._unseen, ctx), _new(ctx))
         if ctx.index % c.every == 0:
-            # Places that come into sight catch up within one dream, as they do in every frame without cadence.
-            whole = self._detail(frame, ctx, round(c.steps.at(ctx.moment)), c.every * self._strength(ctx))
-            self._pending = None if whole is None else whole / c.every
-        elif self._pending is not None and ctx.motion is not None:
-            self._pending = warp(self._pending, ctx.motion.flow) * ctx.motion.trust
+            steps, strength = round(c.steps.at(ctx.moment)), c.every * self._strength(ctx)
+            whole = self._detail(frame, ctx, steps, strength, self._unseen)
+            self._pending, self._unseen = None if whole is None else whole / c.every, None
+        else:
+            self._pending = _moved(self._pending, ctx)
         return self._pending
 
-    def _detail(self, frame: Tensor, ctx: FrameContext, steps: int, strength: float) -> Tensor | None:
-        """What the dream adds to the frame; None when it adds nothing."""
+    def _detail(
+        self, frame: Tensor, ctx: FrameContext, steps: int, strength: float, new: Tensor | None
+    ) -> Tensor | None:
+        """What the dream adds to the frame; None when it adds nothing. `new` is (1, 1, H, W) in [0, 1]."""
         c = self.config
         if steps == 0 or strength == 0:
             return None
         if self._blend is not None:
             self._blend.weigh(c.layer.weights(ctx.moment))
         weights = [1.0] * c.octaves if c.octave_weights is None else [w.at(ctx.moment) for w in c.octave_weights]
+        more = max(0.0, c.new_strength.at(ctx.moment) - strength)
         generator = ctx.generator(c.id)
         detail = torch.zeros_like(frame[:, :, :1, :1])
         for size, weight in zip(self._sizes, weights, strict=True):
+            if weight == 0:
+                detail = resize(detail, size)
+                continue
             base = resize(frame, size)
-            how = Climb(steps, self._local(strength, size, ctx) * weight / steps, c.jitter, self._kernel)
+            length = strength if new is None else strength + more * _resized(new, size)
+            how = Climb(steps, length * weight / steps, c.jitter, self._kernel)
             image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
             detail = image.sub_(base)
         return detail
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {} if self._pending is None else {"pending": self._pending}
+        kept = {"pending": self._pending, "unseen": self._unseen}
+        return {name: value for name, value in kept.items() if value is not None}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self._pending = state["pending"].to(self.spec.device) if state else None
+        here = {name: value.to(self.spec.device) for name, value in state.items()}
+        self._pending, self._unseen = here.get("pending"), here.get("unseen")
 
-    def _local(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
-        """The strength, (1, 1, H, W) where places differ: what comes into sight has to catch up at once."""
-        if ctx.fresh or (ctx.motion is None and ctx.revealed is None):
-            return strength
-        hidden = [] if ctx.motion is None else [1 - ctx.motion.trust]
-        hidden += [] if ctx.revealed is None else [ctx.revealed]
-        new = F.interpolate(torch.stack(hidden).amax(0), size, mode="bilinear", align_corners=False)
-        local: Tensor = strength + max(0.0, self.config.new_strength.at(ctx.moment) - strength) * new
-        return local
+
+def _new(ctx: FrameContext) -> Tensor | None:
+    """(1, 1, H, W) in [0, 1]: what this frame shows and the last did not, which has to catch up; None: nothing."""
+    return _either(None if ctx.motion is None else 1 - ctx.motion.trust, ctx.revealed)
+
+
+def _either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return a if b is None else b if a is None else torch.maximum(a, b)
+
+
+def _moved(field: Tensor | None, ctx: FrameContext) -> Tensor | None:
+    """What belonged to places of the last frame, where they are now; nothing where nothing was seen."""
+    if field is None or ctx.motion is None:
+        return field
+    return warp(field, ctx.motion.flow) * ctx.motion.trust
+
+
+def _resized(field: Tensor, size: Size) -> Tensor:
+    return F.interpolate(field, size, mode="bilinear", align_corners=False).clamp_(0, 1)
