@@ -161,7 +161,7 @@ def test_noise_fills_what_comes_into_sight_and_says_where() -> None:
     assert ctx.revealed is not None and ctx.revealed.shape == (1, 1, *SIZE)
     rim = ctx.revealed[0, 0] == 1
     assert 0.02 < float(rim.float().mean()) < 0.1 and not ctx.revealed[..., 32:-32, 32:-32].any()
-    assert float(seen[0, :, rim].mean()) > 0.25 and seen[..., 32:-32, 32:-32].abs().max() == 0
+    assert float(seen[0, :, rim].mean()) > 0.05 and seen[..., 32:-32, 32:-32].abs().max() == 0
     again, _ = zoom_out(5, black, camera(24, zoom=0.5, edges="noise"))
     assert torch.equal(seen, again)
     other, _ = zoom_out(6, black, stage)

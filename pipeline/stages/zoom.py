@@ -25,6 +25,7 @@ from pipeline.curves import (
 )
 from pipeline.ops import noise
 from pipeline.ops.camera import Rates, cells, gauss_points, joined_pan, motion_matrix, path_matrix, rate_matrices
+from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
 from pipeline.ops.motion import inside, recently_revealed
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
@@ -34,6 +35,7 @@ _STILL = (Constant(0.0), Constant(0.0))
 _BEYOND: dict[str, Edges] = {"reflect": "reflect", "wrap": "wrap", "replicate": "replicate", "noise": "replicate"}
 _MELTING_SECONDS = 0.5
 _LEFT_A_SECOND = 0.001  # of the old border, if it melted for a second on end
+_ALIKE, _GRAIN = 0.8, 0.04  # share of the way from the clouds' own colours to the picture's; standard deviation
 _CLOUDS_SECONDS = 0.5  # how long it takes the noise beyond the edges to turn into another
 
 
@@ -191,7 +193,8 @@ class Zoom(Effect[ZoomConfig]):
         if view.outside is None:
             return view.of(frame).clamp_(0, 1)
         ctx.revealed = view.outside if ctx.revealed is None else torch.maximum(ctx.revealed, view.outside)
-        return view.of(frame).lerp_(self._something_new(ctx), view.outside).clamp_(0, 1)
+        seen = view.of(frame)
+        return seen.lerp_(self._something_new(ctx, colour_statistics(seen)), view.outside).clamp_(0, 1)
 
     def _over_footage(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         """Footage is fresh in every frame, so the camera has its whole way from the start to go each time."""
@@ -213,12 +216,12 @@ class Zoom(Effect[ZoomConfig]):
             self._kept = (matrix.clone(), View(matrix, self.spec, self.config.edges, melts=melts))
         return self._kept[1]
 
-    def _something_new(self, ctx: FrameContext) -> Tensor:
-        """Clouds that drift into others, so that what grows at the edge is as long as it is wide, and fine grain."""
+    def _something_new(self, ctx: FrameContext, colours: ColourStatistics) -> Tensor:
+        """Clouds near the picture's colours, and grain; they drift, so that what grows is as long as it is wide."""
         number, share = divmod(ctx.seconds / _CLOUDS_SECONDS, 1.0)
         clouds = self._cloud(ctx, int(number)).lerp(self._cloud(ctx, int(number) + 1), share)
         grain = torch.randn(1, 1, *self.spec.size, generator=ctx.generator(self.config.id)).to(self.spec.device)
-        return clouds.add_(grain, alpha=0.06)
+        return match_colours(clouds, colours, _ALIKE).add_(grain, alpha=_GRAIN)
 
     def _cloud(self, ctx: FrameContext, number: int) -> Tensor:
         if number not in self._clouds:
