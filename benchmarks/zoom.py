@@ -28,6 +28,7 @@ from pipeline.stages import FrameContext
 from pipeline.stages.dream import Dream
 
 ENCODED_FRAMES = 24
+STEPS = 2
 PRESET = b"""
 size: 1280x720
 fps: 24
@@ -68,7 +69,7 @@ def gradients(dream: Dream, frame: Tensor) -> None:
     """The gradients of a frame's dream, and nothing else of it."""
     for size in dream.sizes:
         image = resize(frame, size)
-        for _ in range(dream.config.steps):
+        for _ in range(STEPS):
             dream.engine(image, dream.objective)
 
 

@@ -188,6 +188,14 @@ def test_a_finished_film_is_extended_without_rendering_it_again(
         pipeline.resume(run, duration="5f")
 
 
+def test_a_film_whose_curves_follow_its_length_is_not_extended(preset: Preset, tmp_path: Path) -> None:
+    sets = [Override("duration", "5f"), Override("zoom.zoom", "1.2 + p"), Override("palette.strength", "0.5 + 0*t")]
+    run = pipeline.render(load_preset(str(preset.origin), sets), tmp_path / "run").folder
+    with pytest.raises(RunError, match=r"zoom\.zoom follows the film's length"):
+        pipeline.resume(run, duration="9f")
+    assert pipeline.resume(run).frames == 5
+
+
 def test_a_finished_run_has_nothing_left_to_render(preset: Preset, whole: bytes, tmp_path: Path) -> None:
     run = pipeline.render(preset, tmp_path / "run").folder
     (run / "small.mp4").unlink()
