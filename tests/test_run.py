@@ -158,8 +158,8 @@ def test_a_damaged_segment_with_its_spool_is_made_again(preset: Preset, whole: b
 def test_a_changed_preset_is_refused_naming_the_key(preset: Preset, tmp_path: Path) -> None:
     run = stopped_run(preset, tmp_path, 3)
     text = (run / "preset.yaml").read_text()
-    (run / "preset.yaml").write_text(text.replace("rotate: 20.0", "rotate: 21.0"))
-    with pytest.raises(RunError, match=r"stages\[1\]\.rotate: 20\.0 -> 21\.0"):
+    (run / "preset.yaml").write_text(text.replace("rotate: 20\n", "rotate: 21\n"))
+    with pytest.raises(RunError, match=r"stages\[1\]\.rotate: 20 -> 21"):
         pipeline.resume(run)
 
 
