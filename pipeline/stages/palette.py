@@ -65,7 +65,7 @@ class PaletteConfig(StageConfig):
         0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
     )
     contrast: float = Field(
-        0.85, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
+        0.7, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
