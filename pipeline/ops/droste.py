@@ -14,6 +14,7 @@ from pipeline.ops.warp import plan_sampling, sample
 
 _WIDEST_BLUR_PX = 32.0  # enough for a picture that shrinks to a 64th, where next to nothing of it is shown
 _RIPPLE = 0.6  # how much later the corners begin than the middle, as a share of the whole time
+_PULL = 8.0  # how strongly the painting holds its own, halfway, against a dream that goes on changing it
 _RIM = 0.06  # how far beyond its border the picture's mirrored rim still counts, as a share of its height
 
 
@@ -54,7 +55,7 @@ def painted(positions: Tensor, size: Size, progress: float) -> Tensor:
     begin = _RIPPLE * radius.clamp_max(1)
     ripple = ((progress - begin) / (1 - begin)).clamp(0, 1)
     beyond = (aside - middle).amax(1, keepdim=True) / (_RIM * size.height)
-    shown: Tensor = (1 - (1 - ripple**2) ** 2) * (1 - smoothstep(beyond))
+    shown: Tensor = (1 - torch.exp(-_PULL * ripple**2) * (1 - ripple**2) ** 2) * (1 - smoothstep(beyond))
     return shown
 
 

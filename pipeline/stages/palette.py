@@ -69,7 +69,7 @@ class PaletteConfig(StageConfig):
         1.0, ge=0, le=1, description="share of the way that is gone on the first frame and after a cut"
     )
     contrast: Annotated[CurveField, Within(0, 4)] = Field(
-        Constant(0.85), description="factor on the palette's own contrast; below 1 leaves room for bright detail"
+        Constant(0.7), description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
