@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor
 
 from pipeline import backbones
@@ -24,9 +26,9 @@ from pipeline.engines import (
     parse_memory,
 )
 from pipeline.errors import ModelError
-from pipeline.frame import Size
+from pipeline.frame import Size, size_of
 from pipeline.media.paths import resolve
-from pipeline.objectives import LayerL2
+from pipeline.objectives import LayerTerm, ObjectiveField, Term, build_objective
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
@@ -37,10 +39,16 @@ class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
 
     model: str = Field("lite0", max_length=200, description="the network; `dreamreel layers` lists them")
-    layer: str = Field(
+    layer: str | None = Field(
         "blocks.5.0",
         max_length=200,
         description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces",
+    )
+    objective: ObjectiveField | None = Field(
+        None,
+        description="instead of `layer`: one mapping or a list of them, which are summed, each times its `weight`: "
+        "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
+        "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
@@ -94,6 +102,23 @@ class DreamConfig(StageConfig):
         description="what a gradient step may take, such as 4GB, before it goes tile by tile; auto is half of all",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _layer_or_objective(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("objective") is None:
+            return given
+        if given.get("layer") is not None:
+            raise ValueError("names both `layer` and `objective`; keep one, `layer: X` is short for `{layer: X}`")
+        return given | {"layer": None}
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What the dream climbs towards."""
+        if self.objective is not None:
+            return self.objective
+        assert self.layer is not None
+        return (LayerTerm.model_validate({"layer": self.layer}),)
+
     @field_validator("weights")
     @classmethod
     def _absolute_weights(cls, weights: str, info: ValidationInfo) -> str:
@@ -120,11 +145,15 @@ class DreamConfig(StageConfig):
         except ModelError as error:
             yield "model", str(error)
             return
-        try:
-            layer = backbones.find_layer(recipe, self.layer)
-        except ModelError as error:
-            yield "layer", str(error)
+        found = [
+            (f"objective[{index}].{key}" if self.objective is not None else key, message)
+            for index, term in enumerate(self.terms)
+            for key, message in term.problems(recipe)
+        ]
+        yield from found
+        if found:
             return
+        layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)
         side = layer.smallest_side
         fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
         if len(fitting) < self.octaves:
@@ -134,9 +163,13 @@ class DreamConfig(StageConfig):
                 "octaves",
                 (
                     f"is {self.octaves}: the smallest octave would be {smallest}, "
-                    f"layer {self.layer} needs {side}x{side}; {remedy}"
+                    f"layer {layer.name} needs {side}x{side}; {remedy}"
                 ),
             )
+
+
+def _need(layer: backbones.LayerInfo) -> int:
+    return layer.smallest_side
 
 
 class Dream(Effect[DreamConfig]):
@@ -144,20 +177,29 @@ class Dream(Effect[DreamConfig]):
 
     def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._objective = LayerL2(config.layer)
-        backbone = backbones.load(config.model, self._objective.layers, spec.device, config.weights)
+        recipe = backbones.find_recipe(config.model)
+        layers = [term.place(recipe) for term in config.terms]
+        self._backbone = backbone = backbones.load(config.model, layers, spec.device, config.weights)
+        self._objective = build_objective(config.terms, backbone)
         self._weights_digest = backbone.digest()
         choice = choose_engine(backbone, self._objective, spec.size, config.engine, config.precision)
-        budget = memory_budget(config.memory, spec.device)
+        # What only the whole picture can score is never tiled.
+        budget = sys.maxsize if self._objective.sees_whole else memory_budget(config.memory, spec.device)
         self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
-        self._sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
     def pinned(self) -> dict[str, str]:
         return {"engine": self._engine.choice.engine, "precision": self._engine.choice.precision}
 
     def fingerprints(self) -> dict[str, str]:
-        return {f"weights of {self.config.model}": self._weights_digest}
+        files = {name: digest for term in self.config.terms for name, digest in term.fingerprints().items()}
+        return {f"weights of {self.config.model}": self._weights_digest} | files
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self._objective.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._objective.load_state_dict(state)
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
@@ -167,9 +209,11 @@ class Dream(Effect[DreamConfig]):
             steps, strength = c.steps, c.strength / float(self.spec.fps)
         if steps == 0 or strength == 0:
             return frame
+        if self._objective.is_open:
+            self._objective.meet(self._backbone(frame))
         generator = ctx.generator(c.id)
         detail = torch.zeros_like(frame[:, :, :1, :1])
-        for size in self._sizes:
+        for size in octave_sizes(size_of(frame), c.octaves, c.octave_scale):
             base = resize(frame, size)
             how = Climb(steps, self._local(strength, size, ctx) / steps, c.jitter, self._kernel)
             image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
