@@ -17,6 +17,7 @@ from pipeline.backbones.tape import Recorder, UnsupportedNetwork, meta_state
 from pipeline.errors import ModelError
 
 PROBE_SIDE = 512
+_PASSING = ("Sequential", "ModuleList", "Identity", "Dropout")  # kinds that change nothing themselves
 _UNKNOWN_STRIDE = 32  # as in nearly every network that names classes
 
 
@@ -45,6 +46,20 @@ def list_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
     Raises ModelError for a network that takes pictures of one size only.
     """
     return tuple(layer for layer in _all_layers(recipe) if layer.spatial)
+
+
+def list_blocks(recipe: Recipe) -> tuple[LayerInfo, ...]:
+    """The outermost layers that do something themselves: a network's blocks, stem and head, not what is inside."""
+    found: list[LayerInfo] = []
+    outermost: set[str] = set()
+    layers = [layer for layer in list_layers(recipe) if not layer.kind.startswith(_PASSING)]
+    # Parents finish after their children, so the order they ran in would show the children first.
+    for layer in sorted(layers, key=lambda layer: layer.name.count(".")):
+        parts = layer.name.split(".")
+        if not any(".".join(parts[:end]) in outermost for end in range(1, len(parts))):
+            outermost.add(layer.name)
+            found.append(layer)
+    return tuple(sorted(found, key=layers.index))
 
 
 def find_head(recipe: Recipe) -> LayerInfo:
