@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,7 @@ from pipeline.engines import (
 )
 from pipeline.errors import ModelError
 from pipeline.frame import Size, size_of
+from pipeline.masks import MaskField
 from pipeline.media.paths import resolve
 from pipeline.objectives import LayerTerm, ObjectiveField, Term, build_objective
 from pipeline.ops.gradient import smoothing_kernel
@@ -85,6 +86,15 @@ class DreamConfig(StageConfig):
         1.0, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
+    normalise: Literal["mean", "laplacian"] = Field(
+        "mean", description="mean: the gradient as it is; laplacian: coarse and fine detail equally strong"
+    )
+    mask: MaskField | None = Field(
+        None,
+        description="where to dream, all over if left out: {image: mask.png}, {radial: 0.4, centre: [x, y]}, "
+        "{luminance: [0.5, 1]} or {saliency: 0.3}; each with `soft` edges and `invert: true`",
+    )
+
     weights: str = Field(
         "auto",
         max_length=4096,
@@ -138,6 +148,8 @@ class DreamConfig(StageConfig):
             yield "precision", "is bfloat16, but the reference engine computes in float32; leave one of the two at auto"
         if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
             yield "weights", f"is {self.weights}, and there is no such file"
+        if self.mask is not None:
+            yield from ((f"mask.{key}", message) for key, message in self.mask.problems())
         if self.engine == "graph" and spec.device.type != "cuda":
             yield "engine", f"is graph, which needs a CUDA device, and the device is {spec.device}; use auto"
         try:
@@ -193,6 +205,7 @@ class Dream(Effect[DreamConfig]):
 
     def fingerprints(self) -> dict[str, str]:
         files = {name: digest for term in self.config.terms for name, digest in term.fingerprints().items()}
+        files |= {} if self.config.mask is None else self.config.mask.fingerprints()
         return {f"weights of {self.config.model}": self._weights_digest} | files
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -212,16 +225,25 @@ class Dream(Effect[DreamConfig]):
         if self._objective.is_open:
             self._objective.meet(self._backbone(frame))
         generator = ctx.generator(c.id)
+        mask = None if c.mask is None else c.mask(frame if ctx.source is None else ctx.source)
         detail = torch.zeros_like(frame[:, :, :1, :1])
         for size in octave_sizes(size_of(frame), c.octaves, c.octave_scale):
             base = resize(frame, size)
-            how = Climb(steps, self._local(strength, size, ctx) / steps, c.jitter, self._kernel)
+            length = self._local(strength, size, ctx, mask) / steps
+            how = Climb(steps, length, c.jitter, self._kernel, c.normalise == "laplacian")
             image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
             detail = image.sub_(base)
-        return detail.add_(frame).clamp_(0, 1)
+        dreamt = detail.add_(frame).clamp_(0, 1)
+        # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
+        return dreamt if mask is None else torch.where(mask > 0, dreamt, frame)
 
-    def _local(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
-        """The strength, (1, 1, H, W) where places differ: what comes into sight has to catch up at once."""
+    def _local(self, strength: float, size: Size, ctx: FrameContext, mask: Tensor | None) -> float | Tensor:
+        """The strength, (1, 1, H, W) where places differ: by a mask, or by what comes into sight."""
+        catching_up = self._catching_up(strength, size, ctx)
+        return catching_up if mask is None else catching_up * resize(mask, size).clamp(0, 1)
+
+    def _catching_up(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
+        """What comes into sight has to catch up at once."""
         if ctx.fresh or ctx.motion is None:
             return strength
         new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
