@@ -36,6 +36,14 @@ def _simple(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
 
 
+def named_classes(recipe: Recipe) -> tuple[str, ...]:
+    """What a network's classes are called, by index. Raises ModelError for one that does not name ImageNet's."""
+    classes = find_head(recipe).channels
+    if classes != _IMAGENET:
+        raise ModelError(f"{recipe.name} has {classes} classes, whose names are not known; use their indices")
+    return class_names()
+
+
 def class_index(recipe: Recipe, wanted: str | int) -> int:
     """The index of a class of the network, from its index or one of its ImageNet names.
 
