@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -73,7 +74,7 @@ class RenderProgress:
     def summary(self, result: Result) -> None:
         """The last words of a render."""
         if result.path.exists():
-            self._console.print(str(result.path), style="bold", highlight=False, soft_wrap=True)
+            self._console.print(shown(result.path), style="bold", highlight=False, soft_wrap=True)
             self.say(f"{result.frames} frames, {result.path.stat().st_size / 1e6:.1f} MB")
         if result.rendered:
             rate = result.rendered / result.seconds
@@ -91,6 +92,11 @@ class RenderProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+def shown(path: Path) -> str:
+    """A path as the user would write it: relative where it lies below the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def shares(times: dict[str, float]) -> str:

@@ -37,20 +37,28 @@ class Override:
         return f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
 
 
-def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
-    """The preset in a YAML file. Raises PresetError with every problem found."""
+def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
+    """The preset in a YAML file. Raises PresetError with every problem found.
+
+    Not `checked`, a resolved preset is only read: whether its files are there and all its numbers fit is left open.
+    """
     path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}")]) from None
-    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
+    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
     preset._origin = str(path.absolute())
     return preset
 
 
 def parse_preset(
-    raw: bytes, *, name: str = "preset", folder: Path | None = None, overrides: Sequence[Override] = ()
+    raw: bytes,
+    *,
+    name: str = "preset",
+    folder: Path | None = None,
+    overrides: Sequence[Override] = (),
+    checked: bool = True,
 ) -> Preset:
     """The preset in YAML bytes; relative paths are taken from `folder`, by default the current one."""
     document = read_document(raw, name)
@@ -63,7 +71,7 @@ def parse_preset(
     for override in overrides:
         _apply(document, override)
     document.data.setdefault("name", Path(name).stem)
-    return _Builder(document, Path.cwd() if folder is None else folder).build()
+    return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
 
 
 def _apply(document: Document, override: Override) -> None:
@@ -115,8 +123,8 @@ def _path(text: str) -> KeyPath:
 class _Builder:
     """Validates the document part by part, so that one mistake does not hide the next."""
 
-    def __init__(self, document: Document, folder: Path) -> None:
-        self._document = document
+    def __init__(self, document: Document, folder: Path, checked: bool) -> None:
+        self._document, self._checked = document, checked
         self._context = {"folder": folder}
         self._problems: list[Problem] = []
 
@@ -124,8 +132,9 @@ class _Builder:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
         stages = self._stages()
         configs = tuple(config for config in stages if config is not None)
-        preset = self._preset(self._natural(configs, top) | top, configs)
-        if preset is not None and None not in stages and not self._problems:
+        natural = self._natural(configs, top) if self._checked else {}
+        preset = self._preset(natural | top, configs)
+        if self._checked and preset is not None and None not in stages and not self._problems:
             self._check_run(preset)
         if self._problems or preset is None:
             raise PresetError(self._problems)
