@@ -137,7 +137,7 @@ def test_black_and_white_have_no_grain() -> None:
 
 def test_grading_moves_along_the_film() -> None:
     spec = replace(SPEC, frames=48)
-    stage = build("tone", spec, gamma={"0s": 1, "1s": 2}, vignette="0.5*t", shown_only=True)
+    stage = build("tone", spec, gamma={"0s": 1, "1s": 2}, vignette="0.5*t", contrast=1, saturation=1, shown_only=True)
     frame = torch.full((1, 3, *SPEC.size), 0.25)
     assert stage(frame, FrameContext(0, spec, frame)) is frame
     later = stage(frame, FrameContext(24, spec, frame))
