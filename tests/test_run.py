@@ -196,6 +196,23 @@ def test_a_film_whose_curves_follow_its_length_is_not_extended(preset: Preset, t
     assert pipeline.resume(run).frames == 5
 
 
+def test_moving_numbers_and_cadence_resume_to_the_same_bytes(preset: Preset, tmp_path: Path) -> None:
+    """Stopped between two dreams, while layers cross-fade and the camera moves out."""
+    sets = {
+        "zoom.zoom": "0.7 + 0.2*noise(t)",
+        "zoom.rotate": "{deforum: '0:(1), 20:(-2*sin(t))', fps: 15}",
+        "zoom.edges": "noise",
+        "dream.layer": "{0s: blocks.2.1, 3s: blocks.4.1}",
+        "dream.every": "3",
+        "dream.strength": "{0s: 0.3, 5s: 0.1, ease: spline}",
+        "palette.strength": "clip(t/4, 0, 0.9)",
+    }
+    moving = load_preset(str(preset.origin), [Override(key, value) for key, value in sets.items()])
+    whole = pipeline.render(moving, tmp_path / "whole").path.read_bytes()
+    run = pipeline.render(moving, tmp_path / "run", options=stop_after(11)).folder
+    assert pipeline.resume(run).path.read_bytes() == whole
+
+
 def test_a_finished_run_has_nothing_left_to_render(preset: Preset, whole: bytes, tmp_path: Path) -> None:
     run = pipeline.render(preset, tmp_path / "run").folder
     (run / "small.mp4").unlink()

@@ -133,3 +133,12 @@ def test_black_and_white_have_no_grain() -> None:
     frame = torch.zeros(1, 3, *SPEC.size)
     frame[..., 32:] = 1
     assert torch.equal(build("grain", amount=0.5)(frame, FrameContext(1, SPEC, frame)), frame)
+
+
+def test_grading_moves_along_the_film() -> None:
+    spec = replace(SPEC, frames=48)
+    stage = build("tone", spec, gamma={"0s": 1, "1s": 2}, vignette="0.5*t", contrast=1, saturation=1, shown_only=True)
+    frame = torch.full((1, 3, *SPEC.size), 0.25)
+    assert stage(frame, FrameContext(0, spec, frame)) is frame
+    later = stage(frame, FrameContext(24, spec, frame))
+    assert float(later[0, 0, 24, 32]) == pytest.approx(0.5, abs=0.01) and float(later[0, 0, 0, 0]) < 0.35
