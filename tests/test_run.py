@@ -407,7 +407,7 @@ def test_resume_cleans_up_after_itself_only(preset: Preset, whole: bytes, tmp_pa
 def test_assemble_never_makes_a_film_shorter(preset: Preset, whole: bytes, tmp_path: Path) -> None:
     run = pipeline.render(preset, tmp_path / "run").folder
     (run / "segments/000001.mp4").unlink()
-    with pytest.raises(RunError, match="segment 1 .* is missing"):
+    with pytest.raises(RunError, match=r"segment 1 .* is missing"):
         pipeline.assemble(run)
     for path in (run / "segments").glob("000002*"):
         path.unlink()
