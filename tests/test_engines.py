@@ -163,13 +163,15 @@ def test_the_same_engine_gives_the_same_bits(choice: EngineChoice) -> None:
 
 
 def _dream(choice: EngineChoice, seed: int) -> Tensor:
-    size = Size(128, 160)
-    keys = {"id": "dream", "octaves": 2, "first_steps": 8, "engine": choice.engine, "precision": choice.precision}
+    # Large enough that chance evens out: single dreams of 128x160 differ by 7 % between equally good engines.
+    size = Size(224, 320)
+    keys = {"id": "dream", "octaves": 2, "first_steps": 10, "smoothing": 1.0}
+    keys |= {"engine": choice.engine, "precision": choice.precision}
     spec = RunSpec(size, Fraction(24), 1, seed, CPU)
     stage = Dream(DreamConfig.model_validate(keys), spec)
     assert stage.pinned() == {"engine": choice.engine, "precision": choice.precision}
     # Part of a photograph, another one for each seed: out of bare noise the way up is chance.
-    top, left = 30 * seed, 50 * seed
+    top, left = 10 * seed, 30 * seed
     photograph = from_array(chelsea()[top : top + size.height, left : left + size.width])
     return stage(photograph, FrameContext(0, spec, None))
 

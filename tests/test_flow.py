@@ -13,8 +13,8 @@ from pipeline.frame import Size
 from pipeline.loop import frames
 from pipeline.media.paths import resolve
 from pipeline.media.picture import fit_to, read_picture
-from pipeline.ops.motion import Motion, affine_positions, pixel_positions, warp
-from pipeline.ops.warp import warp_affine
+from pipeline.ops.motion import Motion, pixel_positions, projected, warp
+from pipeline.ops.warp import warp_matrix
 from pipeline.preset import parse_preset
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
@@ -124,11 +124,11 @@ def test_over_footage_the_camera_goes_its_whole_way(cat: Tensor) -> None:
     ctx = FrameContext(6, SPEC, cat)
     ctx.show(cat, cat, shift(0), False)
     seen = zoom(cat, ctx)
-    assert torch.allclose(seen, warp_affine(cat, zoom.motion(6 / 24)).clamp(0, 1), atol=1e-5)
+    assert torch.allclose(seen, warp_matrix(cat, zoom.motion(6 / 24)).clamp(0, 1), atol=1e-5)
     assert ctx.source is not None and torch.equal(ctx.source, seen)
     assert ctx.motion is not None
     here = pixel_positions(SPEC.size, cat)
-    expected = affine_positions(zoom.motion(1 / 24), here) - here
+    expected = projected(zoom.motion(1 / 24), here) - here
     assert torch.allclose(ctx.motion.flow, expected, atol=1e-3)
 
 
@@ -136,13 +136,13 @@ def test_dream_rides_on_footage_under_a_camera(cat: Tensor, ink: Tensor) -> None
     """The composed motion takes last frame's view of the inked scene to this frame's view of it."""
     zoom = Zoom(ZoomConfig(id="zoom", zoom=1.5, rotate=10, pan=(0.05, 0)), SPEC)
     scene = shift(-3)
-    before_view = warp_affine(cat + ink, zoom.motion(8 / 24))
+    before_view = warp_matrix(cat + ink, zoom.motion(8 / 24))
     moved = warp(cat + ink, scene.flow)
     ctx = FrameContext(9, SPEC, before_view)
     ctx.show(warp(cat, scene.flow), cat, scene, False)
     seen = zoom(ctx.source, ctx)
     result = flow()(seen, ctx)
-    assert torch.allclose(result[INNER], warp_affine(moved, zoom.motion(9 / 24))[INNER].clamp(0, 1), atol=0.06)
+    assert torch.allclose(result[INNER], warp_matrix(moved, zoom.motion(9 / 24))[INNER].clamp(0, 1), atol=0.06)
 
 
 def test_it_holds_no_state() -> None:

@@ -17,7 +17,7 @@ from pipeline.ops import noise
 from pipeline.ops.camera import motion_matrix
 from pipeline.ops.droste import painted, positions_ahead, seen_ahead, share_to_add
 from pipeline.ops.motion import pixel_positions
-from pipeline.ops.warp import warp_affine
+from pipeline.ops.warp import warp_matrix
 from pipeline.preset import Override, Preset, parse_preset
 from tests.conftest import SMALL
 from tests.test_run import stop_after
@@ -62,7 +62,7 @@ def picture(size: Size = SIZE) -> torch.Tensor:
 
 def difference(chain: Chain, before: Frame, after: Frame, index: int) -> float:
     """How far `after` is from `before` as the camera moves it, in the middle of the picture."""
-    moved = warp_affine(before.feedback, chain.camera(index, index + 1))
+    moved = warp_matrix(before.feedback, chain.camera(index, index + 1))
     return float((moved - after.feedback).abs()[..., 8:-8, 12:-12].mean())
 
 
@@ -91,7 +91,7 @@ def test_the_picture_lies_where_the_camera_will_find_it() -> None:
         motion = camera_over(seconds)
         ahead = positions_ahead(motion, SIZE, torch.device("cpu"))
         shrunk = seen_ahead(picture(), ahead, float(torch.linalg.det(motion) ** -0.5))
-        found = warp_affine(shrunk, motion)
+        found = warp_matrix(shrunk, motion)
         assert (found - picture()).abs()[..., 12:-12, 20:-20].mean() < 0.012 * (1 + seconds), seconds
 
 

@@ -19,15 +19,15 @@ from pipeline.ops.camera import motion_matrix
 from pipeline.ops.cuts import content_change
 from pipeline.ops.motion import (
     Motion,
-    affine_positions,
     disoccluded,
     motion_edges,
     pixel_positions,
+    projected,
     trust,
     under_camera,
     warp,
 )
-from pipeline.ops.warp import warp_affine
+from pipeline.ops.warp import warp_matrix
 
 SIZE = Size(144, 192)
 
@@ -38,7 +38,7 @@ def camera(zoom: float = 1, degrees: float = 0, pan: tuple[float, float] = (0, 0
 
 def flow_of(matrix: Tensor) -> Tensor:
     here = pixel_positions(SIZE, torch.empty(()))
-    return affine_positions(matrix, here) - here
+    return projected(matrix, here) - here
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ KNOWN = {
 @pytest.mark.parametrize("motion", KNOWN)
 def test_dis_finds_known_motions_to_a_third_of_a_pixel(cat: Tensor, motion: str) -> None:
     matrix = KNOWN[motion]
-    found = estimate_motion(Dis(), warp_affine(cat, matrix).clamp(0, 1), cat, longest_side=960)
+    found = estimate_motion(Dis(), warp_matrix(cat, matrix).clamp(0, 1), cat, longest_side=960)
     error = (found.flow - flow_of(matrix)).norm(dim=1, keepdim=True)
     assert float((error * found.trust).sum() / found.trust.sum()) < 0.33
     assert float(found.trust.mean()) > 0.85
@@ -105,7 +105,7 @@ def test_the_same_picture_stands_still(cat: Tensor) -> None:
 
 def test_a_smaller_working_size_keeps_pixels_as_the_unit(cat: Tensor) -> None:
     matrix = camera(pan=(0.03, 0))
-    moved = warp_affine(cat, matrix).clamp(0, 1)
+    moved = warp_matrix(cat, matrix).clamp(0, 1)
     flow = estimate_motion(Dis(), moved, cat, longest_side=96).flow
     assert size_of(flow) == SIZE
     assert float(flow[0, 0, 20:-20, 20:-20].median()) == pytest.approx(0.03 * SIZE.width, abs=0.4)
@@ -113,7 +113,7 @@ def test_a_smaller_working_size_keeps_pixels_as_the_unit(cat: Tensor) -> None:
 
 def test_warping_along_the_true_flow_is_the_affine_warp(cat: Tensor) -> None:
     matrix = KNOWN["all"]
-    assert torch.allclose(warp(cat, flow_of(matrix)), warp_affine(cat, matrix), atol=2e-3)
+    assert torch.allclose(warp(cat, flow_of(matrix)), warp_matrix(cat, matrix), atol=2e-3)
 
 
 def test_standing_still_changes_nothing(cat: Tensor) -> None:
@@ -164,5 +164,5 @@ def test_a_camera_that_moves_out_does_not_trust_the_margins(cat: Tensor) -> None
 def test_content_change_tells_a_cut_from_motion(cat: Tensor) -> None:
     other = fit_to(read_picture(resolve("package:skimage/data/coffee.png", Path())), SIZE, "crop")
     assert content_change(cat, cat) == 0
-    assert content_change(warp_affine(cat, KNOWN["pan"]).clamp(0, 1), cat) < 20
+    assert content_change(warp_matrix(cat, KNOWN["pan"]).clamp(0, 1), cat) < 20
     assert content_change(other, cat) > 40

@@ -39,6 +39,27 @@ def test_the_resolved_preset_loads_to_the_same(small_preset: Path) -> None:
     assert "octave_scale" in preset.to_yaml()
 
 
+def test_curves_are_written_back_as_they_were_read(write_preset: Write) -> None:
+    curves = """zoom: {0s: 1.2, 8s: [2, hold], 12s: 1.5, ease: smooth}
+    rotate: {deforum: '0:(1.02), 50:(1.1*sin(t))', fps: 15}
+    pan: [0.1*noise(t), {deforum: '0:(3)', fps: 30000/1001, width: 512}]"""
+    text = SMALL.replace("zoom: 1.5\n    rotate: 20", curves)
+    text = text.replace(
+        "octaves: 1", "layer: {0s: blocks.2.1, 1s: blocks.4.1}\n    octaves: 1\n    octave_weights: [1+t]"
+    )
+    preset = load_preset(write_preset(text))
+    again = parse_preset(preset.to_yaml().encode())
+    assert again.resolved() == preset.resolved() and again.stages == preset.stages
+
+
+def test_endless_films_have_no_progress_and_are_checked_for_ten_minutes(write_preset: Write) -> None:
+    text = SMALL.replace("duration: 4f", "duration: endless")
+    assert "an endless film does not have" in problems_of(write_preset(text.replace("zoom: 1.5", "zoom: 1 + p")))
+    late = problems_of(write_preset(text.replace("zoom: 1.5", "zoom: 1/(f - 7000)**2 + 0.1")))
+    assert "at 583.33s (frame 7000)" in late
+    assert load_preset(write_preset(text.replace("zoom: 1.5", "zoom: 1/(f - 7300)**2 + 0.1")))
+
+
 def test_the_name_comes_from_the_file(write_preset: Write) -> None:
     assert load_preset(write_preset("stages: [{stage: noise}]")).name == "preset"
 
@@ -76,6 +97,33 @@ def test_the_name_comes_from_the_file(write_preset: Write) -> None:
         (("name: small", "name: ../evil"), [":1: name"]),
         (("  - stage: palette", "  - stage: palette\n    to: neon"), ["is 'neon'", "ember"]),
         (("  - stage: palette", "  - palette"), [":16: stages[3]", "must be a mapping"]),
+        (
+            ("zoom: 1.5", "zoom: 1/abs(f-2)"),
+            [":10: stages[1].zoom", "no finite value at 0.17s (frame 2)", "divides by zero"],
+        ),
+        (("zoom: 1.5", "zoom: 1/(t-0.1)"), [":10: stages[1].zoom", "is -10 at 0.00s (frame 0), must be at least 0.01"]),
+        (("zoom: 1.5", "zoom: sin(pi*f)*9 + where(t*12*2 > 3, 1e9, 1)"), [":10: stages[1].zoom", "at most 100"]),
+        (("zoom: 1.5", "zoom: p**0 + n*0 + q"), [":10: stages[1].zoom", "'q' is unknown", "noise"]),
+        (("zoom: 1.5", "zoom: {0s: [1, hold], 0.25s: 200}"), ["is 200 at 0.25s (frame 3), must be at most 100"]),
+        (("zoom: 1.5", "zoom: {0s: 1, soon: 2}"), ["'soon' is no time", "1m30s"]),
+        (("zoom: 1.5", "zoom: {0s: 1, 1s: 2, ease: jump}"), ["'jump' must be one of linear, smooth"]),
+        (
+            ("zoom: 1.5", "zoom: {deforum: '0:(1.02), 2:(1), 3:(0)'}"),
+            ["is 0 at 0.25s (frame 3), must be at least 0.01"],
+        ),
+        (("zoom: 1.5", "zoom: {deforum: '0:(1.02'}"), ["leaves a bracket open"]),
+        (("zoom: 1.5", "pan: [{deforum: '0:(5)'}, 0]"), [":10: stages[1].pan", "width: 512"]),
+        (("zoom: 1.5", "pan: [0, 1/f]"), [":10: stages[1].pan", "[1] has no finite value at 0.00s (frame 0)"]),
+        (("    steps: 1\n", "    steps: 1.5\n"), ["stages[2].steps", "must be a whole number"]),
+        (
+            ("    octaves: 1", "    octaves: 1\n    octave_weights: [1, 2]"),
+            ["has 2 values, must have one for each of 1"],
+        ),
+        (
+            ("    octaves: 1", "    octaves: 1\n    layer: {0s: blocks.2.1, 2s: blocks.9.1}"),
+            ["blocks.9.1", "blocks.5.1"],
+        ),
+        (("    octaves: 1", "    octaves: 1\n    layer: {1s: blocks.2.1, 2f: blocks.4.1}"), ["out of order"]),
         (("  - stage: palette", "  - to: ember"), [":16: stages[3]", "has no `stage:`"]),
         (("seed: 3", "seed: 3\nseed: 4"), [":6: seed", "stands twice"]),
         (("seed: 3", "\tseed: 3"), ["tab"]),
@@ -132,7 +180,7 @@ def test_overrides_reach_every_key(small_preset: Path) -> None:
     )
     assert preset.fps == Fraction(30000, 1001)
     dream = preset.stages[2]
-    assert isinstance(dream, DreamConfig) and dream.steps == 7
+    assert isinstance(dream, DreamConfig) and dream.steps.source == 7
 
 
 @pytest.mark.parametrize(
@@ -181,6 +229,48 @@ def test_every_key_says_what_it_means() -> None:
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _KEYS = st.sampled_from(["stage", "steps", "zoom", "to", "id", "path", "size", "fps", "stages", "x"])
 _STAGE = st.dictionaries(_KEYS, _SCALARS | st.sampled_from(sorted(STAGES)), max_size=4)
+
+
+_CURVES = (
+    _SCALARS
+    | st.sampled_from(
+        ["t", "1/t", "1.2 + p", "noise(f)/n", "sin(t", "t**t**t", "where(t<1,2,3)", "eval(1)", "0x1for t"]
+    )
+    | st.dictionaries(st.sampled_from(["0s", "1s", "9f", "ease", "x", "deforum", "fps", "width"]), _SCALARS, max_size=3)
+    | st.lists(_SCALARS | st.sampled_from(["t", "1/(t-0.1)"]), max_size=3)
+    | st.builds(
+        lambda text: {"deforum": text}, st.sampled_from(["0:(1.02)", "0:(1/t), 3:(max_f)", "0:(1", "t:(1)", "9:t"])
+    )
+    | st.builds(lambda text, fps: {"deforum": f"0:({text})", "fps": fps}, st.text("0123.t+*/()", max_size=6), _SCALARS)
+)
+_MOVING = st.dictionaries(
+    st.sampled_from(
+        [
+            *((1, key) for key in ("zoom", "rotate", "pan", "centre", "shear", "tilt", "edges")),
+            *((2, key) for key in ("strength", "steps", "layer", "octave_weights", "every", "new_strength")),
+            *((3, key) for key in ("strength", "contrast")),
+        ]
+    ),
+    _CURVES,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(_MOVING, st.sampled_from(["4f", "endless", "1s"]))
+def test_any_curve_gives_a_preset_or_a_preset_error(keys: dict[tuple[int, str], object], duration: str) -> None:
+    import yaml
+
+    data = yaml.safe_load(SMALL)
+    data["duration"] = duration
+    for (stage, key), value in keys.items():
+        data["stages"][stage][key] = value
+    try:
+        preset = parse_preset(yaml.safe_dump(data).encode())
+    except PresetError as error:
+        assert error.problems
+    else:
+        assert parse_preset(preset.to_yaml().encode()).resolved() == preset.resolved()
 
 
 @settings(deadline=None, max_examples=150)

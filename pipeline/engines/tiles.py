@@ -126,8 +126,8 @@ class TiledEngine:
 def bytes_per_pixel(backbone: Backbone, choice: EngineChoice) -> float:
     """What a gradient step keeps in memory, per pixel of the picture, counted from the network's activations.
 
-    The packed engine stores less than this, about half; the gradients on their way back and the picture around
-    the tiles take the rest (measured: EfficientNet-Lite0 at 1080p, 355 MB of a budget of 350 MB).
+    The packed engine stores less than this; the gradients on their way back and the picture around the tiles take
+    part of the rest (measured: EfficientNet-Lite0 at 1080p, 294 to 355 MB of a budget of 350 MB).
     """
     side = max(_MEASURED_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
     try:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.frame import Size, size_of
-from pipeline.ops.warp import plan_sampling, sample
+from pipeline.ops.warp import plan_sampling, project, sample
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,10 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture)))
 
 
-def affine_positions(matrix: Tensor, positions: Tensor) -> Tensor:
+def projected(matrix: Tensor, positions: Tensor) -> Tensor:
     """`positions` (1, 2, H, W) through a (3, 3) pixel matrix."""
-    m = matrix.to(positions)
-    moved = torch.einsum("ij,bjhw->bihw", m[:2, :2], positions)
-    return moved + m[:2, 2].view(1, 2, 1, 1)
+    x, y = project(matrix, positions[:, 0], positions[:, 1])
+    return torch.stack([x, y], 1)
 
 
 def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tensor) -> Motion:
@@ -67,12 +66,12 @@ def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tenso
     """
     size = size_of(like)
     here = pixel_positions(size, like)
-    scene = affine_positions(now, here)
+    scene = projected(now, here)
     trust = torch.ones_like(here[:, :1])
     if motion is not None:
         trust = read_field(motion.trust, scene)
         scene = scene + read_field(motion.flow, scene)
-    there = affine_positions(torch.linalg.inv(before.double()), scene)
+    there = projected(torch.linalg.inv(before.double()), scene)
     return Motion(there - here, trust * inside(there, size))
 
 
@@ -81,6 +80,21 @@ def inside(positions: Tensor, size: Size) -> Tensor:
     x, y = positions[:, :1], positions[:, 1:]
     outside = torch.maximum(torch.maximum(-x, x - size.width), torch.maximum(-y, y - size.height))
     return (1 - outside).clamp(0, 1)
+
+
+def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
+    """(1, 1, H, W) in [0, 1]: how new each place is to a camera that reads it at `x`, `y` (H, W) of the frame before.
+
+    1 where it just came in over the edge, 0 where it has been in sight for `frames`, if the camera goes on as it does.
+    """
+    height, width = x.shape
+    here = pixel_positions(Size(height, width), x)[0]
+    ages = [
+        torch.where(to > at, side - at, at) / (to - at).abs().clamp_min(1e-6)
+        for to, at, side in ((x, here[0], width), (y, here[1], height))
+    ]
+    share = (1 - torch.minimum(*ages) / frames).clamp(0, 1).float()
+    return (share * share * (3 - 2 * share))[None, None]
 
 
 def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:

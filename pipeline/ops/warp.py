@@ -7,7 +7,7 @@ bicubic kernels either soften it or, as torch's (a = -0.75), sharpen it into rin
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from pipeline.frame import Size, size_of
 
+Edges = Literal["reflect", "wrap", "replicate"]
+_WRAPPED = 3  # the margin that a cubic spline reads at most
+_FAR = 1e7
 # The inverse of the sampled cubic B-spline decays by this factor per pixel (Unser 1999).
 _POLE = math.sqrt(3) - 2
 _RADIUS = 10  # |pole|^10 is 2e-6, far below 8 bits
@@ -31,10 +34,20 @@ class SamplingPlan(NamedTuple):
 
     grids: tuple[Tensor, ...]
     weights: tuple[Tensor, ...]
+    wraps: bool = False
+    """whether the grids belong to a picture that goes on at its other side"""
 
 
-def plan_sampling(x: Tensor, y: Tensor, source: Size) -> SamplingPlan:
-    """Plans reading a picture of size `source` at pixel positions `x`, `y` (H, W), pixel centres at halves."""
+def plan_sampling(x: Tensor, y: Tensor, source: Size, edges: Edges = "reflect") -> SamplingPlan:
+    """Plans reading a picture of size `source` at pixel positions `x`, `y` (H, W), pixel centres at halves.
+
+    Beyond the picture's `edges` it is mirrored, goes on at the other side, or repeats its outermost pixels.
+    """
+    if edges == "replicate":
+        x, y = x.clamp(0.5, source.width - 0.5), y.clamp(0.5, source.height - 0.5)
+    if edges == "wrap":
+        x, y = x % source.width + _WRAPPED, y % source.height + _WRAPPED
+        source = Size(source.height + 2 * _WRAPPED, source.width + 2 * _WRAPPED)
     columns = _spline_taps(x - 0.5)
     rows = _spline_taps(y - 0.5)
     grids, weights = [], []
@@ -43,7 +56,7 @@ def plan_sampling(x: Tensor, y: Tensor, source: Size) -> SamplingPlan:
             unit = torch.stack([(2 * column + 1) / source.width - 1, (2 * row + 1) / source.height - 1], -1)
             grids.append(unit[None].float())
             weights.append((row_weight * column_weight)[None, None].float())
-    return SamplingPlan(tuple(grids), tuple(weights))
+    return SamplingPlan(tuple(grids), tuple(weights), edges == "wrap")
 
 
 def _spline_taps(position: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -58,14 +71,20 @@ def _spline_taps(position: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
-    """`frame` (1, C, h, w) read by a plan, as (1, C, H, W); mirrored beyond its edges. Not clamped."""
-    coefficients = _spline_coefficients(frame)
+    """`frame` (1, C, h, w) read by a plan, as (1, C, H, W). Not clamped."""
+    coefficients = _wrapped_coefficients(frame) if plan.wraps else _spline_coefficients(frame)
     result: Tensor | None = None
     for grid, weight in zip(plan.grids, plan.weights, strict=True):
         part = F.grid_sample(coefficients, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         result = part.mul_(weight) if result is None else result.addcmul_(part, weight)
     assert result is not None
     return result
+
+
+def _wrapped_coefficients(frame: Tensor) -> Tensor:
+    """The same for a picture that goes on at its other side, with margins of `_WRAPPED`."""
+    around = F.pad(frame, (_RADIUS + _WRAPPED,) * 4, mode="circular")
+    return _spline_coefficients(around)[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
 
 def _spline_coefficients(frame: Tensor) -> Tensor:
@@ -87,22 +106,35 @@ def _mirror(planes: Tensor, dim: int) -> Tensor:
     return torch.cat([first, planes, last], dim)
 
 
-def plan_affine(matrix: Tensor, size: Size, device: torch.device) -> SamplingPlan:
-    """Plans reading a picture of `size` through a backward (3, 3) float64 pixel matrix, at the same size."""
+def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions `x`, `y` (pixels) through a (3, 3) matrix; what lies behind the horizon is sent far away."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    there_x, there_y = a * x + b * y + c, d * x + e * y + f
+    if (g, h, i) == (0.0, 0.0, 1.0):
+        return there_x, there_y
+    depth = (g * x + h * y + i).clamp_min(1e-4)
+    return (there_x / depth).clamp(-_FAR, _FAR), (there_y / depth).clamp(-_FAR, _FAR)
+
+
+def seen_positions(matrix: Tensor, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where each pixel of a picture of `size` is read through a backward (3, 3) matrix: x and y, float64 (H, W)."""
     y, x = torch.meshgrid(torch.arange(size.height) + 0.5, torch.arange(size.width) + 0.5, indexing="ij")
-    (a, b, c), (d, e, f) = matrix[:2].tolist()
-    x, y = x.double().to(device), y.double().to(device)
-    return plan_sampling(a * x + b * y + c, d * x + e * y + f, size)
+    return project(matrix, x.to(device, matrix.dtype), y.to(device, matrix.dtype))
 
 
-def warp_affine(frame: Tensor, matrix: Tensor) -> Tensor:
-    """`frame` (1, C, H, W) read through a backward (3, 3) pixel matrix, mirrored at the edges. Not clamped.
+def plan_matrix(matrix: Tensor, size: Size, device: torch.device, edges: Edges = "reflect") -> SamplingPlan:
+    """Plans reading a picture of `size` through a backward (3, 3) float64 pixel matrix, at the same size."""
+    return plan_sampling(*seen_positions(matrix, size, device), size, edges)
+
+
+def warp_matrix(frame: Tensor, matrix: Tensor, edges: Edges = "reflect") -> Tensor:
+    """`frame` (1, C, H, W) read through a backward (3, 3) pixel matrix. Not clamped.
 
     The identity returns the frame itself, bit for bit.
     """
     if is_identity(matrix):
         return frame
-    return sample(frame, plan_affine(matrix, size_of(frame), frame.device))
+    return sample(frame, plan_matrix(matrix, size_of(frame), frame.device, edges))
 
 
 def is_identity(matrix: Tensor) -> bool:

@@ -211,7 +211,7 @@ class _Builder:
             self._add(("device",), str(error))
             return
         for index, config in enumerate(preset.stages):
-            for key, message in config.problems(spec):
+            for key, message in (*config.curve_problems(spec), *config.problems(spec)):
                 self._add(("stages", index, *((key,) if key else ())), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")

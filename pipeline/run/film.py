@@ -41,8 +41,16 @@ def finish_film(folder: RunFolder, preset: Preset, frames: int) -> None:
     film = folder.film(preset)
     with folder.writing():
         join_with_sound(pieces, preset, film, frames)
-        count = min(frames, SHEET_PICTURES)
-        shown = [round(i * (frames - 1) / max(1, count - 1)) for i in range(count)]
-        pictures = read_frames_at(film, shown, preset.fps)
+        pictures = read_frames_at(film, _shown(frames, segment_frames(preset.fps)), preset.fps)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
+
+
+def _shown(frames: int, segment_length: int) -> list[int]:
+    """Frames spread over the film, first and last among them; the first of segments where there are enough."""
+    count = min(frames, SHEET_PICTURES)
+    shown = [round(i * (frames - 1) / max(1, count - 1)) for i in range(count)]
+    if frames < SHEET_PICTURES * segment_length:
+        return shown
+    # A segment begins with a picture that decodes by itself.
+    return [*(index // segment_length * segment_length for index in shown[:-1]), shown[-1]]

@@ -6,11 +6,13 @@ from typing import Any
 
 from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
+from pipeline.curves import curves_of
 from pipeline.disk import PARTIAL, digest_of
 from pipeline.errors import MediaError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder, changed_keys
+from pipeline.units import parse_duration
 
 
 def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> tuple[Checkpoint | None, list[str]]:
@@ -61,7 +63,8 @@ def _segment_is_whole(folder: RunFolder, number: int, frames: int) -> bool:
 def require_same_run(found: Checkpoint, preset: Preset, fingerprints: dict[str, str]) -> None:
     """The preset and the files it names are those the run was begun with. Raises RunError naming what is not."""
     old, new = dict(found.facts["preset"]), preset.resolved()
-    old.pop("duration"), new.pop("duration")
+    if old.pop("duration") != new.pop("duration"):
+        require_same_curves(found, preset)
     changes = changed_keys(old, new)
     changes += changed_keys(found.facts["fingerprints"], dict(fingerprints))
     if changes:
@@ -69,6 +72,24 @@ def require_same_run(found: Checkpoint, preset: Preset, fingerprints: dict[str, 
         raise RunError(
             f"the run was begun with other settings:\n  {listed}\n"
             "put them back to go on, or render into another folder with --out"
+        )
+
+
+def require_same_curves(found: Checkpoint, preset: Preset) -> None:
+    """No curve takes another way because the film gets another length. Raises RunError naming those that do."""
+    before = parse_duration(found.facts["preset"]["duration"]).to_frames(preset.fps)
+    if before == preset.duration.to_frames(preset.fps):
+        return
+    keys = [
+        f"{stage.id}.{key}"
+        for stage in preset.stages
+        for key, _, curve, _ in curves_of(stage)
+        if curve.depends_on_length(before, preset.fps)
+    ]
+    if keys:
+        raise RunError(
+            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p or max_f), so a film of another length "
+            "is another film from its first frame on; keep the duration, or render it into another folder with --out"
         )
 
 

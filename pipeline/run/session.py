@@ -243,8 +243,16 @@ class _Session:
         try:
             try:
                 yield
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                raise DeviceError("out of memory; use a smaller size or fewer octaves") from error
+            except (RuntimeError, MemoryError) as error:
+                if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+                    raise
+                remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
+                raise DeviceError(f"out of memory; {remedy}") from error
         except PipelineError as error:
             hint = f"what was rendered is kept; go on with: dreamreel resume {self._folder.path}"
             raise type(error)(f"{error}\n{hint}" if "dreamreel resume" not in str(error) else str(error)) from error
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # On the CPU, torch has no class of its own for it.
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -14,10 +14,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pipeline.curves import Moment, Moments, curves_of, range_problem
 from pipeline.frame import Size
 from pipeline.media.sound import Soundtrack
 from pipeline.ops.motion import Motion, under_camera
-from pipeline.ops.warp import warp_affine
+from pipeline.ops.warp import warp_matrix
+
+_CHUNK = 65536
+_ENDLESS_SECONDS = 600
 
 
 class Role(Enum):
@@ -50,6 +54,12 @@ class RunSpec:
         """Whether what a stage does to one frame is still there in the next."""
         return self.continues or self.wants_motion
 
+    def timeline(self) -> Iterator[Moments]:
+        """Every frame of the film, some thousands at a time; ten minutes of one without end."""
+        end = round(_ENDLESS_SECONDS * self.fps) if self.frames is None else self.frames
+        for first in range(0, end, _CHUNK):
+            yield Moments.at_frames(first, min(end, first + _CHUNK), self.frames, self.seed, self.fps)
+
 
 class EndOfFootage(Exception):
     """The source has no further frame; the film ends with the one before."""
@@ -77,6 +87,8 @@ class FrameContext:
     """whether a scene begins here"""
     camera: Callable[[int], Tensor] = lambda index: torch.eye(3, dtype=torch.float64)
     """the camera's backward (3, 3) float64 pixel matrix from this frame to a later one, by that one's index"""
+    revealed: Tensor | None = None
+    """(1, 1, H, W) in [0, 1]: where a camera shows what no frame did before; None: nowhere"""
 
     @property
     def fresh(self) -> bool:
@@ -107,15 +119,21 @@ class FrameContext:
         """The time the frame is shown at."""
         return float(self.index / self.spec.fps)
 
-    def generator(self, stage_id: str) -> torch.Generator:
-        """A CPU generator that depends on the seed, the frame and the stage, and on nothing else."""
-        index = self.index % 2**64  # a lead-in counts up to the first frame from below 0
+    @property
+    def moment(self) -> Moment:
+        """The frame's moment, for curves; a lead-in stays at the film's beginning."""
+        return Moment(max(0.0, self.seconds), max(0, self.index), self.spec.frames, self.spec.seed, self.spec.fps)
+
+    def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
+        """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""
+        # A lead-in counts up to the first frame from below 0.
+        index = (self.index if index is None else index) % 2**64
         words = np.random.SeedSequence([self.spec.seed, index, zlib.crc32(stage_id.encode())])
         return torch.Generator().manual_seed(int(words.generate_state(1, np.uint64)[0]))
 
 
 def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
-    return warp_affine(picture, matrix).clamp(0, 1)
+    return warp_matrix(picture, matrix).clamp(0, 1)
 
 
 class StageConfig(BaseModel):
@@ -123,7 +141,6 @@ class StageConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     role: ClassVar[Role] = Role.EFFECT
-    uses_motion: ClassVar[bool] = False
     continues: ClassVar[bool] = True
     """of a source: whether its frames go on from the previous output"""
     closes: ClassVar[bool] = False
@@ -139,6 +156,22 @@ class StageConfig(BaseModel):
     def feeds_back(self) -> bool:
         """Whether the next frame is made from what the stage does; else only the film shows it."""
         return True
+
+    @property
+    def uses_motion(self) -> bool:
+        """Whether the stage reads how the picture moves, so that finding it out is worth the time."""
+        return False
+
+    def curve_problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""
+        for key, place, curve, bounds in curves_of(self):
+            for moments in spec.timeline():
+                message = curve.problem(moments)
+                if message is None and bounds is not None:
+                    message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
+                if message is not None:
+                    yield key, place + message
+                    break
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the config in this run, as (key, message); found without loading anything big."""
@@ -166,8 +199,8 @@ class Stage(Generic[ConfigT]):
         self.config = config
         self.spec = spec
 
-    def camera(self, start: float, end: float) -> Tensor | None:
-        """The backward (3, 3) float64 pixel matrix of the stage's camera from `start` to `end`, in seconds of film.
+    def camera(self, index: int) -> Tensor | None:
+        """The backward (3, 3) float64 pixel matrix of the stage's camera from frame `index` to the one before.
 
         None for a stage that moves nothing.
         """

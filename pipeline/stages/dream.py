@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones.weights import AUTO, RANDOM
+from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrackField, Within
 from pipeline.engines import (
     Climb,
     EngineKey,
@@ -26,8 +28,9 @@ from pipeline.engines import (
 from pipeline.errors import ModelError
 from pipeline.frame import Size
 from pipeline.media.paths import resolve
-from pipeline.objectives import LayerL2
+from pipeline.objectives import LayerBlend, LayerL2, Objective
 from pipeline.ops.gradient import smoothing_kernel
+from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
@@ -37,18 +40,29 @@ class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
 
     model: str = Field("lite0", max_length=200, description="the network; `dreamreel layers` lists them")
-    layer: str = Field(
-        "blocks.5.0",
-        max_length=200,
-        description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces",
+    layer: NameTrackField = Field(
+        NameTrack("blocks.5.0"),
+        description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces; or layers "
+        "at their times, {0s: blocks.2.1, 6s: blocks.4.1}, which cross-fade",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
-    steps: int = Field(2, ge=1, le=1000, description="gradient steps per octave and frame: quality against time")
-    strength: float = Field(
-        0.12,
-        ge=0,
-        le=20,
+    octave_weights: Annotated[CurveList, Within(0, 20)] = Field(
+        None,
+        description="a factor on the strength for each octave, coarse to fine, such as [1.5, 1, 0.5]; 1 if left out",
+    )
+    steps: Annotated[CurveField, Within(1, 1000, whole=True)] = Field(
+        Constant(2), description="gradient steps per octave and frame: quality against time; rounded where it moves"
+    )
+    every: int = Field(
+        1,
+        ge=1,
+        le=240,
+        description="dream on every so-manieth frame only, as much as on all; what it changes is carried along the "
+        "motion and spread over the frames up to the next, so that nothing pops",
+    )
+    strength: Annotated[CurveField, Within(0, 20)] = Field(
+        Constant(0.12),
         description="how far colour values (0 to 1) move per octave and second of film, on average",
     )
     first_steps: int = Field(
@@ -60,12 +74,10 @@ class DreamConfig(StageConfig):
         le=20,
         description="how far colour values move per octave on the first frame and after a cut, on average",
     )
-    new_strength: float = Field(
-        0.035,
-        ge=0,
-        le=20,
+    new_strength: Annotated[CurveField, Within(0, 20)] = Field(
+        Constant(0.035),
         description="how far colour values move per octave, on average, where something comes into sight in a moving "
-        "picture: once, so that it catches up with what is dreamt on already",
+        "picture or beyond its edges: once, so that it catches up with what is dreamt on already",
     )
     jitter: int = Field(
         32,
@@ -74,7 +86,7 @@ class DreamConfig(StageConfig):
         description="random shift before each step, up to so many pixels, against grid patterns",
     )
     smoothing: float = Field(
-        1.0, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
+        0.8, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
     weights: str = Field(
@@ -93,6 +105,10 @@ class DreamConfig(StageConfig):
         max_length=20,
         description="what a gradient step may take, such as 4GB, before it goes tile by tile; auto is half of all",
     )
+
+    @property
+    def uses_motion(self) -> bool:
+        return self.every > 1
 
     @field_validator("weights")
     @classmethod
@@ -120,12 +136,18 @@ class DreamConfig(StageConfig):
         except ModelError as error:
             yield "model", str(error)
             return
+        if self.octave_weights is not None and len(self.octave_weights) != self.octaves:
+            yield "octave_weights", f"has {len(self.octave_weights)} values, must have one for each of {self.octaves}"
         try:
-            layer = backbones.find_layer(recipe, self.layer)
+            layers = [backbones.find_layer(recipe, name) for name in self.layer.names]
         except ModelError as error:
             yield "layer", str(error)
             return
-        side = layer.smallest_side
+        out_of_order = self.layer.problem(spec.fps)
+        if out_of_order is not None:
+            yield "layer", out_of_order
+        deepest = max(layers, key=lambda layer: layer.smallest_side)
+        side = deepest.smallest_side
         fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
         if len(fitting) < self.octaves:
             smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
@@ -134,7 +156,7 @@ class DreamConfig(StageConfig):
                 "octaves",
                 (
                     f"is {self.octaves}: the smallest octave would be {smallest}, "
-                    f"layer {self.layer} needs {side}x{side}; {remedy}"
+                    f"layer {deepest.name} needs {side}x{side}; {remedy}"
                 ),
             )
 
@@ -144,17 +166,23 @@ class Dream(Effect[DreamConfig]):
 
     def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._objective = LayerL2(config.layer)
-        backbone = backbones.load(config.model, self._objective.layers, spec.device, config.weights)
+        names = config.layer.names
+        self._blend = LayerBlend(names, spec.device) if len(names) > 1 else None
+        self.objective: Objective = LayerL2(names[0]) if self._blend is None else self._blend
+        backbone = backbones.load(config.model, self.objective.layers, spec.device, config.weights)
         self._weights_digest = backbone.digest()
-        choice = choose_engine(backbone, self._objective, spec.size, config.engine, config.precision)
+        choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
         budget = memory_budget(config.memory, spec.device)
-        self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
-        self._sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
+        self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
+        self.sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
+        # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
+        self._pending: Tensor | None = None
+        self._unseen: Tensor | None = None
+
     def pinned(self) -> dict[str, str]:
-        return {"engine": self._engine.choice.engine, "precision": self._engine.choice.precision}
+        return {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
 
     def fingerprints(self) -> dict[str, str]:
         return {f"weights of {self.config.model}": self._weights_digest}
@@ -162,24 +190,78 @@ class Dream(Effect[DreamConfig]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
         if ctx.fresh:
-            steps, strength = c.first_steps, c.first_strength
+            self._pending = self._unseen = None
+            detail = self._detail(frame, ctx, c.first_steps, c.first_strength, None)
+        elif c.every == 1:
+            detail = self._detail(frame, ctx, round(c.steps.at(ctx.moment)), self._strength(ctx), _new(ctx))
         else:
-            steps, strength = c.steps, c.strength / float(self.spec.fps)
-        if steps == 0 or strength == 0:
-            return frame
-        generator = ctx.generator(c.id)
-        detail = torch.zeros_like(frame[:, :, :1, :1])
-        for size in self._sizes:
-            base = resize(frame, size)
-            how = Climb(steps, self._local(strength, size, ctx) / steps, c.jitter, self._kernel)
-            image = climb(self._engine, self._objective, base + resize(detail, size), how, generator)
-            detail = image.sub_(base)
-        return detail.add_(frame).clamp_(0, 1)
+            detail = self._spread(frame, ctx)
+        return frame if detail is None else (frame + detail).clamp_(0, 1)
 
-    def _local(self, strength: float, size: Size, ctx: FrameContext) -> float | Tensor:
-        """The strength, (1, 1, H, W) where places differ: what comes into sight has to catch up at once."""
-        if ctx.fresh or ctx.motion is None:
-            return strength
-        new = 1 - F.interpolate(ctx.motion.trust, size, mode="bilinear", align_corners=False)
-        local: Tensor = strength + max(0.0, self.config.new_strength - strength) * new
-        return local
+    def _strength(self, ctx: FrameContext) -> float:
+        return self.config.strength.at(ctx.moment) / float(self.spec.fps)
+
+    def _spread(self, frame: Tensor, ctx: FrameContext) -> Tensor | None:
+        """This frame's part of the change that the last dreamt-on frame asked for, where it has moved to by now."""
+        c = self.config
+        self._unseen = _either(_moved(self._unseen, ctx), _new(ctx))
+        if ctx.index % c.every == 0:
+            steps, strength = round(c.steps.at(ctx.moment)), c.every * self._strength(ctx)
+            whole = self._detail(frame, ctx, steps, strength, self._unseen)
+            self._pending, self._unseen = None if whole is None else whole / c.every, None
+        else:
+            self._pending = _moved(self._pending, ctx)
+        return self._pending
+
+    def _detail(
+        self, frame: Tensor, ctx: FrameContext, steps: int, strength: float, new: Tensor | None
+    ) -> Tensor | None:
+        """What the dream adds to the frame; None when it adds nothing. `new` is (1, 1, H, W) in [0, 1]."""
+        c = self.config
+        if steps == 0 or strength == 0:
+            return None
+        if self._blend is not None:
+            self._blend.weigh(c.layer.weights(ctx.moment))
+        weights = [1.0] * c.octaves if c.octave_weights is None else [w.at(ctx.moment) for w in c.octave_weights]
+        more = max(0.0, c.new_strength.at(ctx.moment) - strength)
+        generator = ctx.generator(c.id)
+        detail: Tensor | None = None
+        for size, weight in zip(self.sizes, weights, strict=True):
+            carried = None if detail is None else resize(detail, size)
+            if weight == 0:
+                detail = carried
+                continue
+            base = resize(frame, size)
+            length = strength if new is None else strength + more * _resized(new, size)
+            how = Climb(steps, length * weight / steps, c.jitter, self._kernel)
+            start = base if carried is None else base + carried
+            detail = climb(self.engine, self.objective, start, how, generator).sub_(base)
+        return detail
+
+    def state_dict(self) -> dict[str, Tensor]:
+        kept = {"pending": self._pending, "unseen": self._unseen}
+        return {name: value for name, value in kept.items() if value is not None}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        here = {name: value.to(self.spec.device) for name, value in state.items()}
+        self._pending, self._unseen = here.get("pending"), here.get("unseen")
+
+
+def _new(ctx: FrameContext) -> Tensor | None:
+    """(1, 1, H, W) in [0, 1]: what this frame shows and the last did not, which has to catch up; None: nothing."""
+    return _either(None if ctx.motion is None else 1 - ctx.motion.trust, ctx.revealed)
+
+
+def _either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return a if b is None else b if a is None else torch.maximum(a, b)
+
+
+def _moved(field: Tensor | None, ctx: FrameContext) -> Tensor | None:
+    """What belonged to places of the last frame, where they are now; nothing where nothing was seen."""
+    if field is None or ctx.motion is None:
+        return field
+    return warp(field, ctx.motion.flow) * ctx.motion.trust
+
+
+def _resized(field: Tensor, size: Size) -> Tensor:
+    return F.interpolate(field, size, mode="bilinear", align_corners=False).clamp_(0, 1)

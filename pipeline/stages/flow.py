@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.motion import Motion, warp
 from pipeline.stages.base import Effect, FrameContext, StageConfig
 
+Share = Annotated[CurveField, Within(0, 1)]
 # Between these speeds, in frame widths per second, `still` gives way to `moving`.
 _STILL_BELOW, _MOVING_ABOVE = 0.01, 0.06
 
@@ -17,21 +19,24 @@ _STILL_BELOW, _MOVING_ABOVE = 0.01, 0.06
 class FlowConfig(StageConfig):
     """Carry the last frame's dream along the motion, before the dream, after it, or both."""
 
-    uses_motion: ClassVar[bool] = True
     carry: Literal["residual", "pixels"] = Field(
         "residual",
         description="residual: only what the dream added, onto this frame's footage; pixels: the last output "
         "itself (always so without footage)",
     )
-    still: float = Field(0.95, ge=0, le=1, description="share of the carried picture where nothing moves")
-    moving: float = Field(0.95, ge=0, le=1, description="the same where the picture moves")
-    disoccluded: float = Field(0.0, ge=0, le=1, description="the same where something comes into sight")
+    still: Share = Field(Constant(0.95), description="share of the carried picture where nothing moves")
+    moving: Share = Field(Constant(0.95), description="the same where the picture moves")
+    disoccluded: Share = Field(Constant(0.0), description="the same where something comes into sight")
     half_life: float | None = Field(
         None,
         gt=0,
         le=3600,
         description="seconds after which half of the carried dream has faded into the footage; never if left out",
     )
+
+    @property
+    def uses_motion(self) -> bool:
+        return True
 
 
 class Flow(Effect[FlowConfig]):
@@ -41,7 +46,7 @@ class Flow(Effect[FlowConfig]):
         if ctx.fresh:
             return frame
         carried = self._carried(ctx)
-        return frame.lerp(carried, self._share(frame, ctx.motion)).clamp_(0, 1)
+        return frame.lerp(carried, self._share(frame, ctx)).clamp_(0, 1)
 
     def _carried(self, ctx: FrameContext) -> Tensor:
         assert ctx.previous is not None
@@ -52,14 +57,15 @@ class Flow(Effect[FlowConfig]):
             return ctx.source + kept * _moved(ctx.previous - ctx.previous_source, ctx.motion)
         return ctx.source.lerp(_moved(ctx.previous, ctx.motion), kept)
 
-    def _share(self, frame: Tensor, motion: Motion | None) -> Tensor:
-        c = self.config
+    def _share(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        c, motion = self.config, ctx.motion
+        still, moving, disoccluded = (curve.at(ctx.moment) for curve in (c.still, c.moving, c.disoccluded))
         if motion is None:
-            return frame.new_tensor(c.still)
+            return frame.new_tensor(still)
         widths_per_second = motion.flow.norm(dim=1, keepdim=True) * (float(self.spec.fps) / self.spec.size.width)
         moves = ((widths_per_second - _STILL_BELOW) / (_MOVING_ABOVE - _STILL_BELOW)).clamp(0, 1)
-        seen = c.still + (c.moving - c.still) * moves
-        share: Tensor = c.disoccluded + (seen - c.disoccluded) * motion.trust
+        seen = still + (moving - still) * moves
+        share: Tensor = disoccluded + (seen - disoccluded) * motion.trust
         return share
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.media.paths import MediaPath
@@ -61,11 +62,14 @@ class PaletteConfig(StageConfig):
         description="covariance: the mean, and how the colours vary together; distribution: how often each colour "
         "occurs, too, which draws pictures out into the palette's own colours",
     )
-    strength: float = Field(
-        0.95, ge=0, le=1, description="share of the way to the palette that is gone within a second of film"
+    strength: Annotated[CurveField, Within(0, 1)] = Field(
+        Constant(0.95), description="share of the way to the palette that is gone within a second of film"
     )
-    contrast: float = Field(
-        0.7, ge=0, le=4, description="factor on the palette's own contrast; below 1 leaves room for bright detail"
+    first: float = Field(
+        1.0, ge=0, le=1, description="share of the way that is gone on the first frame and after a cut"
+    )
+    contrast: Annotated[CurveField, Within(0, 4)] = Field(
+        Constant(0.7), description="factor on the palette's own contrast; below 1 leaves room for bright detail"
     )
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
@@ -111,13 +115,14 @@ class Palette(Effect[PaletteConfig]):
         c = self.config
         if self._colours is None and self._statistics is None:
             self._refer_to(frame)
-        share = 1 - (1 - c.strength) ** float(1 / self.spec.fps)
+        share = c.first if ctx.fresh else 1 - (1 - c.strength.at(ctx.moment)) ** float(1 / self.spec.fps)
         if share == 0:
             return frame
+        contrast = c.contrast.at(ctx.moment)
         if self._statistics is not None:
-            return match_colours(frame, with_contrast(self._statistics, c.contrast), share)
+            return match_colours(frame, with_contrast(self._statistics, contrast), share)
         assert self._colours is not None
-        target = colours_with_contrast(self._colours, c.contrast).to(frame.device)
+        target = colours_with_contrast(self._colours, contrast).to(frame.device)
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))
         return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
 

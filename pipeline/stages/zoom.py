@@ -1,27 +1,119 @@
-"""The camera: zoom, turn and pan, in units per second."""
+"""The camera: zoom, turn, pan, shear and tilt, in units per second."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.ops.camera import motion_matrix
-from pipeline.ops.warp import is_identity, plan_affine, sample, warp_affine
+from pipeline.curves import (
+    Constant,
+    Curve,
+    CurveError,
+    CurveField,
+    CurvePair,
+    Moments,
+    PerSecond,
+    Within,
+    curves_of,
+    range_problem,
+)
+from pipeline.ops import noise
+from pipeline.ops.camera import Rates, cells, gauss_points, joined_pan, motion_matrix, path_matrix, rate_matrices
+from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
+from pipeline.ops.motion import inside, recently_revealed
+from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
-from pipeline.units import Pair
+
+Array = NDArray[np.float64]
+_STILL = (Constant(0.0), Constant(0.0))
+_BEYOND: dict[str, Edges] = {"reflect": "reflect", "wrap": "wrap", "replicate": "replicate", "noise": "replicate"}
+_MELTING_SECONDS = 0.5
+_LEFT_A_SECOND = 0.001  # of the old border, if it melted for a second on end
+_ALIKE, _GRAIN = 0.8, 0.04  # share of the way from the clouds' own colours to the picture's; standard deviation
+_CLOUDS_SECONDS = 0.5  # how long it takes the noise beyond the edges to turn into another
 
 
 class ZoomConfig(StageConfig):
-    """Move the camera. The same numbers give the same motion at every frame rate."""
+    """Move the camera. The same numbers give the same motion at every frame rate.
 
-    zoom: float = Field(1.0, ge=0.01, le=100, description="magnification per second; above 1 moves in, below 1 out")
-    rotate: float = Field(0.0, ge=-3600, le=3600, description="degrees per second, clockwise")
-    pan: Pair = Field((0.0, 0.0), description="[right, down] in frame widths per second")
-    centre: Pair = Field(
-        (0.5, 0.5),
-        description="the point that zoom and rotation leave in place, [x, y] in shares of the frame",
+    All motions of one stage act at once, and the picture is interpolated once for all of them.
+    """
+
+    zoom: Annotated[CurveField, Within(0.01, 100, deforum="factor")] = Field(
+        Constant(1.0), description="magnification per second; above 1 moves in, below 1 out"
     )
+    rotate: Annotated[CurveField, Within(-3600, 3600, deforum="turn")] = Field(
+        Constant(0.0), description="degrees per second, clockwise"
+    )
+    pan: Annotated[CurvePair, Within(-100, 100, deforum="pan")] = Field(
+        _STILL, description="[right, down] in frame widths per second"
+    )
+    shear: Annotated[CurvePair, Within(-10, 10)] = Field(
+        _STILL,
+        description="[x, y] slant per second: rows slide right by so many times their distance below the centre, "
+        "columns down by so many times their distance right of it",
+    )
+    tilt: Annotated[CurvePair, Within(-360, 360)] = Field(
+        _STILL,
+        description="[right, down] in degrees per second: the camera turns where it stands, with perspective, "
+        "through a lens as long as the frame is wide",
+    )
+    centre: Annotated[CurvePair, Within(-100, 100)] = Field(
+        (Constant(0.5), Constant(0.5)),
+        description="the point that zoom, rotation and shear leave in place, [x, y] in shares of the frame",
+    )
+    edges: Literal["reflect", "wrap", "replicate", "noise"] = Field(
+        "reflect",
+        description="what the camera sees beyond the picture: reflect, its mirror image; wrap, its other side; "
+        "replicate, its outermost pixels; noise, something new to dream on, best for moving out",
+    )
+
+    @property
+    def steady(self) -> bool:
+        """Whether the camera moves alike at all times."""
+        return all(curve.constant is not None for _, _, curve, _ in curves_of(self))
+
+    def breaks(self, start: float, end: float, spec: RunSpec) -> list[float]:
+        """When a motion jumps, in seconds."""
+        return [time for _, _, curve, _ in curves_of(self) for time in curve.breaks(start, end, spec.fps)]
+
+    def rates(self, moments: Moments) -> Rates:
+        """The camera's motion at (N,) moments."""
+        zoom, degrees = self.zoom.values(moments), self.rotate.values(moments)
+        pan = _pair(self.pan, moments)
+        by_frames = [curve.schedule.rate(moments.fps) for curve in self.pan if isinstance(curve, PerSecond)]
+        if by_frames:
+            pan = joined_pan(pan, zoom, degrees, 1 / by_frames[0])
+        centre, shear, tilt = (_pair(pair, moments) for pair in (self.centre, self.shear, self.tilt))
+        return Rates(zoom, degrees, pan, centre, shear, tilt)
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """Between the frames too, wherever the camera's way is looked at."""
+        moving = [found for found in curves_of(self) if found[2].constant is None]
+        for moments in spec.timeline() if moving else ():
+            if any(curve.problem(moments) for _, _, curve, _ in moving):
+                return  # told already
+            start, end = float(moments.seconds[0]), float(moments.seconds[-1])
+            edges = cells(max(0.0, start - float(1 / spec.fps)), end, self.breaks(start, end, spec))
+            between = Moments.between(gauss_points(edges), spec.frames, spec.seed, spec.fps)
+            for key, place, curve, bounds in list(moving):
+                within = (-np.inf, np.inf) if bounds is None else (bounds.ge, bounds.le)
+                at_frames = range_problem(curve.values(moments), moments, *within)
+                message = at_frames or range_problem(curve.values(between), between, *within)
+                if message is not None:
+                    moving.remove((key, place, curve, bounds))
+                    if at_frames is None:  # else it is told already
+                        yield key, place + message
+
+
+def _pair(pair: tuple[Curve, Curve], moments: Moments) -> tuple[Array, Array]:
+    return pair[0].values(moments), pair[1].values(moments)
 
 
 class Zoom(Effect[ZoomConfig]):
@@ -29,29 +121,133 @@ class Zoom(Effect[ZoomConfig]):
 
     def __init__(self, config: ZoomConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._matrix = self.motion(float(1 / spec.fps))
-        self._plan = None if is_identity(self._matrix) else plan_affine(self._matrix, spec.size, spec.device)
+        self._kept: tuple[Tensor, View] | None = None
+        self._clouds: dict[int, Tensor] = {}
+        # Over footage with curves: the way from the start to a frame.
+        self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
 
     def motion(self, seconds: float) -> Tensor:
-        """The backward (3, 3) pixel matrix of the camera's motion over `seconds`."""
+        """The backward (3, 3) pixel matrix of a steady camera's motion over `seconds`."""
         c = self.config
+        start = self._moments(np.zeros(1))
+        zoom, degrees = float(c.zoom.values(start)[0]), float(c.rotate.values(start)[0])
+        names = ("pan", "centre", "shear", "tilt")
+        pan, centre, shear, tilt = (tuple(float(x[0]) for x in _pair(getattr(c, name), start)) for name in names)
         return motion_matrix(
-            seconds, self.spec.size, zoom=c.zoom, degrees_per_second=c.rotate, pan=c.pan, centre=c.centre
+            seconds,
+            self.spec.size,
+            zoom=zoom,
+            degrees_per_second=degrees,
+            pan=(pan[0], pan[1]),
+            centre=(centre[0], centre[1]),
+            shear=(shear[0], shear[1]),
+            tilt=(tilt[0], tilt[1]),
         )
 
-    def camera(self, start: float, end: float) -> Tensor:
-        return self.motion(end - start)
+    def camera(self, index: int) -> Tensor:
+        index = max(1, index)  # a lead-in moves as the film begins to
+        if self.config.steady:
+            return self.motion(float(1 / self.spec.fps))
+        start, end = float((index - 1) / self.spec.fps), float(index / self.spec.fps)
+        return path_matrix(self._rates, start, end, self.config.breaks(start - 1, end + 1, self.spec))
+
+    def _rates(self, seconds: Array) -> Tensor:
+        rates = rate_matrices(self.config.rates(self._moments(seconds)), self.spec.size)
+        if not rates.isfinite().all():  # in an endless film, past what was checked
+            raise CurveError(f"{self.config.id}: the camera's motion has no finite value at {seconds[0]:.2f}s")
+        return rates
+
+    def _moments(self, seconds: Array) -> Moments:
+        return Moments.between(seconds, self.spec.frames, self.spec.seed, self.spec.fps)
+
+    def way(self, index: int) -> Tensor:
+        """The backward (3, 3) pixel matrix from frame `index` to the film's first."""
+        if self.config.steady:
+            return self.motion(float(index / self.spec.fps))
+        if index < self._index:
+            self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
+        while self._index < index:
+            self._index += 1
+            self._way = self._way @ self.camera(self._index)
+        return self._way
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"index": torch.tensor(self._index), "way": self._way} if self._index > 0 else {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        if state:
+            self._index, self._way = int(state["index"]), state["way"].clone()
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         if ctx.source is not None:
             return self._over_footage(frame, ctx)
-        if ctx.previous is None or self._plan is None:
+        if ctx.previous is None:
             return frame
-        ctx.move(self._matrix, torch.eye(3, dtype=self._matrix.dtype))
-        return sample(frame, self._plan).clamp_(0, 1)
+        matrix = self.camera(ctx.index)
+        if is_identity(matrix):
+            return frame
+        ctx.move(matrix, torch.eye(3, dtype=matrix.dtype))
+        view = self._view(matrix, melts=True)
+        if view.outside is None:
+            return view.of(frame).clamp_(0, 1)
+        ctx.revealed = view.outside if ctx.revealed is None else torch.maximum(ctx.revealed, view.outside)
+        seen = view.of(frame)
+        return seen.lerp_(self._something_new(ctx, colour_statistics(seen)), view.outside).clamp_(0, 1)
 
     def _over_footage(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         """Footage is fresh in every frame, so the camera has its whole way from the start to go each time."""
-        matrix = self.motion(ctx.seconds)
-        ctx.move(matrix, self.motion(ctx.seconds - float(1 / self.spec.fps)))
-        return warp_affine(frame, matrix).clamp(0, 1)
+        before = self.way(ctx.index - 1) if ctx.index > 0 else self._before_the_start()
+        matrix = self.way(ctx.index)
+        ctx.move(matrix, before)
+        if is_identity(matrix):
+            return frame
+        view = self._view(matrix, melts=False)
+        seen = view.of(frame)
+        # What lies beyond footage stays what it is, as footage does.
+        return (seen if view.outside is None else seen.lerp_(self._cloud(ctx, 0), view.outside)).clamp_(0, 1)
+
+    def _before_the_start(self) -> Tensor:
+        return self.motion(-float(1 / self.spec.fps)) if self.config.steady else torch.eye(3, dtype=torch.float64)
+
+    def _view(self, matrix: Tensor, *, melts: bool) -> View:
+        if self._kept is None or not torch.equal(self._kept[0], matrix):
+            self._kept = (matrix.clone(), View(matrix, self.spec, self.config.edges, melts=melts))
+        return self._kept[1]
+
+    def _something_new(self, ctx: FrameContext, colours: ColourStatistics) -> Tensor:
+        """Clouds near the picture's colours, and grain; they drift, so that what grows is as long as it is wide."""
+        number, share = divmod(ctx.seconds / _CLOUDS_SECONDS, 1.0)
+        clouds = self._cloud(ctx, int(number)).lerp(self._cloud(ctx, int(number) + 1), share)
+        grain = torch.randn(1, 1, *self.spec.size, generator=ctx.generator(self.config.id)).to(self.spec.device)
+        return match_colours(clouds, colours, _ALIKE).add_(grain, alpha=_GRAIN)
+
+    def _cloud(self, ctx: FrameContext, number: int) -> Tensor:
+        if number not in self._clouds:
+            generator = ctx.generator(f"{self.config.id}/clouds", number)
+            self._clouds = {n: cloud for n, cloud in self._clouds.items() if abs(n - number) <= 1}
+            self._clouds[number] = noise.pink(self.spec.size, 0.2, 2.0, generator).to(self.spec.device)
+        return self._clouds[number]
+
+
+class View:
+    """What a camera sees through a matrix: the plan for reading it, and with noise edges how much of it is new.
+
+    `outside` is (1, 1, H, W) in [0, 1]. Where it `melts`, the border of the old picture gives way in the half second
+    after it came into sight, so that no line is left behind.
+    """
+
+    def __init__(self, matrix: Tensor, spec: RunSpec, edges: str, *, melts: bool) -> None:
+        size = spec.size
+        x, y = seen_positions(matrix, size, spec.device)
+        self._plan: SamplingPlan = plan_sampling(x, y, size, _BEYOND[edges])
+        self.outside: Tensor | None = None
+        if edges == "noise":
+            outside = 1 - inside(torch.stack([x, y])[None].float(), size)
+            if melts:
+                young = recently_revealed(x, y, _MELTING_SECONDS * float(spec.fps))
+                outside = torch.maximum(outside, young * (1 - _LEFT_A_SECOND ** float(1 / spec.fps)))
+            self.outside = outside if bool(outside.any()) else None
+
+    def of(self, frame: Tensor) -> Tensor:
+        """The frame, read; not clamped."""
+        return sample(frame, self._plan)

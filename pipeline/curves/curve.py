@@ -1,0 +1,125 @@
+"""What a curve is: a number for every moment of the film."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.errors import PipelineError
+
+Array = NDArray[np.float64]
+
+
+class CurveError(PipelineError):
+    """A curve has no finite value at some moment of the film."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment of the film. `frame` is whole at a frame and a fraction between two."""
+
+    seconds: float
+    frame: float
+    frames: int | None
+    """how many the film has; None: it has no end"""
+    seed: int
+    fps: Fraction
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Many moments of one film, in order: `seconds` and `frame` are (N,)."""
+
+    seconds: Array
+    frame: Array
+    frames: int | None
+    seed: int
+    fps: Fraction
+
+    @staticmethod
+    def of(moment: Moment) -> Moments:
+        """One moment."""
+        seconds, frame = np.array([moment.seconds]), np.array([float(moment.frame)])
+        return Moments(seconds, frame, moment.frames, moment.seed, moment.fps)
+
+    @staticmethod
+    def at_frames(first: int, end: int, frames: int | None, seed: int, fps: Fraction) -> Moments:
+        """The frames from `first` up to `end`, that one left out."""
+        frame = np.arange(first, end, dtype=np.float64)
+        return Moments(frame * fps.denominator / fps.numerator, frame, frames, seed, fps)
+
+    @staticmethod
+    def between(seconds: Array, frames: int | None, seed: int, fps: Fraction) -> Moments:
+        """Any times."""
+        return Moments(seconds, seconds * fps.numerator / fps.denominator, frames, seed, fps)
+
+
+class Curve(ABC):
+    """A number for every moment; `source` is the plain data it was read from, and reads back as the same curve."""
+
+    source: Any
+
+    @abstractmethod
+    def values(self, moments: Moments) -> Array:
+        """The numbers (N,), infinite or not a number where there is none."""
+
+    def at(self, moment: Moment) -> float:
+        """The number at one moment. Raises CurveError, naming the time, where there is none."""
+        value = float(self.values(Moments.of(moment))[0])
+        if not np.isfinite(value):
+            raise CurveError(f"{self} has no finite value at {moment.seconds:.2f}s (frame {moment.frame:g})")
+        return value
+
+    @property
+    def constant(self) -> float | None:
+        """The number, for a curve that never moves."""
+        return None
+
+    def breaks(self, start: float, end: float, fps: Fraction) -> list[float]:
+        """The times in seconds, strictly between `start` and `end`, where the curve jumps or bends."""
+        return []
+
+    def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
+        """Whether a film of `frames` frames would look another way if it were made longer."""
+        return False
+
+    def problem(self, moments: Moments) -> str | None:
+        """Why it can't be evaluated in such a film at all."""
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, Curve) and other.source == self.source
+
+    def __hash__(self) -> int:
+        return hash(repr(self.source))
+
+    def __str__(self) -> str:
+        return repr(self.source)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.source!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.is_instance_schema(cls)
+
+
+class Constant(Curve):
+    """A plain number."""
+
+    def __init__(self, number: int | float) -> None:
+        self.source = number
+
+    @property
+    def constant(self) -> float:
+        return float(self.source)
+
+    def values(self, moments: Moments) -> Array:
+        return np.full(moments.seconds.shape, float(self.source))
