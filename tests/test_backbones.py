@@ -53,6 +53,6 @@ def test_layers_tell_stride_and_channels() -> None:
 
 def test_wrong_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(ModelError, match="did you mean 'lite0'"):
-        backbones.find_recipe("lite")
+        backbones.find_recipe("lite00")
     with pytest.raises(ModelError, match=r"blocks\.5\.1"):
         backbones.load("lite0", ["block.5.1"], CPU)

@@ -46,7 +46,8 @@ def test_check_tells_all_presets_problems(tmp_path: Path, small_preset: Path) ->
 def test_presets_and_layers_are_listed() -> None:
     assert "first-light" in dreamreel("presets").stdout
     layers = dreamreel("layers").stdout
-    assert "blocks.5.0" in layers and "32 px" in layers
+    assert "blocks.5.0" in layers and "32 px" in layers and "403 px" in layers
+    assert "954  banana" in dreamreel("layers", "--classes").stdout
     wrong = dreamreel("layers", "lite7")
     assert wrong.returncode == 1 and "lite0" in wrong.stderr
 

@@ -14,7 +14,7 @@ from pipeline.curves import Moment
 from pipeline.engines import build_engine
 from pipeline.engines.base import EngineChoice
 from pipeline.frame import Size
-from pipeline.objectives import LayerBlend, LayerL2
+from pipeline.objectives import LayerL2, WeightedSum
 from pipeline.ops import noise
 from pipeline.ops.motion import warp
 from pipeline.stages import STAGES, FrameContext, RunSpec
@@ -52,7 +52,7 @@ def film(stages: list[Any], frames: range, start: torch.Tensor) -> list[torch.Te
 
 @pytest.mark.parametrize("engine", ["reference/float32", "packed/float32"])
 def test_blended_gradients_follow_their_weights(engine: str) -> None:
-    blend = LayerBlend(LAYERS, SPEC.device)
+    blend = WeightedSum(tuple(LayerL2(layer) for layer in LAYERS), SPEC.device, balanced=True)
     network = backbones.load("lite0", LAYERS, SPEC.device)
     run = build_engine(network, EngineChoice.parse(engine))
     alone = [run(picture(), LayerL2(layer)) for layer in LAYERS]

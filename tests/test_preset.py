@@ -86,7 +86,7 @@ def test_the_name_comes_from_the_file(write_preset: Write) -> None:
             ["'no_such' is not installed"],
         ),
         (("    octaves: 1", "    layer: blocks.5.9"), [":13: stages[2].layer", "blocks.5.3", "dreamreel layers"]),
-        (("    octaves: 1", "    model: lite9"), [":13: stages[2].model", "did you mean 'lite0'"]),
+        (("    octaves: 1", "    model: lite00"), [":13: stages[2].model", "did you mean 'lite0'"]),
         (("    octaves: 1", "    octaves: 4"), ["smallest octave would be 19x14", "needs 32x32", "use at most 2"]),
         (("size: 64x48", "size: 32x16"), ["layer blocks.5.0 needs 32x32", "larger `size`"]),
         (("size: 64x48", "size: 65x48"), [":17: stages[4]", "64x48 or 66x48"]),

@@ -2,6 +2,17 @@
 
 from pipeline.backbones.network import Backbone, load
 from pipeline.backbones.recipes import MODELS, Recipe, find_recipe
-from pipeline.backbones.structure import LayerInfo, find_layer, list_layers
+from pipeline.backbones.structure import LayerInfo, find_head, find_layer, list_blocks, list_layers
 
-__all__ = ["MODELS", "Backbone", "LayerInfo", "Recipe", "find_layer", "find_recipe", "list_layers", "load"]
+__all__ = [
+    "MODELS",
+    "Backbone",
+    "LayerInfo",
+    "Recipe",
+    "find_head",
+    "find_layer",
+    "find_recipe",
+    "list_blocks",
+    "list_layers",
+    "load",
+]

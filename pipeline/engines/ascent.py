@@ -11,7 +11,7 @@ from pipeline.engines.plan import Climb, draw_shifts
 from pipeline.engines.tiles import TiledEngine
 from pipeline.frame import size_of
 from pipeline.objectives import Objective
-from pipeline.ops.gradient import smooth, step_along
+from pipeline.ops.gradient import laplacian_normalised, smooth, step_along
 
 
 def climb(engine: Engine, objective: Objective, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
@@ -33,6 +33,7 @@ def climb(engine: Engine, objective: Objective, image: Tensor, how: Climb, gener
         if tiled is not None:
             tiled.move_tiles(generator)
         _, gradient = engine(image, objective)
+        gradient = laplacian_normalised(gradient) if how.laplacian else gradient
         length = how.step_size.roll((dy, dx), (2, 3)) if isinstance(how.step_size, Tensor) else how.step_size
         step_along(image, gradient if how.kernel is None else smooth(gradient, how.kernel), length)
     return image.roll((-top, -left), (2, 3))

@@ -17,7 +17,7 @@ from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.plan import Climb, draw_shifts
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
-from pipeline.ops.gradient import smooth, step_along
+from pipeline.ops.gradient import laplacian_normalised, smooth, step_along
 
 _WARM_UPS = 3
 
@@ -28,7 +28,7 @@ class GraphEngine:
     def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
         self.choice = EngineChoice("graph", precision)
         self._folded = FoldedEngine(backbone, precision)
-        self._steps: dict[tuple[Size, int, int], AscentStep] = {}
+        self._steps: dict[tuple[Size, int, int, bool], AscentStep] = {}
 
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         with exact_cudnn():
@@ -37,16 +37,19 @@ class GraphEngine:
     def climb(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
         """What `pipeline.engines.climb` does, without a word from the host between the steps."""
         # The identities stay unique: each step keeps its objective and its kernel.
-        key = (size_of(image), id(objective), id(how.kernel))
+        key = (size_of(image), id(objective), id(how.kernel), how.laplacian)
         if key not in self._steps:
-            self._steps[key] = AscentStep(self._folded, objective, image, how.kernel)
+            self._steps[key] = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
         return self._steps[key].climb(image, how, generator)
 
 
 class AscentStep:
     """One step on buffers of its own, captured at the first call on a CUDA device."""
 
-    def __init__(self, engine: FoldedEngine, objective: Objective, image: Tensor, kernel: Tensor | None) -> None:
+    def __init__(
+        self, engine: FoldedEngine, objective: Objective, image: Tensor, kernel: Tensor | None, laplacian: bool
+    ) -> None:
+        self._laplacian = laplacian
         self._engine, self._objective = engine, objective
         self._kernel = kernel
         self._kernel_here = None if kernel is None else kernel.to(image.device)
@@ -77,6 +80,7 @@ class AscentStep:
         for moved in (self._image, self._length):
             moved.copy_(moved.index_select(2, rows).index_select(3, columns))
         _, gradient = self._engine(self._image, self._objective)
+        gradient = laplacian_normalised(gradient) if self._laplacian else gradient
         gradient = gradient if self._kernel_here is None else smooth(gradient, self._kernel_here)
         step_along(self._image, gradient, self._length)
 

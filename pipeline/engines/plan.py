@@ -12,12 +12,14 @@ from torch import Tensor
 class Climb:
     """How to climb: `step_size` is the mean change of a colour value per step, one number or (1, 1, H, W) where
     places differ; `jitter` is in pixels. `kernel` (k, k) smooths the gradient; None leaves it as it is.
+    `laplacian` brings every octave of the gradient's detail to one strength, before it is smoothed.
     """
 
     steps: int
     step_size: float | Tensor
     jitter: int
     kernel: Tensor | None
+    laplacian: bool = False
 
 
 def draw_shifts(how: Climb, generator: torch.Generator) -> Tensor:

@@ -47,3 +47,37 @@ def step_along(image: Tensor, gradient: Tensor, length: float | Tensor) -> None:
     mean = torch.linalg.vector_norm(gradient, 1) / gradient.numel()
     # The factor stays a tensor: reading it would make a device wait.
     image.addcmul_(gradient, length / mean.clamp_min(1e-12)).clamp_(0, 1)
+
+
+def laplacian_normalised(gradient: Tensor, levels: int = 4) -> Tensor:
+    """`gradient` (1, 3, H, W) with each octave of its detail at the same strength (2015 notebook, lap_normalize).
+
+    A Laplacian pyramid whose levels are divided by their root mean square, and put together again.
+    """
+    bands: list[Tensor] = []
+    rest = gradient
+    for _ in range(levels):
+        if min(rest.shape[2:]) < 4:
+            break
+        low = F.avg_pool2d(_binomial(rest), 2, ceil_mode=True, count_include_pad=False)
+        bands.append(rest - _enlarge(low, rest))
+        rest = low
+    total = _unit(rest)
+    for band in reversed(bands):
+        total = _enlarge(total, band) + _unit(band)
+    return total
+
+
+def _binomial(planes: Tensor) -> Tensor:
+    line = planes.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    padded = F.pad(planes, (2, 2, 2, 2), mode="replicate")
+    across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(3, 1, 1, 5), groups=3)
+    return F.conv2d(across, line.view(1, 1, 5, 1).expand(3, 1, 5, 1), groups=3)
+
+
+def _enlarge(planes: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(planes, like.shape[2:], mode="bilinear", align_corners=False)
+
+
+def _unit(band: Tensor) -> Tensor:
+    return band / band.square().mean().sqrt().clamp_min(1e-10)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from pipeline.errors import Problem
 from pipeline.preset.yaml12 import Document, KeyPath, format_path
@@ -34,21 +35,50 @@ def explain(error: ValidationError, model: type[BaseModel], base: KeyPath, docum
 
 
 def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Document) -> Problem:
-    path = base + tuple(finding["loc"])
+    loc, model = _descend(finding["loc"], model)
+    path = base + loc
     message = _message(finding, model)
-    field = model.model_fields.get(str(finding["loc"][0])) if finding["loc"] else None
+    field = _field(model, loc)
     if field is not None and field.description and finding["type"] != "missing":
         message += f" ({field.description})"
     return Problem(document.where(path), format_path(path), message)
 
 
+def _descend(loc: KeyPath, model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel]]:
+    """The path as a preset writes it, without pydantic's tags of which model was meant; and the innermost model."""
+    path: list[str | int] = []
+    inner: dict[str, type[BaseModel]] = {}
+    for part in loc:
+        if part in inner:
+            model, inner = inner[str(part)], {}
+            continue
+        path.append(part)
+        field = _field(model, (part,))
+        inner = inner if field is None else {each.__name__: each for each in _models(field.annotation)}
+    return tuple(path), model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _field(model: type[BaseModel], loc: KeyPath) -> FieldInfo | None:
+    """The field that the last name in a path stands for, if it is the model's."""
+    names = [str(part) for part in loc if isinstance(part, str)]
+    by_key = {field.alias or name: field for name, field in model.model_fields.items()}
+    return by_key.get(names[-1]) if names else None
+
+
 def _message(finding: Any, model: type[BaseModel]) -> str:
     kind, value, limits = finding["type"], shown(finding["input"]), finding.get("ctx", {})
     if kind == "missing":
-        field = model.model_fields.get(str(finding["loc"][0]))
+        field = _field(model, finding["loc"])
         return f"is missing: {field.description if field is not None else 'needed'}"
     if kind == "extra_forbidden":
-        return unknown("key", str(finding["loc"][-1]), model.model_fields)
+        return unknown("key", str(finding["loc"][-1]), [f.alias or name for name, f in model.model_fields.items()])
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"is {value}, must be {words} {limits[key]}"
@@ -57,6 +87,8 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         return f"is {value}, must be {limits['expected'].replace(chr(39), '')}"
     if kind == "value_error":
+        if isinstance(finding["input"], dict):
+            return str(limits["error"])  # a message about several keys
         return f"is {value}: {limits['error']}"
     return f"is {value}: {finding['msg'][0].lower()}{finding['msg'][1:]}"
 

@@ -84,7 +84,7 @@ def _apply(document: Document, override: Override) -> None:
 
 def _override_path(document: Document, override: Override) -> KeyPath:
     """`dream.steps` stands for the one stage called dream; `stages[2].steps` and `fps` for themselves."""
-    parts = tuple(name or int(index) for name, index in _PART.findall(override.key))
+    parts = _path(override.key)
     if not parts or re.sub(r"[.\[\]]", "", override.key) == "":
         raise PresetError([Problem(str(override), "", "needs a key, such as fps=30 or dream.steps=4")])
     head = parts[0]
@@ -105,6 +105,11 @@ def _override_path(document: Document, override: Override) -> KeyPath:
         names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
         message = unknown("key", str(head), map(str, names))
     raise PresetError([Problem(str(override), "", message)])
+
+
+def _path(text: str) -> KeyPath:
+    """The keys of `stages[1].octaves`."""
+    return tuple(name or int(index) for name, index in _PART.findall(text))
 
 
 class _Builder:
@@ -212,7 +217,7 @@ class _Builder:
             return
         for index, config in enumerate(preset.stages):
             for key, message in (*config.curve_problems(spec), *config.problems(spec)):
-                self._add(("stages", index, *((key,) if key else ())), message)
+                self._add(("stages", index, *_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
         self._check_round(preset)

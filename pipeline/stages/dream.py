@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor
 
 from pipeline import backbones
@@ -26,9 +27,10 @@ from pipeline.engines import (
     parse_memory,
 )
 from pipeline.errors import ModelError
-from pipeline.frame import Size
+from pipeline.frame import Size, size_of
+from pipeline.masks import MaskField
 from pipeline.media.paths import resolve
-from pipeline.objectives import LayerBlend, LayerL2, Objective
+from pipeline.objectives import LayerTerm, ObjectiveField, Term, build_objective
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
@@ -40,10 +42,16 @@ class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
 
     model: str = Field("lite0", max_length=200, description="the network; `dreamreel layers` lists them")
-    layer: NameTrackField = Field(
+    layer: NameTrackField | None = Field(
         NameTrack("blocks.5.0"),
         description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces; or layers "
         "at their times, {0s: blocks.2.1, 6s: blocks.4.1}, which cross-fade",
+    )
+    objective: ObjectiveField | None = Field(
+        None,
+        description="instead of `layer`: one mapping or a list of them, which are summed, each times its `weight`: "
+        "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
+        "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
@@ -89,6 +97,15 @@ class DreamConfig(StageConfig):
         0.8, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
     )
 
+    normalise: Literal["mean", "laplacian"] = Field(
+        "mean", description="mean: the gradient as it is; laplacian: coarse and fine detail equally strong"
+    )
+    mask: MaskField | None = Field(
+        None,
+        description="where to dream, all over if left out: {image: mask.png}, {radial: 0.4, centre: [x, y]}, "
+        "{luminance: [0.5, 1]} or {saliency: 0.3}; each with `soft` edges and `invert: true`",
+    )
+
     weights: str = Field(
         "auto",
         max_length=4096,
@@ -110,6 +127,27 @@ class DreamConfig(StageConfig):
     def uses_motion(self) -> bool:
         return self.every > 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _layer_or_objective(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        if given.get("objective") is None:
+            if given.get("layer", "") is None:
+                raise ValueError("names neither `layer` nor `objective`; give one of them")
+            return given
+        if given.get("layer") is not None:
+            raise ValueError("names both `layer` and `objective`; keep one, `layer: X` is short for `{layer: X}`")
+        return given | {"layer": None}
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What the dream climbs towards."""
+        if self.objective is not None:
+            return self.objective
+        names = self.layer.names if self.layer is not None else ()
+        return tuple(LayerTerm.model_validate({"layer": name}) for name in names)
+
     @field_validator("weights")
     @classmethod
     def _absolute_weights(cls, weights: str, info: ValidationInfo) -> str:
@@ -129,6 +167,8 @@ class DreamConfig(StageConfig):
             yield "precision", "is bfloat16, but the reference engine computes in float32; leave one of the two at auto"
         if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
             yield "weights", f"is {self.weights}, and there is no such file"
+        if self.mask is not None:
+            yield from ((f"mask.{key}", message) for key, message in self.mask.problems())
         if self.engine == "graph" and spec.device.type != "cuda":
             yield "engine", f"is graph, which needs a CUDA device, and the device is {spec.device}; use auto"
         try:
@@ -138,16 +178,19 @@ class DreamConfig(StageConfig):
             return
         if self.octave_weights is not None and len(self.octave_weights) != self.octaves:
             yield "octave_weights", f"has {len(self.octave_weights)} values, must have one for each of {self.octaves}"
-        try:
-            layers = [backbones.find_layer(recipe, name) for name in self.layer.names]
-        except ModelError as error:
-            yield "layer", str(error)
+        found = [
+            (f"objective[{index}].{key}" if self.objective is not None else "layer", message)
+            for index, term in enumerate(self.terms)
+            for key, message in term.problems(recipe)
+        ]
+        yield from found
+        if found:
             return
-        out_of_order = self.layer.problem(spec.fps)
+        out_of_order = None if self.layer is None else self.layer.problem(spec.fps)
         if out_of_order is not None:
             yield "layer", out_of_order
-        deepest = max(layers, key=lambda layer: layer.smallest_side)
-        side = deepest.smallest_side
+        layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)
+        side = layer.smallest_side
         fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
         if len(fitting) < self.octaves:
             smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
@@ -156,9 +199,13 @@ class DreamConfig(StageConfig):
                 "octaves",
                 (
                     f"is {self.octaves}: the smallest octave would be {smallest}, "
-                    f"layer {deepest.name} needs {side}x{side}; {remedy}"
+                    f"layer {layer.name} needs {side}x{side}; {remedy}"
                 ),
             )
+
+
+def _need(layer: backbones.LayerInfo) -> int:
+    return layer.smallest_side
 
 
 class Dream(Effect[DreamConfig]):
@@ -166,15 +213,15 @@ class Dream(Effect[DreamConfig]):
 
     def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        names = config.layer.names
-        self._blend = LayerBlend(names, spec.device) if len(names) > 1 else None
-        self.objective: Objective = LayerL2(names[0]) if self._blend is None else self._blend
-        backbone = backbones.load(config.model, self.objective.layers, spec.device, config.weights)
+        recipe = backbones.find_recipe(config.model)
+        layers = [term.place(recipe) for term in config.terms]
+        self._backbone = backbone = backbones.load(config.model, layers, spec.device, config.weights)
+        self.objective = build_objective(config.terms, backbone, balanced=config.objective is None)
         self._weights_digest = backbone.digest()
         choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
-        budget = memory_budget(config.memory, spec.device)
+        # What only the whole picture can score is never tiled.
+        budget = sys.maxsize if self.objective.sees_whole else memory_budget(config.memory, spec.device)
         self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
-        self.sizes = octave_sizes(spec.size, config.octaves, config.octave_scale)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
         # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
@@ -185,7 +232,9 @@ class Dream(Effect[DreamConfig]):
         return {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
 
     def fingerprints(self) -> dict[str, str]:
-        return {f"weights of {self.config.model}": self._weights_digest}
+        files = {name: digest for term in self.config.terms for name, digest in term.fingerprints().items()}
+        files |= {} if self.config.mask is None else self.config.mask.fingerprints()
+        return {f"weights of {self.config.model}": self._weights_digest} | files
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
@@ -220,31 +269,44 @@ class Dream(Effect[DreamConfig]):
         c = self.config
         if steps == 0 or strength == 0:
             return None
-        if self._blend is not None:
-            self._blend.weigh(c.layer.weights(ctx.moment))
+        self._meet(frame, ctx)
         weights = [1.0] * c.octaves if c.octave_weights is None else [w.at(ctx.moment) for w in c.octave_weights]
         more = max(0.0, c.new_strength.at(ctx.moment) - strength)
         generator = ctx.generator(c.id)
+        mask = None if c.mask is None else c.mask(frame if ctx.source is None else ctx.source)
         detail: Tensor | None = None
-        for size, weight in zip(self.sizes, weights, strict=True):
+        for size, weight in zip(octave_sizes(size_of(frame), c.octaves, c.octave_scale), weights, strict=True):
             carried = None if detail is None else resize(detail, size)
             if weight == 0:
                 detail = carried
                 continue
             base = resize(frame, size)
             length = strength if new is None else strength + more * _resized(new, size)
-            how = Climb(steps, length * weight / steps, c.jitter, self._kernel)
+            length = length if mask is None else length * _resized(mask, size)
+            how = Climb(steps, length * weight / steps, c.jitter, self._kernel, c.normalise == "laplacian")
             start = base if carried is None else base + carried
             detail = climb(self.engine, self.objective, start, how, generator).sub_(base)
-        return detail
+        # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
+        return detail if mask is None or detail is None else detail * (mask > 0)
+
+    def _meet(self, frame: Tensor, ctx: FrameContext) -> None:
+        """Weigh the objective's terms for this moment, and let those that look at the seed see it."""
+        c = self.config
+        if c.objective is not None:
+            self.objective.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
+        elif c.layer is not None:
+            self.objective.weigh(c.layer.weights(ctx.moment))
+        if self.objective.is_open:
+            self.objective.meet(self._backbone(frame))
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}
-        return {name: value for name, value in kept.items() if value is not None}
+        return {name: value for name, value in kept.items() if value is not None} | self.objective.state_dict()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         here = {name: value.to(self.spec.device) for name, value in state.items()}
-        self._pending, self._unseen = here.get("pending"), here.get("unseen")
+        self._pending, self._unseen = here.pop("pending", None), here.pop("unseen", None)
+        self.objective.load_state_dict(here)
 
 
 def _new(ctx: FrameContext) -> Tensor | None:

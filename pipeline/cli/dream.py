@@ -1,0 +1,193 @@
+"""`dreamreel dream` and `dreamreel visualise`: stills in one line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.errors import MediaError, PipelineError, PresetError, Problem
+
+OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file, or a folder.")]
+ModelOption = Annotated[str, typer.Option(metavar="NAME", help="The network; `dreamreel layers` lists them.")]
+WeightsOption = Annotated[str, typer.Option(metavar="FILE", help="auto, random, or a .safetensors or .pth file.")]
+LayerOption = Annotated[str | None, typer.Option(metavar="L", help="More of whatever the layer responds to.")]
+ClassOption = Annotated[str | None, typer.Option("--class", metavar="NAME", help="An ImageNet class, or its index.")]
+ChannelOption = Annotated[str | None, typer.Option(metavar="L:N", help="A layer's channel, such as blocks.4.1:7.")]
+GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Features to draw, at --layer.")]
+ObjectiveOption = Annotated[
+    str | None, typer.Option(metavar="YAML", help="As in presets: '[{class: banana}, {class: lemon, weight: -1}]'.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed gives another picture.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
+DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
+_GUIDE_LAYER = "blocks.4.1"
+
+
+def dream_command(
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Files, folders or patterns; none: from noise.")
+    ] = None,
+    out: OutOption = None,
+    layer: LayerOption = None,
+    class_: ClassOption = None,
+    channel: ChannelOption = None,
+    guide: GuideOption = None,
+    objective: ObjectiveOption = None,
+    steps: Annotated[int, typer.Option(min=1, max=10000, help="Gradient steps for each octave.")] = 16,
+    octaves: Annotated[int | None, typer.Option(min=1, max=12, help="Sizes dreamt on; as many as fit.")] = None,
+    strength: Annotated[float, typer.Option(min=0, max=20, help="How far colours (0 to 1) move per octave.")] = 0.08,
+    bits: BitsOption = None,
+    model: ModelOption = "lite0",
+    weights: WeightsOption = "auto",
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Dream over pictures, each at its own size; without any, out of noise."""
+    keys = _keys(model, weights, layer, class_, channel, guide, objective)
+    if not images:
+        _from_nothing(keys, out, "512x512", 160, seed, overwrite, device, bits)
+        return
+    keys |= {"first_steps": steps, "first_strength": float(strength)}
+    keys |= {} if octaves is None else {"octaves": octaves}
+    from pipeline.preset.model import pick_device
+    from pipeline.stills import StillDreamer, plan
+
+    jobs = plan(images, out, overwrite)
+    _known_bits(bits)
+    dreamer = StillDreamer(keys, seed, pick_device(device))
+    failures = []
+    console = Console()
+    for job in track(jobs, "dreaming", console=console, transient=True, disable=not console.is_terminal):
+        try:
+            _dream_one(dreamer, job.source, job.target, bits, console)
+        except MediaError as error:
+            failures.append(error)  # one broken picture of many stops none of the others
+    if failures:
+        raise MediaError("\n".join(map(str, failures)))
+
+
+def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, console: Console) -> None:
+    from pipeline.frame import size_of
+    from pipeline.media.still import DEEP, write_still
+    from pipeline.stills import dream_still
+
+    start = time.perf_counter()
+    picture, still = dream_still(dreamer, source)
+    deep = bits == 16 or (bits is None and still.deep and target.suffix.lower() in DEEP)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_still(picture, target, still, deep)
+    seconds = time.perf_counter() - start
+    console.print(f"{target}  {size_of(picture)}, {seconds:.1f} s", highlight=False, soft_wrap=True, markup=False)
+
+
+def visualise_command(
+    class_: ClassOption = None,
+    layer: LayerOption = None,
+    channel: ChannelOption = None,
+    guide: GuideOption = None,
+    objective: ObjectiveOption = None,
+    out: OutOption = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = "224x224",
+    steps: Annotated[int, typer.Option(min=1, max=10000, help="Steps of the climb.")] = 160,
+    prior: Annotated[bool, typer.Option(help="Statistics of photographs; without: every pixel for itself.")] = True,
+    bits: BitsOption = None,
+    model: ModelOption = "lite0",
+    weights: WeightsOption = "auto",
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw what a class, channel or layer responds to, out of nothing."""
+    keys = _keys(model, weights, layer, class_, channel, guide, objective)
+    _from_nothing(keys, out, size, steps, seed, overwrite, device, bits, prior)
+
+
+def _from_nothing(
+    keys: dict[str, Any],
+    out: Path | None,
+    size: str,
+    steps: int,
+    seed: int,
+    overwrite: bool,
+    device: str,
+    bits: int | None,
+    prior: bool = True,
+) -> None:
+    if "objective" not in keys and "layer" not in keys:
+        raise _mistake("", "needs a picture, or something to draw: --class, --channel, --layer or --objective")
+    from dataclasses import replace
+
+    from pipeline.media.still import write_still
+    from pipeline.preset.model import pick_device
+    from pipeline.stills import visualise_still
+    from pipeline.units import parse_size
+    from pipeline.visualise import PLAIN, Visualisation
+
+    _known_bits(bits)
+    target = Path("visualise.png") if out is None else out
+    if target.is_dir():
+        target = target / "visualise.png"
+    if target.exists() and not overwrite:
+        raise MediaError(f"{target} exists already; --overwrite replaces it, -o writes elsewhere")
+    try:
+        wanted = parse_size(size)
+    except ValueError as error:
+        raise _mistake("--size", f"is {size!r}: {error}") from None
+    how = replace(Visualisation() if prior else PLAIN, steps=steps)
+    start = time.perf_counter()
+    picture = visualise_still(keys, wanted, how, seed, pick_device(device))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_still(picture, target, deep=bits == 16)
+    print(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s", file=sys.stdout)
+
+
+def _keys(
+    model: str,
+    weights: str,
+    layer: str | None,
+    class_: str | None,
+    channel: str | None,
+    guide: Path | None,
+    objective: str | None,
+) -> dict[str, Any]:
+    """The options as keys of a dream; what several of them ask for is summed."""
+    terms: list[Any] = []
+    if class_ is not None:
+        terms.append({"class": int(class_) if class_.isdecimal() else class_})
+    if channel is not None:
+        place, colon, number = channel.rpartition(":")
+        if not colon or not number.isdecimal():
+            raise _mistake("--channel", f"is {channel!r}, must be LAYER:NUMBER, such as blocks.4.1:7")
+        terms.append({"layer": place, "channel": int(number)})
+    if guide is not None:
+        terms.append({"layer": _GUIDE_LAYER if layer is None else layer, "guide": str(guide)})
+    if objective is not None:
+        terms += _terms(objective)
+    keys: dict[str, Any] = {"model": model, "weights": weights}
+    if not terms:
+        return keys if layer is None else keys | {"layer": layer}
+    return keys | {"objective": [*terms, *([{"layer": layer}] if layer is not None and guide is None else [])]}
+
+
+def _terms(text: str) -> list[Any]:
+    from pipeline.preset.yaml12 import read_value
+
+    found = read_value(text, "--objective")
+    return found if isinstance(found, list) else [found]
+
+
+def _known_bits(bits: int | None) -> None:
+    if bits not in (None, 8, 16):
+        raise _mistake("--bits", f"is {bits}, must be 8 or 16")
+
+
+def _mistake(option: str, message: str) -> PipelineError:
+    return PresetError([Problem("", option, message)])

@@ -1,0 +1,150 @@
+"""Masks as presets write them: an image, a disc, a band of brightness, or what stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from torch import Tensor
+
+from pipeline.disk import digest_of
+from pipeline.errors import MediaError
+from pipeline.frame import Size, size_of
+from pipeline.media.paths import MediaPath
+from pipeline.media.picture import Fit, fit_to, read_picture
+from pipeline.ops import mask
+from pipeline.ops.warp import resize
+from pipeline.units import Pair
+
+
+class _Mask(BaseModel):
+    """Where to dream: white or 1 all, black or 0 nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    soft: float = Field(0.05, ge=0, le=0.5, description="width of the edges, as a share of the shorter side")
+    invert: bool = Field(False, description="dream everywhere else")
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """The mask (1, 1, H, W) in [0, 1] for a frame (1, 3, H, W), on its device."""
+        found = self.draw(frame).clamp(0, 1)
+        return 1 - found if self.invert else found
+
+    def draw(self, frame: Tensor) -> Tensor:
+        """The mask before it is inverted."""
+        raise NotImplementedError
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with it, as (key, message)."""
+        return iter(())
+
+    def fingerprints(self) -> dict[str, str]:
+        """Digests of the files it works with."""
+        return {}
+
+
+class ImageMask(_Mask):
+    """Where a picture is bright."""
+
+    image: MediaPath = Field(description="the picture: relative to the preset, absolute, or package:NAME/inside/it")
+    fit: Fit = Field("crop", description="crop, pad or stretch")
+
+    def draw(self, frame: Tensor) -> Tensor:
+        return _picture_mask(self.image, size_of(frame), self.fit, self.soft).to(frame.device)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        try:
+            read_picture(Path(self.image))
+        except MediaError as error:
+            yield "image", str(error)
+
+    def fingerprints(self) -> dict[str, str]:
+        return {f"mask {Path(self.image).name}": digest_of(Path(self.image))}
+
+
+@lru_cache(maxsize=4)
+def _picture_mask(path: str, size: Size, fit: Fit, soft: float) -> Tensor:
+    bright = mask.luma(fit_to(read_picture(Path(path)), size, fit))
+    return mask.soften(bright, soft * min(size) / 2)
+
+
+class RadialMask(_Mask):
+    """Inside a disc."""
+
+    radial: float = Field(gt=0, le=10, description="the radius, as a share of the shorter side")
+    centre: Pair = Field((0.5, 0.5), description="[x, y] in shares of width and height")
+
+    def draw(self, frame: Tensor) -> Tensor:
+        return mask.radial(size_of(frame), self.centre, self.radial, self.soft).to(frame.device)
+
+
+class LuminanceMask(_Mask):
+    """Where the picture is from so bright to so bright."""
+
+    luminance: Pair = Field(description="[darkest, brightest], from 0 (black) to 1 (white)")
+    ramp: float = Field(0.1, ge=0, le=1, description="how far in brightness the band fades out")
+
+    def draw(self, frame: Tensor) -> Tensor:
+        brightness = mask.soften(mask.luma(frame), self.soft * min(size_of(frame)) / 2)
+        return mask.between(brightness, *self.luminance, self.ramp)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        low, high = self.luminance
+        if not 0 <= low < high <= 1:
+            yield "luminance", f"is {list(self.luminance)}, must be [darkest, brightest], rising, from 0 to 1"
+
+
+class SaliencyMask(_Mask):
+    """Where something stands out (spectral residual; Hou, Zhang 2007)."""
+
+    saliency: float = Field(gt=0, lt=1, description="the share of the picture that is dreamt on, what stands out first")
+
+    def draw(self, frame: Tensor) -> Tensor:
+        found = mask.saliency(frame)
+        edge = float(torch.quantile(found, 1 - self.saliency))
+        area = (found >= edge).to(found)
+        wide = resize(area, size_of(frame)).clamp(0, 1)
+        return mask.soften(wide, self.soft * min(size_of(frame)) / 2)
+
+
+Mask = ImageMask | RadialMask | LuminanceMask | SaliencyMask
+_KEYS: dict[str, type[_Mask]] = {
+    "image": ImageMask,
+    "radial": RadialMask,
+    "luminance": LuminanceMask,
+    "saliency": SaliencyMask,
+}
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__ if isinstance(value, _Mask) else _KEYS[_key(value)].__name__
+
+
+def _key(value: object) -> str:
+    named = [key for key in _KEYS if isinstance(value, dict) and key in value]
+    if len(named) != 1:
+        found = f"names {' and '.join(named)}" if named else "names none"
+        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KEYS)}; this one {found}")
+    return named[0]
+
+
+def _checked(value: object) -> object:
+    _kind(value)  # raises in words of its own
+    return value
+
+
+MaskField = Annotated[
+    Annotated[
+        Annotated[ImageMask, Tag("ImageMask")]
+        | Annotated[RadialMask, Tag("RadialMask")]
+        | Annotated[LuminanceMask, Tag("LuminanceMask")]
+        | Annotated[SaliencyMask, Tag("SaliencyMask")],
+        Discriminator(_kind),
+    ],
+    BeforeValidator(_checked),
+]
+"""One mask, told by its key."""

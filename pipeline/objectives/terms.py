@@ -1,0 +1,301 @@
+"""Objectives as presets write them: one mapping or a list of them, told apart by their key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
+from torch import Tensor
+
+from pipeline.backbones import Backbone, Recipe, find_head, find_layer
+from pipeline.curves import Constant, CurveField, Moment, Within
+from pipeline.disk import digest_of
+from pipeline.errors import MediaError, ModelError
+from pipeline.frame import Size, size_of
+from pipeline.media.paths import MediaPath
+from pipeline.media.picture import read_picture
+from pipeline.objectives import scores
+from pipeline.objectives.classes import class_index
+from pipeline.objectives.scores import Objective, WeightedSum
+from pipeline.ops.warp import resize
+from pipeline.units import Pair
+
+_GUIDE_SIDE = 384
+_START = Moment(0.0, 0.0, 1, 0, Fraction(24))
+_GUIDE_FEATURES = 4096
+LayerName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Term(BaseModel):
+    """One objective of a sum."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    weight: Annotated[CurveField, Within(-1e6, 1e6)] = Field(
+        Constant(1.0), description="its share of the sum; a negative one is avoided"
+    )
+
+    def place(self, recipe: Recipe) -> str:
+        """The layer it reads. Raises ModelError when the network has none such."""
+        raise NotImplementedError
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        """What is wrong with it for this network, as (key, message)."""
+        raise NotImplementedError
+
+    def build(self, backbone: Backbone) -> Objective:
+        """The score. Raises MediaError when a picture it needs can't be read."""
+        raise NotImplementedError
+
+    def fingerprints(self) -> dict[str, str]:
+        """Digests of the files it works with."""
+        return {}
+
+
+class _OnLayer(_Term):
+    """One objective on a layer of the preset's choice."""
+
+    layer: LayerName = Field(description="the layer; `dreamreel layers` lists them")
+
+    def place(self, recipe: Recipe) -> str:
+        return find_layer(recipe, self.layer).name
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        try:
+            self.place(recipe)
+        except ModelError as error:
+            yield "layer", str(error)
+
+
+class LayerTerm(_OnLayer):
+    """More of whatever a layer responds to."""
+
+    score: Literal["l2", "mean", "cosine"] = Field(
+        "l2",
+        description="l2: what is there, strong first; mean: activation everywhere; cosine: one motif everywhere",
+    )
+
+    def build(self, backbone: Backbone) -> Objective:
+        kinds: dict[str, Callable[[str], Objective]] = {
+            "l2": scores.LayerL2,
+            "mean": scores.LayerMean,
+            "cosine": scores.LayerCosine,
+        }
+        return kinds[self.score](self.layer)
+
+
+ChannelKey = Annotated[
+    int | tuple[Annotated[int, Field(ge=0)], ...] | Literal["strongest", "weakest"],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+]
+
+
+class ChannelTerm(_OnLayer):
+    """More of one channel of a layer, of several, or of those that the seed picture shows most or least of."""
+
+    channel: ChannelKey = Field(description="a number from 0, a list of them, strongest or weakest")
+    count: int = Field(1, ge=1, description="how many of the strongest or weakest")
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from super().problems(recipe)
+        yield from _channel_problems(recipe, self.layer, "channel", self._numbers())
+        if isinstance(self.channel, str):
+            yield from _channel_problems(recipe, self.layer, "count", (self.count - 1,), "asks for number")
+        elif self.channel == ():
+            yield "channel", "is an empty list; name at least one"
+
+    def _numbers(self) -> tuple[int, ...]:
+        if isinstance(self.channel, str):
+            return ()
+        return (self.channel,) if isinstance(self.channel, int) else self.channel
+
+    def build(self, backbone: Backbone) -> Objective:
+        if isinstance(self.channel, str):
+            return scores.SeedChannels(self.layer, self.count, self.channel == "strongest")
+        return scores.Channels(self.layer, self._numbers())
+
+
+class NeuronTerm(_OnLayer):
+    """More of one channel at one place of the picture."""
+
+    neuron: int = Field(ge=0, description="the channel's number, from 0")
+    at: Pair = Field((0.5, 0.5), description="the place, [x, y] in shares of width and height; jitter blurs it")
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from super().problems(recipe)
+        yield from _channel_problems(recipe, self.layer, "neuron", (self.neuron,))
+        if not all(0 <= share <= 1 for share in self.at):
+            near = [min(1.0, max(0.0, share)) for share in self.at]
+            yield "at", f"is {list(self.at)}, outside the picture; both shares must be 0 to 1, the nearest is {near}"
+
+    def build(self, backbone: Backbone) -> Objective:
+        return scores.Neuron(self.layer, self.neuron, self.at)
+
+
+class ClassTerm(_Term):
+    """More of what the network calls by a name: its logit, before softmax."""
+
+    class_: str | Annotated[int, Field(ge=0)] = Field(alias="class", description="an ImageNet class: name or index")
+
+    def place(self, recipe: Recipe) -> str:
+        return find_head(recipe).name
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        try:
+            class_index(recipe, self.class_)
+        except ModelError as error:
+            yield "class", str(error)
+
+    def build(self, backbone: Backbone) -> Objective:
+        return scores.Logit(self.place(backbone.recipe), class_index(backbone.recipe, self.class_))
+
+    @model_serializer(mode="wrap")
+    def _by_its_key(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"class" if key == "class_" else key: value for key, value in plain(self).items()}
+
+
+class GuideTerm(_OnLayer):
+    """Every place is drawn to the feature of a guide picture that it resembles most."""
+
+    guide: MediaPath = Field(description="the picture: relative to the preset, absolute, or package:NAME/inside/it")
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from super().problems(recipe)
+        try:
+            read_picture(Path(self.guide))
+        except MediaError as error:
+            yield "guide", str(error)
+
+    def build(self, backbone: Backbone) -> Objective:
+        return scores.Guide(self.layer, self._features(backbone))
+
+    def _features(self, backbone: Backbone) -> Tensor:
+        picture = read_picture(Path(self.guide)).to(backbone.device)
+        size, least = size_of(picture), find_layer(backbone.recipe, self.layer).smallest_side
+        scale = max(least / min(size), min(1.0, _GUIDE_SIDE / max(size)))
+        seen = resize(picture, Size(round(size.height * scale), round(size.width * scale))).clamp(0, 1)
+        with torch.no_grad():
+            features = backbone(seen)[self.layer][0].flatten(1)
+        return F.normalize(features[:, :: -(-features.shape[1] // _GUIDE_FEATURES)], dim=0)
+
+    def fingerprints(self) -> dict[str, str]:
+        return {f"guide {Path(self.guide).name}": digest_of(Path(self.guide))}
+
+
+class DirectionTerm(_OnLayer):
+    """More of a mixture of a layer's channels."""
+
+    direction: Annotated[
+        Literal["random"] | tuple[float, ...],
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    ] = Field(description="random, or a list of one number for each channel")
+    seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another random direction")
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from super().problems(recipe)
+        if isinstance(self.direction, str):
+            return
+        if len(self.direction) != (channels := _channels(recipe, self.layer, len(self.direction))):
+            yield "direction", f"has {len(self.direction)} numbers; {self.layer} has {channels} channels, one for each"
+        elif not any(self.direction):
+            yield "direction", "is all zeros and points nowhere; one number must differ"
+
+    def build(self, backbone: Backbone) -> Objective:
+        if isinstance(self.direction, str):
+            channels = find_layer(backbone.recipe, self.layer).channels
+            vector = torch.randn(channels, generator=torch.Generator().manual_seed(self.seed))
+        else:
+            vector = torch.tensor(self.direction)
+        return scores.Direction(self.layer, F.normalize(vector, dim=0).to(backbone.device))
+
+
+def _channels(recipe: Recipe, layer: str, otherwise: int) -> int:
+    try:
+        return find_layer(recipe, layer).channels
+    except ModelError:
+        return otherwise  # told about the layer itself
+
+
+def _channel_problems(
+    recipe: Recipe, layer: str, key: str, numbers: Sequence[int], words: str = "is"
+) -> Iterator[tuple[str, str]]:
+    channels = _channels(recipe, layer, max([0, *numbers]) + 1)
+    for number in numbers:
+        if not 0 <= number < channels:
+            near = min(max(number, 0), channels - 1)
+            yield key, f"{words} {number}, and {layer} has channels 0 to {channels - 1}; the nearest is {near}"
+
+
+Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm
+_KEYS: dict[str, type[_Term]] = {
+    "channel": ChannelTerm,
+    "neuron": NeuronTerm,
+    "class": ClassTerm,
+    "guide": GuideTerm,
+    "direction": DirectionTerm,
+    "layer": LayerTerm,  # last: most others have it too
+}
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, _Term):
+        return type(value).__name__
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KEYS)}")
+    named = [key for key in _KEYS if key in value and key != "layer"]
+    if len(named) > 1:
+        raise ValueError(f"names both {named[0]} and {named[1]}; write two mappings, as a list")
+    if named or "layer" in value:
+        return _KEYS[named[0] if named else "layer"].__name__
+    near = [match for key in value for match in difflib.get_close_matches(str(key), _KEYS, n=1)]
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"says no objective{hint} (there are: {', '.join(_KEYS)})")
+
+
+def _as_tuple(value: object) -> object:
+    listed = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not listed:
+        raise ValueError("is empty; name at least one objective")
+    for each in listed:
+        _kind(each)  # raises in words of its own
+    return listed
+
+
+ObjectiveField = Annotated[
+    tuple[
+        Annotated[
+            Annotated[LayerTerm, Tag("LayerTerm")]
+            | Annotated[ChannelTerm, Tag("ChannelTerm")]
+            | Annotated[NeuronTerm, Tag("NeuronTerm")]
+            | Annotated[ClassTerm, Tag("ClassTerm")]
+            | Annotated[GuideTerm, Tag("GuideTerm")]
+            | Annotated[DirectionTerm, Tag("DirectionTerm")],
+            Discriminator(_kind),
+        ],
+        ...,
+    ],
+    BeforeValidator(_as_tuple),
+]
+"""One objective as a mapping, or a list of them to be summed."""
+
+
+def build_objective(terms: Sequence[Term], backbone: Backbone, *, balanced: bool = False) -> WeightedSum:
+    """The weighted sum of the terms as they are at the film's start, read from a backbone that has their layers."""
+    whole = WeightedSum(tuple(term.build(backbone) for term in terms), backbone.device, balanced=balanced)
+    whole.weigh(tuple(term.weight.at(_START) for term in terms))
+    return whole

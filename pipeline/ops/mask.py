@@ -1,0 +1,65 @@
+"""Where a picture is to be worked on: (1, 1, H, W) in [0, 1], 1 for all of it."""
+
+from __future__ import annotations
+
+import cv2
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.frame import Size, size_of
+from pipeline.ops.warp import resize
+
+_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709, of the sRGB-encoded values
+_SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
+_LOG_FLOOR = 1e-8
+
+
+def luma(frame: Tensor) -> Tensor:
+    """The brightness (1, 1, H, W) of a frame (1, 3, H, W)."""
+    return (frame * frame.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def radial(size: Size, centre: tuple[float, float], radius: float, soft: float) -> Tensor:
+    """A disc. `centre` (x, y) in shares of width and height, `radius` and `soft` in shares of the shorter side.
+
+    Half is reached at the radius; the edge is `soft` wide to each side.
+    """
+    y, x = torch.meshgrid(torch.arange(size.height) + 0.5, torch.arange(size.width) + 0.5, indexing="ij")
+    distance = torch.hypot(x - centre[0] * size.width, y - centre[1] * size.height) / min(size)
+    return 1 - ramp(distance, radius, soft)[None, None]
+
+
+def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
+    """1 where `values` are from `low` to `high`, falling off within `soft` to each side of both."""
+    # Beyond the ends of the range lies nothing: a band that reaches an end is whole there.
+    above = ramp(values, low, soft) if low > 0 else torch.ones_like(values)
+    below = 1 - ramp(values, high, soft) if high < 1 else torch.ones_like(values)
+    return above * below
+
+
+def ramp(values: Tensor, middle: float, soft: float) -> Tensor:
+    """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`."""
+    share = ((values - middle) / (2 * max(soft, 1e-6)) + 0.5).clamp(0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def soften(mask: Tensor, sigma_px: float) -> Tensor:
+    """`mask` (1, 1, H, W) blurred by a Gaussian."""
+    if sigma_px < 0.3:
+        return mask
+    blurred = cv2.GaussianBlur(mask[0, 0].cpu().numpy(), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
+    return torch.from_numpy(blurred)[None, None].to(mask.device)
+
+
+def saliency(frame: Tensor) -> Tensor:
+    """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007)."""
+    height, width = size_of(frame)
+    scale = _SALIENCY_SIDE / min(height, width)
+    grey = luma(resize(frame, Size(round(height * scale), round(width * scale))))
+    spectrum = torch.fft.fft2(grey)
+    logarithm = spectrum.abs().clamp_min(_LOG_FLOOR).log()
+    mean = F.avg_pool2d(F.pad(logarithm, (1, 1, 1, 1), mode="circular"), 3, 1)
+    residual = torch.polar((logarithm - mean).exp(), spectrum.angle())
+    found = soften(torch.fft.ifft2(residual).abs().square(), 2.5)
+    return found / found.max().clamp_min(1e-12)

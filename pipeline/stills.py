@@ -1,0 +1,157 @@
+"""Dreams over stills: which files, where they go, and the dream itself at each picture's own size."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from pipeline import backbones
+from pipeline.engines import build_engine, choose_engine
+from pipeline.errors import MediaError, PresetError, Problem
+from pipeline.frame import Size, size_of
+from pipeline.media.still import READABLE, WRITABLE, Still, read_still
+from pipeline.objectives import build_objective
+from pipeline.ops.pyramid import octave_sizes
+from pipeline.preset.explain import explain
+from pipeline.preset.yaml12 import Document
+from pipeline.stages import FrameContext, RunSpec
+from pipeline.stages.dream import Dream, DreamConfig
+from pipeline.visualise import Visualisation, visualise
+
+_MARK = "-dream"
+_COARSEST = 128  # pixels of the shorter side: smaller octaves add only blobs
+_MOST_OCTAVES = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to dream on, and the file that the dream goes to."""
+
+    source: Path
+    target: Path
+
+
+def plan(inputs: Sequence[str], out: Path | None, overwrite: bool) -> list[Job]:
+    """What is to be done for files, folders and patterns; nothing is dreamt before all of it is known to fit.
+
+    Without `out` a dream lies beside its picture, as NAME-dream.SUFFIX. Raises MediaError for a name without
+    pictures, for two pictures with one target, and for targets that exist, unless `overwrite` is set.
+    """
+    sources = list(dict.fromkeys(path for text in inputs for path in _expand(text)))
+    single = len(sources) == 1 and out is not None and out.suffix.lower() in WRITABLE and not out.is_dir()
+    if out is not None and not single and out.suffix.lower() in WRITABLE and len(sources) > 1:
+        raise MediaError(f"{out} is one file, and there are {len(sources)} pictures; give a folder")
+    jobs = [Job(source, out if single and out is not None else _target(source, out)) for source in sources]
+    _refuse_clashes(jobs, overwrite)
+    return jobs
+
+
+def _expand(text: str) -> Iterator[Path]:
+    path = Path(text).expanduser()
+    if path.is_file():
+        yield path
+        return
+    if path.is_dir():
+        found = sorted(each for each in path.iterdir() if each.is_file())
+    else:
+        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
+    pictures = [each for each in found if each.suffix.lower() in READABLE and not each.stem.endswith(_MARK)]
+    if not pictures:
+        what = "no pictures" if found or path.is_dir() else "no such file, and no file matches it"
+        raise MediaError(f"{text}: {what}; pictures end in {', '.join(READABLE)}")
+    yield from pictures
+
+
+def _target(source: Path, out: Path | None) -> Path:
+    suffix = source.suffix if source.suffix.lower() in WRITABLE else ".png"
+    if out is None:
+        return source.with_name(f"{source.stem}{_MARK}{suffix}")
+    return out / f"{source.stem}{suffix}"
+
+
+def _refuse_clashes(jobs: list[Job], overwrite: bool) -> None:
+    counts = Counter(job.target for job in jobs)
+    twice = [target for target, count in counts.items() if count > 1]
+    if twice:
+        raise MediaError(f"{twice[0]} would be written twice; dream on pictures of one name one after the other")
+    for job in jobs:
+        if job.target.resolve() == job.source.resolve():
+            raise MediaError(f"{job.target} is the picture itself; give another name or folder with -o")
+    there = [job.target for job in jobs if job.target.exists()]
+    if there and not overwrite:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise MediaError(f"{there[0]} exists already{more}; --overwrite replaces it, -o writes elsewhere")
+
+
+class StillDreamer:
+    """One network and one objective for any number of pictures of any size.
+
+    `keys` are those of the preset's dream stage; `octaves` left out means as many as the picture has room for.
+    Raises PresetError for keys that are wrong.
+    """
+
+    def __init__(self, keys: Mapping[str, Any], seed: int, device: torch.device) -> None:
+        self._config = dream_config(keys)
+        self._auto_octaves = "octaves" not in keys
+        self._seed, self._device = seed, device
+        self._stage: Dream | None = None
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """The dream (1, 3, H, W) over a picture of that size, both in [0, 1]. Raises PresetError."""
+        size = size_of(frame)
+        spec = RunSpec(size, Fraction(1), 1, self._seed, self._device)
+        config = self._config.model_copy(update={"octaves": self._octaves(size)})
+        _refuse(config, spec)
+        if self._stage is None:
+            self._stage = Dream(config, spec)
+        self._stage.config = config  # the network serves every size; only the octaves differ
+        with torch.no_grad():
+            dreamt = self._stage(frame.to(self._device), FrameContext(0, spec, None))
+        return dreamt.cpu()
+
+    def _octaves(self, size: Size) -> int:
+        config = self._config
+        if not self._auto_octaves:
+            return config.octaves
+        ladder = octave_sizes(size, _MOST_OCTAVES, config.octave_scale)
+        return max(1, sum(min(each) >= _COARSEST for each in ladder))
+
+
+def dream_config(keys: Mapping[str, Any]) -> DreamConfig:
+    """The dream's config from keys as a preset has them. Raises PresetError."""
+    try:
+        return DreamConfig.model_validate({"id": "dream"} | dict(keys), context={"folder": Path.cwd()})
+    except ValidationError as error:
+        raise PresetError(explain(error, DreamConfig, (), Document("", {}))) from error
+
+
+def _refuse(config: DreamConfig, spec: RunSpec) -> None:
+    problems = [Problem("", key, message) for key, message in config.problems(spec)]
+    if problems:
+        raise PresetError(problems)
+
+
+def dream_still(dreamer: StillDreamer, path: Path) -> tuple[Tensor, Still]:
+    """The dream over the picture at `path`, and the picture."""
+    still = read_still(path)
+    return dreamer(still.frame), still
+
+
+def visualise_still(keys: Mapping[str, Any], size: Size, how: Visualisation, seed: int, device: torch.device) -> Tensor:
+    """A picture (1, 3, H, W) out of nothing of what the dream's objective asks for. Raises PresetError."""
+    config = dream_config(dict(keys) | {"octaves": 1})
+    _refuse(config, RunSpec(size, Fraction(1), 1, seed, device))
+    recipe = backbones.find_recipe(config.model)
+    backbone = backbones.load(config.model, [term.place(recipe) for term in config.terms], device, config.weights)
+    objective = build_objective(config.terms, backbone)
+    engine = build_engine(backbone, choose_engine(backbone, objective, size, config.engine, config.precision))
+    return visualise(engine, objective, size, how, torch.Generator().manual_seed(seed), device).cpu()
