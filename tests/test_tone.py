@@ -142,3 +142,15 @@ def test_grading_moves_along_the_film() -> None:
     assert stage(frame, FrameContext(0, spec, frame)) is frame
     later = stage(frame, FrameContext(24, spec, frame))
     assert float(later[0, 0, 24, 32]) == pytest.approx(0.5, abs=0.01) and float(later[0, 0, 0, 0]) < 0.35
+
+
+def test_tones_move_along_curves() -> None:
+    frame = picture()
+    stage = build("tone", saturation={"0s": 1.0, "2s": 0.0}, shown_only=True)
+    spread = [float(stage(frame, FrameContext(index, SPEC, frame)).std(dim=1).mean()) for index in (0, 24, 48)]
+    assert spread[1] == pytest.approx(spread[0] / 2, rel=0.01) and spread[2] < 1e-6
+    grain_stage = build("grain", amount="0.1 * p", size="1 + t")
+    assert grain_stage(frame, FrameContext(0, SPEC, frame)) is frame
+    sharpen_stage = build("sharpen", amount="sin(2 * pi * t)")
+    assert sharpen_stage(frame, FrameContext(0, SPEC, frame)) is frame
+    assert not torch.equal(sharpen_stage(frame, FrameContext(6, SPEC, frame)), frame)

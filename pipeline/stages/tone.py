@@ -38,13 +38,11 @@ class Tone(Grade[ToneConfig]):
         return corner_nearness(self.spec.size, self.spec.device)
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        c, share = self.config, self.seconds
-        gamma, contrast, saturation, vignette = (
-            curve.at(ctx.moment) for curve in (c.gamma, c.contrast, c.saturation, c.vignette)
-        )
-        toned = with_gamma(frame, gamma**share)
-        toned = with_contrast(toned, contrast**share)
-        toned = with_saturation(toned, saturation**share)
+        c, share, now = self.config, self.seconds, ctx.moment
+        toned = with_gamma(frame, c.gamma.at(now) ** share)
+        toned = with_contrast(toned, c.contrast.at(now) ** share)
+        toned = with_saturation(toned, c.saturation.at(now) ** share)
+        vignette = c.vignette.at(now)
         if vignette > 0:
             toned = toned * (1 - vignette * self._corners) ** share
         return frame if toned is frame else toned.clamp(0, 1)
