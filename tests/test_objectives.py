@@ -17,12 +17,12 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
-from pipeline.engines import Climb, EngineChoice, build_engine, climb
+from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, climb
 from pipeline.engines.reference import Reference
-from pipeline.errors import PresetError
+from pipeline.errors import DeviceError, PresetError
 from pipeline.frame import Size
 from pipeline.media.picture import fit_to, read_picture
-from pipeline.objectives import ObjectiveField, WeightedSum, build_objective, scores
+from pipeline.objectives import ClassTerm, ObjectiveField, WeightedSum, build_objective, scores
 from pipeline.preset import load_preset, parse_preset
 from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
 from tests.conftest import photograph
@@ -124,6 +124,30 @@ def test_class_logits_come_through_every_engine(engine: Any) -> None:
     assert float(F.cosine_similarity(gradient.flatten(), found.flatten(), 0)) > 0.9999
 
 
+@pytest.mark.parametrize(
+    "model", ["googlenet", "vgg16", "inception_v3", "resnet50", "timm:convnext_atto", "timm:mobilenetv3_small_050"]
+)
+def test_other_networks_have_classes_too(model: str) -> None:
+    term = ClassTerm.model_validate({"class": "banana"})
+    backbone = backbones.load(model, [term.place(backbones.find_recipe(model))], CPU, "random")
+    objective = build_objective([term], backbone)
+    picture = fit_to(_photograph(), Size(96, 96), "crop")
+    score, gradient = Reference(backbone)(picture, objective)
+    _, found = build_engine(backbone, EngineChoice("packed", "float32"))(picture, objective)
+    assert score.isfinite() and float(gradient.abs().max()) > 0
+    assert float(F.cosine_similarity(gradient.flatten(), found.flatten(), 0)) > 0.999
+
+
+def test_what_sees_the_whole_is_not_tiled() -> None:
+    _, backbone = _objective({"class": "banana"})
+    engine = TiledEngine(Reference(backbone), backbone, None)
+    assert engine.tile_for(Size(8000, 8000)) is None
+    with pytest.raises(DeviceError, match="need the whole picture at once"):
+        engine.shrink(Size(8000, 8000), None, torch.OutOfMemoryError("full"))
+    assert _dream(objective={"class": "banana"})._engine.budget is None
+    assert _dream(objective={"layer": LAYER}, memory="4GB")._engine.budget == 4 * 10**9
+
+
 def test_sums_weights_and_signs() -> None:
     one, two = TERMS["channel"], TERMS["class"]
     both, backbone = _objective(one | {"weight": 2.0}, two | {"weight": -0.5})
@@ -215,6 +239,7 @@ def test_objectives_are_written_out_and_read_back(write_preset: Callable[[str], 
         ("{class: banana, neuron: 3}", r"names both neuron and class"),
         ("[{class: banana, wieght: 2}]", r"objective\[0\].wieght: unknown key 'wieght'; did you mean 'weight'"),
         ("{class: banana, weight: lots}", r"objective\[0\].weight: is 'lots', must be a number"),
+        ("null\n    layer: null", r"has neither `layer` nor `objective`"),
         ("[]", r"is empty; name at least one"),
         ("{class: banana}\n    layer: blocks.4.1", r"stages\[1\]: names both `layer` and `objective`"),
     ],

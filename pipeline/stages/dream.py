@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -115,7 +114,11 @@ class DreamConfig(StageConfig):
     @model_validator(mode="before")
     @classmethod
     def _layer_or_objective(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("objective") is None:
+        if not isinstance(given, dict):
+            return given
+        if given.get("objective") is None:
+            if given.get("layer", "") is None:
+                raise ValueError("has neither `layer` nor `objective`; name one, or leave out both for the default")
             return given
         if given.get("layer") is not None:
             raise ValueError("names both `layer` and `objective`; keep one, `layer: X` is short for `{layer: X}`")
@@ -196,7 +199,7 @@ class Dream(Effect[DreamConfig]):
         self._weights_digest = backbone.digest()
         choice = choose_engine(backbone, self._objective, spec.size, config.engine, config.precision)
         # What only the whole picture can score is never tiled.
-        budget = sys.maxsize if self._objective.sees_whole else memory_budget(config.memory, spec.device)
+        budget = None if self._objective.sees_whole else memory_budget(config.memory, spec.device)
         self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
