@@ -14,10 +14,14 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from pipeline import backbones
+from pipeline.engines import Climb, TiledEngine, climb
+from pipeline.engines.graph import GraphEngine
 from pipeline.errors import PresetError
 from pipeline.frame import Size
 from pipeline.masks import Mask, MaskField
 from pipeline.media.picture import fit_to, read_picture
+from pipeline.objectives import LayerL2
 from pipeline.ops import noise
 from pipeline.ops.gradient import laplacian_normalised
 from pipeline.preset import parse_preset
@@ -140,3 +144,16 @@ def test_laplacian_normalisation_lifts_what_is_weak() -> None:
         for kind in ("mean", "laplacian")
     )
     assert not torch.equal(mean, laplacian)
+
+
+def test_captured_steps_level_octaves_alike() -> None:
+    layer = "blocks.2.1"
+    graph = GraphEngine(backbones.load("lite0", [layer], SPEC.device), "float32")
+    how = Climb(3, 0.01, 8, None, laplacian=True)
+    found, plain = (
+        climb(engine, LayerL2(layer), _photograph(), how, torch.Generator().manual_seed(1))
+        for engine in (TiledEngine(graph, graph._folded._flat.backbone, None), graph)
+    )
+    assert torch.allclose(found, plain, atol=1e-5)
+    flat = climb(graph, LayerL2(layer), _photograph(), Climb(3, 0.01, 8, None), torch.Generator().manual_seed(1))
+    assert not torch.allclose(found, flat, atol=1e-3)
