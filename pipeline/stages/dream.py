@@ -26,7 +26,7 @@ from pipeline.engines import (
 )
 from pipeline.errors import ModelError
 from pipeline.frame import Size, size_of
-from pipeline.masks import MaskField
+from pipeline.masks import MaskField, MaskReel
 from pipeline.media.paths import resolve
 from pipeline.objectives import LayerTerm, ObjectiveField, Term, build_objective
 from pipeline.ops.gradient import smoothing_kernel
@@ -90,7 +90,7 @@ class DreamConfig(StageConfig):
     )
     mask: MaskField | None = Field(
         None,
-        description="where to dream, all over if left out: {image: mask.png}, {radial: 0.4, centre: [x, y]}, "
+        description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, {radial: 0.4, centre: [x, y]}, "
         "{luminance: [0.5, 1]} or {saliency: 0.3}; each with `soft` edges and `invert: true`",
     )
 
@@ -201,6 +201,7 @@ class Dream(Effect[DreamConfig]):
         # What only the whole picture can score is never tiled.
         budget = None if self._objective.sees_whole else memory_budget(config.memory, spec.device)
         self._engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
+        self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
     def pinned(self) -> dict[str, str]:
@@ -228,7 +229,7 @@ class Dream(Effect[DreamConfig]):
         if self._objective.is_open:
             self._objective.meet(self._backbone(frame))
         generator = ctx.generator(c.id)
-        mask = None if c.mask is None else c.mask(frame if ctx.source is None else ctx.source)
+        mask = None if self._mask is None else self._mask(frame if ctx.source is None else ctx.source, ctx.index)
         detail = torch.zeros_like(frame[:, :, :1, :1])
         for size in octave_sizes(size_of(frame), c.octaves, c.octave_scale):
             base = resize(frame, size)
