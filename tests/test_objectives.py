@@ -21,10 +21,12 @@ from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, cli
 from pipeline.engines.reference import Reference
 from pipeline.errors import DeviceError, PresetError
 from pipeline.frame import Size
+from pipeline.loop import Chain
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.objectives import ClassTerm, ObjectiveField, WeightedSum, build_objective, scores
 from pipeline.preset import load_preset, parse_preset
 from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
+from tests.clips import counter
 from tests.conftest import photograph
 
 CPU = torch.device("cpu")
@@ -211,6 +213,25 @@ def test_what_was_chosen_in_the_seed_survives_a_resume() -> None:
     noise = torch.rand(frame.shape, generator=torch.Generator().manual_seed(0))
     assert torch.equal(first(noise, later), resumed(noise, later))
     assert torch.equal(resumed.state_dict()["term-0"], chosen)
+
+
+def test_a_film_resumed_in_the_middle_goes_on_alike(write_preset: Callable[[str], Path], tmp_path: Path) -> None:
+    counter(tmp_path / "mask.mp4", 6, "12")
+    terms = f"[{TERMS['strongest']}, {TERMS['class'] | {'weight': -0.1}}]".replace("'", "")
+    dream = f"  - {{stage: dream, octaves: 1, objective: {terms}, mask: {{film: mask.mp4, invert: true}}}}\n"
+    top = "size: 64x48\nfps: 12\nduration: 4f\ndevice: cpu\nstages:\n  - stage: noise\n"
+    preset = load_preset(write_preset(top + dream))
+
+    def films(chain: Chain, indices: range, previous: Tensor | None) -> Tensor:
+        for index in indices:
+            previous = chain.step(index, previous).image
+        assert previous is not None
+        return previous
+
+    with Chain(preset) as whole, Chain(preset) as stopped, Chain(preset) as resumed:
+        middle = films(stopped, range(2), None)
+        resumed.load_state_dict(stopped.state_dict())
+        assert torch.equal(films(whole, range(4), None), films(resumed, range(2, 4), middle))
 
 
 def test_objectives_are_written_out_and_read_back(write_preset: Callable[[str], Path]) -> None:

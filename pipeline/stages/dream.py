@@ -90,8 +90,9 @@ class DreamConfig(StageConfig):
     )
     mask: MaskField | None = Field(
         None,
-        description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, {radial: 0.4, centre: [x, y]}, "
-        "{luminance: [0.5, 1]} or {saliency: 0.3}; each with `soft` edges and `invert: true`",
+        description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, "
+        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]} or {saliency: 0.3}; "
+        "each with `soft` edges and `invert: true`",
     )
 
     weights: str = Field(
