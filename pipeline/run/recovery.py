@@ -90,10 +90,12 @@ def require_same_curves(found: Checkpoint, preset: Preset) -> None:
         for key, _, curve, _ in curves_of(stage)
         if curve.depends_on_length(before, preset.fps)
     ]
+    keys += [stage.id for stage in preset.stages if stage.closes]
     if keys:
         raise RunError(
-            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p or max_f), so a film of another length "
-            "is another film from its first frame on; keep the duration, or render it into another folder with --out"
+            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, or a loop that closes), so a "
+            "film of another length is another film from its first frame on; keep the duration, or render it into "
+            "another folder with --out"
         )
 
 
