@@ -17,6 +17,8 @@ from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
 from pipeline.stages import STAGES, Role, StageConfig
 
+_SHELF = "give a preset's file, or a name on `dreamreel presets`"
+_TAKERS = "the presets chelsea and over-footage begin with them"
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -43,17 +45,17 @@ def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}")]) from None
+        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}; {_SHELF}")]) from None
     preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
     preset._origin = str(path.absolute())
     return preset
 
 
 def parse_preset(
-    raw: bytes, *, name: str = "preset", folder: Path | None = None, overrides: Sequence[Override] = ()
+    raw: bytes | str, *, name: str = "preset", folder: Path | None = None, overrides: Sequence[Override] = ()
 ) -> Preset:
-    """The preset in YAML bytes; relative paths are taken from `folder`, by default the current one."""
-    document = read_document(raw, name)
+    """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one."""
+    document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
     if document.data is None:
         raise PresetError([Problem(name, "", "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
     if not isinstance(document.data, dict):
@@ -89,13 +91,17 @@ def _override_path(document: Document, override: Override) -> KeyPath:
         raise PresetError([Problem(str(override), "", "needs a key, such as fps=30 or dream.steps=4")])
     head = parts[0]
     stages = document.data.get("stages")
-    if head in Preset.model_fields or not isinstance(stages, list) or len(parts) == 1:
+    if head in Preset.model_fields or not isinstance(stages, list):
         return parts
     matching = [
         index
         for index, stage in enumerate(stages)
         if isinstance(stage, dict) and head in (stage.get("id"), stage.get("stage"))
     ]
+    if len(parts) == 1:
+        if matching:
+            raise PresetError([Problem(str(override), "", f"{head} is a stage; {_key_hint(stages[matching[0]])}")])
+        return parts
     if len(matching) == 1:
         return ("stages", matching[0], *parts[1:])
     if matching:
@@ -105,6 +111,14 @@ def _override_path(document: Document, override: Override) -> KeyPath:
         names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
         message = unknown("key", str(head), map(str, names))
     raise PresetError([Problem(str(override), "", message)])
+
+
+def _key_hint(stage: dict[str, Any]) -> str:
+    """Which of a stage's keys a bare `zoom=2` may have meant."""
+    kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
+    config = STAGES[kind].config if kind in STAGES else StageConfig
+    key = kind if kind in config.model_fields else "KEY"
+    return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"
 
 
 def _path(text: str) -> KeyPath:
@@ -173,15 +187,18 @@ class _Builder:
         if name is None:
             self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
             return None
-        if name not in STAGES:
+        if not isinstance(name, str) or name not in STAGES:
             self._add((*path, "stage"), unknown("stage", str(name), STAGES))
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
-            keys["id"] = _free_id(str(name), taken)
-        elif keys["id"] in taken:
+            keys["id"] = _free_id(name, taken)
+        elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = STAGES[str(name)].config
+        model = STAGES[name].config
+        if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
+            del keys["path"]
+            self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         try:
             return model.model_validate(keys, context=self._context)
         except ValidationError as error:
