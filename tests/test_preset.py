@@ -146,6 +146,12 @@ def test_several_mistakes_are_told_at_once(write_preset: Write) -> None:
     assert len(message.splitlines()) == 3
 
 
+def test_what_the_run_says_is_told_beside_what_can_t_be_read(write_preset: Write) -> None:
+    text = SMALL.replace("    octaves: 1", "    octaves: 1\n    layer: blocks.9.1").replace("zoom: 1.5", "zoom: 1000")
+    message = problems_of(write_preset(text))
+    assert "blocks.9.1" in message and "must be at most 100" in message
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "just words", "42"])
 def test_what_is_no_mapping_is_refused(write_preset: Write, text: str) -> None:
     message = problems_of(write_preset(text))

@@ -137,10 +137,15 @@ class _Builder:
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
         stages = self._stages()
+        ordered = not self._problems
         configs = tuple(config for config in stages if config is not None)
-        preset = self._preset(self._natural(configs, top) | top, configs)
-        if preset is not None and None not in stages and not self._problems:
-            self._check_run(preset)
+        natural = self._natural(configs, top)
+        preset = self._preset((natural or {}) | top, configs)
+        begins = bool(stages) and stages[0] is not None and stages[0].role is Role.SOURCE
+        if preset is not None and natural is not None and begins:
+            self._check_run(preset, stages)
+            if ordered:
+                self._check_round(preset)
         if self._problems or preset is None:
             raise PresetError(self._problems)
         return preset
@@ -148,13 +153,13 @@ class _Builder:
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(Problem(self._document.where(path), format_path(path), message))
 
-    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object]:
-        """What the source knows of the keys that are left out, such as a film's size and length."""
+    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object] | None:
+        """What the source knows of the keys that are left out, such as a film's size; None where it can't tell."""
         try:
             return configs[0].natural(given) if configs else {}
         except PipelineError as error:
             self._add(("stages", 0, "path"), str(error))
-            return {}
+            return None
 
     def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
         try:
@@ -226,18 +231,19 @@ class _Builder:
             if role is Role.SINK and index < len(roles) - 1:
                 self._add(path, f"{listed[index]['stage']} must stand last, and once")
 
-    def _check_run(self, preset: Preset) -> None:
+    def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
+        """What the run says of each stage that can be read, though another can't."""
         try:
             spec = preset.spec()
         except DeviceError as error:
             self._add(("device",), str(error))
             return
-        for index, config in enumerate(preset.stages):
-            for key, message in (*config.curve_problems(spec), *config.problems(spec)):
+        for index, config in enumerate(stages):
+            found = () if config is None else (*config.curve_problems(spec), *config.problems(spec))
+            for key, message in found:
                 self._add(("stages", index, *_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
-        self._check_round(preset)
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
