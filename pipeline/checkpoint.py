@@ -81,7 +81,9 @@ def drop_after(folder: Path, frame: int) -> None:
             _remove(folder, newer)
     kept = set(frames_kept(folder))
     for path in folder.iterdir():
-        if PARTIAL in path.name or (path.suffix == ".safetensors" and int(path.stem) not in kept):
+        if PARTIAL in path.name or (
+            path.suffix == ".safetensors" and path.stem.isdigit() and int(path.stem) not in kept
+        ):
             path.unlink()
 
 

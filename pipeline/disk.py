@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+ABSENT = "absent"  # the digest of a file that is not there
 PARTIAL = ".part"  # stands in a file's name until the file is whole
 
 
@@ -20,8 +21,7 @@ def write_whole(path: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, which becomes `path`, synced, when the block ends well and is removed when it does not."""
-    # With the process's number: an ffmpeg that outlives a killed render must not write into its successor's file.
-    partial = path.with_name(f"{path.stem}{PARTIAL}-{os.getpid()}{path.suffix}")
+    partial = partial_path(path, path.suffix)
     try:
         yield partial
         sync(partial)
@@ -33,6 +33,18 @@ def replacing(path: Path) -> Iterator[Path]:
     sync(path.parent)
 
 
+def partial_path(path: Path, suffix: str) -> Path:
+    """Where a process of its own writes what belongs to `path` and is not whole yet: `NAME.part-PID.SUFFIX`."""
+    # With the process's number: an ffmpeg that outlives a killed render must not write into its successor's file.
+    return path.with_name(f"{path.stem}{PARTIAL}-{os.getpid()}{suffix}")
+
+
+def is_partial_of(path: Path, stems: set[str]) -> bool:
+    """Whether a file is what some process left of one of the files called so."""
+    stem, mark, rest = path.name.rpartition(f"{PARTIAL}-")
+    return bool(mark) and stem in stems and rest.partition(".")[0].isdigit()
+
+
 def sync(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     if path.is_dir() and os.name == "nt":
@@ -42,6 +54,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def digest_or_absent(path: Path) -> str:
+    """The digest of a file, or `ABSENT`."""
+    try:
+        return digest_of(path)
+    except OSError:
+        return ABSENT
 
 
 def digest_of(data: bytes | Path, length: int | None = None) -> str:

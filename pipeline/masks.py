@@ -1,8 +1,9 @@
-"""Masks as presets write them: an image, a disc, a band of brightness, or what stands out."""
+"""Masks as presets write them: an image, a film, a disc, a band of brightness, or what stands out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +15,14 @@ from torch import Tensor
 from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
+from pipeline.media.footage import Timing, at_constant_rate, open_footage
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.ops import mask
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
+
+_DIGESTED = 1 << 24  # bytes of a film: enough to tell another one
 
 
 class _Mask(BaseModel):
@@ -72,6 +76,25 @@ def _picture_mask(path: str, size: Size, fit: Fit, soft: float) -> Tensor:
     return mask.soften(bright, soft * min(size) / 2)
 
 
+class FilmMask(_Mask):
+    """Where a film is bright, frame for frame; its last picture stays."""
+
+    film: MediaPath = Field(description="the film: relative to the preset, or absolute; it starts with the dream")
+    fit: Fit = Field("crop", description="crop, pad or stretch")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        try:
+            open_footage(Path(self.film), Fraction(1))
+        except MediaError as error:
+            yield "film", str(error)
+
+    def fingerprints(self) -> dict[str, str]:
+        path = Path(self.film)
+        if not path.is_file():
+            return {}  # a row of stills
+        return {f"mask {path.name}": digest_of(path, min(path.stat().st_size, _DIGESTED))}
+
+
 class RadialMask(_Mask):
     """Inside a disc."""
 
@@ -111,9 +134,10 @@ class SaliencyMask(_Mask):
         return mask.soften(wide, self.soft * min(size_of(frame)) / 2)
 
 
-Mask = ImageMask | RadialMask | LuminanceMask | SaliencyMask
+Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask
 _KEYS: dict[str, type[_Mask]] = {
     "image": ImageMask,
+    "film": FilmMask,
     "radial": RadialMask,
     "luminance": LuminanceMask,
     "saliency": SaliencyMask,
@@ -140,6 +164,7 @@ def _checked(value: object) -> object:
 MaskField = Annotated[
     Annotated[
         Annotated[ImageMask, Tag("ImageMask")]
+        | Annotated[FilmMask, Tag("FilmMask")]
         | Annotated[RadialMask, Tag("RadialMask")]
         | Annotated[LuminanceMask, Tag("LuminanceMask")]
         | Annotated[SaliencyMask, Tag("SaliencyMask")],
@@ -148,3 +173,39 @@ MaskField = Annotated[
     BeforeValidator(_checked),
 ]
 """One mask, told by its key."""
+
+
+class MaskReel:
+    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame's index alone."""
+
+    def __init__(self, config: Mask, fps: Fraction) -> None:
+        self._config, self._fps = config, fps
+        self._pictures: Iterator[Tensor] | None = None
+        self._place: tuple[int, Size] | None = None
+        self._shown: Tensor | None = None
+
+    def __call__(self, frame: Tensor, index: int) -> Tensor:
+        """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
+        if not isinstance(self._config, FilmMask):
+            return self._config(frame)
+        size = size_of(frame)
+        bright = mask.soften(mask.luma(self._screen(index, size)), self._config.soft * min(size) / 2)
+        found = bright.clamp(0, 1).to(frame.device)
+        return 1 - found if self._config.invert else found
+
+    def _screen(self, index: int, size: Size) -> Tensor:
+        if self._pictures is None or self._place != (index, size):
+            self._pictures = self._open(index, size)
+        self._place = (index + 1, size)
+        picture = next(self._pictures, None)
+        if picture is not None:
+            self._shown = picture
+        assert self._shown is not None
+        return self._shown
+
+    def _open(self, index: int, size: Size) -> Iterator[Tensor]:
+        assert isinstance(self._config, FilmMask)
+        footage = open_footage(Path(self._config.film), self._fps)
+        timing = Timing(Fraction(0), footage.info.seconds, Fraction(1), self._fps)
+        # Decoded from its start, not sought: a resumed film must find the same pictures.
+        return at_constant_rate(footage, size, self._config.fit, timing, min(index, timing.frames - 1), seek=False)

@@ -15,7 +15,7 @@ from pipeline.frame import Size
 from pipeline.loop import Chain, Frame
 from pipeline.ops import noise
 from pipeline.ops.camera import motion_matrix
-from pipeline.ops.droste import painted, positions_ahead, seen_ahead, share_to_add
+from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add
 from pipeline.ops.motion import pixel_positions
 from pipeline.ops.warp import warp_matrix
 from pipeline.preset import Override, Preset, parse_preset
@@ -45,6 +45,8 @@ CAMERAS = {
     "aside": "pan: [0.15, 0.05]",
     "off centre": "zoom: 1.3, centre: [0.2, 0.7]",
     "still": "zoom: 1.0",
+    "tilting": "zoom: 1.2, tilt: [4, 2]",
+    "breathing": 'zoom: "1.3 + 0.2 * sin(2 * pi * t / 4)", rotate: {0s: 20, 2s: 5, 4s: 20}',
 }
 
 
@@ -90,9 +92,15 @@ def test_the_picture_lies_where_the_camera_will_find_it() -> None:
     for seconds in (0.05, 0.5, 2.0):
         motion = camera_over(seconds)
         ahead = positions_ahead(motion, SIZE, torch.device("cpu"))
-        shrunk = seen_ahead(picture(), ahead, float(torch.linalg.det(motion) ** -0.5))
+        shrunk = seen_ahead(picture(), ahead, magnification(ahead))
         found = warp_matrix(shrunk, motion)
         assert (found - picture()).abs()[..., 12:-12, 20:-20].mean() < 0.012 * (1 + seconds), seconds
+
+
+def test_the_magnification_is_the_cameras() -> None:
+    for seconds in (0.0, 0.5, 2.0):
+        ahead = positions_ahead(camera_over(seconds), SIZE, torch.device("cpu"))
+        assert magnification(ahead) == pytest.approx(1.5**seconds)
 
 
 def test_the_painting_begins_at_nothing_and_ends_with_all() -> None:

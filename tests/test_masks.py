@@ -14,15 +14,20 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from pipeline import backbones
+from pipeline.engines import Climb, TiledEngine, climb
+from pipeline.engines.graph import GraphEngine
 from pipeline.errors import PresetError
 from pipeline.frame import Size
-from pipeline.masks import Mask, MaskField
+from pipeline.masks import Mask, MaskField, MaskReel
 from pipeline.media.picture import fit_to, read_picture
+from pipeline.objectives import LayerL2
 from pipeline.ops import noise
 from pipeline.ops.gradient import laplacian_normalised
 from pipeline.preset import parse_preset
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
+from tests.clips import counter
 from tests.conftest import photograph
 
 SIZE = Size(64, 96)
@@ -78,6 +83,20 @@ def test_each_mask_is_where_it_says(half: str) -> None:
     assert found[24, 64] > 0.5 and found[50, 15] < 0.2
 
 
+def test_a_film_masks_frame_by_frame_wherever_it_is_entered(tmp_path: Path) -> None:
+    path = tmp_path / "mask.mp4"
+    counter(path, 6, "12", size="96x64")  # every frame has a brightness of its own
+    config = _mask(film=str(path), soft=0.0)
+    frame = _photograph()
+    reel = MaskReel(config, Fraction(12))
+    shown = [reel(frame, index) for index in range(8)]
+    assert len({round(float(mask.mean()), 3) for mask in shown[:6]}) == 6
+    assert torch.equal(shown[5], shown[6]) and torch.equal(shown[6], shown[7])
+    for index in (3, 7):
+        assert torch.equal(MaskReel(config, Fraction(12))(frame, index), shown[index])
+    assert config.fingerprints()
+
+
 @pytest.mark.parametrize("jitter", [0, 16])
 def test_the_dream_stays_inside(half: str, jitter: int) -> None:
     keys = {"id": "dream", "layer": "blocks.2.1", "octaves": 2, "first_steps": 4, "jitter": jitter}
@@ -110,6 +129,7 @@ def test_presets_read_and_write_masks(half: str) -> None:
     ("mask", "words"),
     [
         ("{image: nowhere.png}", r"mask\.image: can't read the picture"),
+        ("{film: nowhere.mp4}", r"mask\.film: .*nowhere\.mp4"),
         ("{radial: 0.3, image: a.png}", r"mask: .*one of the keys.*this one names image and radial"),
         ("{radial: 0}", r"mask\.radial: is 0.*greater than 0"),
         ("{luminance: [0.6, 0.4]}", r"mask\.luminance: is \[0\.6, 0\.4\], must be"),
@@ -140,3 +160,16 @@ def test_laplacian_normalisation_lifts_what_is_weak() -> None:
         for kind in ("mean", "laplacian")
     )
     assert not torch.equal(mean, laplacian)
+
+
+def test_captured_steps_level_octaves_alike() -> None:
+    layer = "blocks.2.1"
+    graph = GraphEngine(backbones.load("lite0", [layer], SPEC.device), "float32")
+    how = Climb(3, 0.01, 8, None, laplacian=True)
+    found, plain = (
+        climb(engine, LayerL2(layer), _photograph(), how, torch.Generator().manual_seed(1))
+        for engine in (TiledEngine(graph, graph._folded._flat.backbone, None), graph)
+    )
+    assert torch.allclose(found, plain, atol=1e-5)
+    flat = climb(graph, LayerL2(layer), _photograph(), Climb(3, 0.01, 8, None), torch.Generator().manual_seed(1))
+    assert not torch.allclose(found, flat, atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from pipeline.backbones.tape import Recorder, UnsupportedNetwork
 from pipeline.backbones.weights import random_weights, read_weights
 from pipeline.errors import ModelError
 from pipeline.frame import Size
+from pipeline.stages import FrameContext, RunSpec
+from pipeline.stages.dream import Dream, DreamConfig
 
 CPU = torch.device("cpu")
 
@@ -168,3 +171,40 @@ def test_random_weights_have_the_shapes_asked_for() -> None:
     shapes = {"a.weight": torch.empty(4, 3, 1, 1, device="meta"), "count": torch.empty((), dtype=torch.long)}
     found = random_weights(MODELS["lite0"], shapes)
     assert found["a.weight"].shape == (4, 3, 1, 1) and found["count"].dtype == torch.long
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("googlenet", "vgg16", "inception_v3", "resnet50"),
+        *("timm:mobilenetv3_small_050", "timm:regnetx_002", "timm:convnext_atto", "timm:efficientnet_b0"),
+        "timm:repvgg_a0",
+    ],
+)
+def test_networks_run_end_to_end_from_a_file_and_stop_where_they_should(model: str, tmp_path: Path) -> None:
+    recipe = backbones.find_recipe(model)
+    blocks = backbones.list_blocks(recipe)
+    layer = blocks[len(blocks) // 2]
+    assert layer.channels > 0 and layer.stride > 0 and layer.smallest_side > 0
+    random = backbones.load(model, [layer.name], CPU, "random")
+    held = {name: value for name, value in random.network.state_dict().items() if not value.is_meta}
+    save_file({name: value.clone() for name, value in held.items()}, tmp_path / "weights.safetensors")
+
+    size = Size(96, 96)
+    spec = RunSpec(size, Fraction(12), 1, 1, CPU)
+    keys = {"id": "dream", "model": model, "layer": layer.name, "octaves": 1, "first_steps": 1, "engine": "folded"}
+    config = DreamConfig.model_validate(keys | {"weights": str(tmp_path / "weights.safetensors")})
+    assert not list(config.problems(spec))
+    stage = Dream(config, spec)
+    assert stage._backbone.digest() == random.digest()
+    frame = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    assert float((stage(frame, FrameContext(0, spec, None)) - frame).abs().mean()) > 0.01
+
+    ran: list[str] = []
+    for name, module in random.network.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    random(frame)
+    order = [each.name for each in backbones.list_layers(recipe)]
+    after = set(order[order.index(layer.name) + 1 :])
+    assert ran and not after.intersection(ran), "modules behind the layer ran"

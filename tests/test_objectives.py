@@ -17,14 +17,16 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
-from pipeline.engines import Climb, EngineChoice, build_engine, climb
+from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, climb
 from pipeline.engines.reference import Reference
-from pipeline.errors import PresetError
+from pipeline.errors import DeviceError, PresetError
 from pipeline.frame import Size
+from pipeline.loop import Chain
 from pipeline.media.picture import fit_to, read_picture
-from pipeline.objectives import ObjectiveField, WeightedSum, build_objective, scores
+from pipeline.objectives import ClassTerm, ObjectiveField, WeightedSum, build_objective, scores
 from pipeline.preset import load_preset, parse_preset
 from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
+from tests.clips import counter
 from tests.conftest import photograph
 
 CPU = torch.device("cpu")
@@ -124,6 +126,30 @@ def test_class_logits_come_through_every_engine(engine: Any) -> None:
     assert float(F.cosine_similarity(gradient.flatten(), found.flatten(), 0)) > 0.9999
 
 
+@pytest.mark.parametrize(
+    "model", ["googlenet", "vgg16", "inception_v3", "resnet50", "timm:convnext_atto", "timm:mobilenetv3_small_050"]
+)
+def test_other_networks_have_classes_too(model: str) -> None:
+    term = ClassTerm.model_validate({"class": "banana"})
+    backbone = backbones.load(model, [term.place(backbones.find_recipe(model))], CPU, "random")
+    objective = build_objective([term], backbone)
+    picture = fit_to(_photograph(), Size(96, 96), "crop")
+    score, gradient = Reference(backbone)(picture, objective)
+    _, found = build_engine(backbone, EngineChoice("packed", "float32"))(picture, objective)
+    assert score.isfinite() and float(gradient.abs().max()) > 0
+    assert float(F.cosine_similarity(gradient.flatten(), found.flatten(), 0)) > 0.999
+
+
+def test_what_sees_the_whole_is_not_tiled() -> None:
+    _, backbone = _objective({"class": "banana"})
+    engine = TiledEngine(Reference(backbone), backbone, None)
+    assert engine.tile_for(Size(8000, 8000)) is None
+    with pytest.raises(DeviceError, match="need the whole picture at once"):
+        engine.shrink(Size(8000, 8000), None, torch.OutOfMemoryError("full"))
+    assert _dream(objective={"class": "banana"}).engine.budget is None
+    assert _dream(objective={"layer": LAYER}, memory="4GB").engine.budget == 4 * 10**9
+
+
 def test_sums_weights_and_signs() -> None:
     one, two = TERMS["channel"], TERMS["class"]
     both, backbone = _objective(one | {"weight": 2.0}, two | {"weight": -0.5})
@@ -189,6 +215,25 @@ def test_what_was_chosen_in_the_seed_survives_a_resume() -> None:
     assert torch.equal(resumed.state_dict()["term-0"], chosen)
 
 
+def test_a_film_resumed_in_the_middle_goes_on_alike(write_preset: Callable[[str], Path], tmp_path: Path) -> None:
+    counter(tmp_path / "mask.mp4", 6, "12")
+    terms = f"[{TERMS['strongest']}, {TERMS['class'] | {'weight': -0.1}}]".replace("'", "")
+    dream = f"  - {{stage: dream, octaves: 1, objective: {terms}, mask: {{film: mask.mp4, invert: true}}}}\n"
+    top = "size: 64x48\nfps: 12\nduration: 4f\ndevice: cpu\nstages:\n  - stage: noise\n"
+    preset = load_preset(write_preset(top + dream))
+
+    def films(chain: Chain, indices: range, previous: Tensor | None) -> Tensor:
+        for index in indices:
+            previous = chain.step(index, previous).image
+        assert previous is not None
+        return previous
+
+    with Chain(preset) as whole, Chain(preset) as stopped, Chain(preset) as resumed:
+        middle = films(stopped, range(2), None)
+        resumed.load_state_dict(stopped.state_dict())
+        assert torch.equal(films(whole, range(4), None), films(resumed, range(2, 4), middle))
+
+
 def test_objectives_are_written_out_and_read_back(write_preset: Callable[[str], Path]) -> None:
     listed = "".join(f"      - {term}\n" for term in TERMS.values()).replace("'", "")
     preset = load_preset(write_preset(f"stages:\n  - stage: noise\n  - stage: dream\n    objective:\n{listed}"))
@@ -215,6 +260,7 @@ def test_objectives_are_written_out_and_read_back(write_preset: Callable[[str], 
         ("{class: banana, neuron: 3}", r"names both neuron and class"),
         ("[{class: banana, wieght: 2}]", r"objective\[0\].wieght: unknown key 'wieght'; did you mean 'weight'"),
         ("{class: banana, weight: lots}", r"objective\[0\].weight: is 'lots': 'lots' is unknown"),
+        ("null\n    layer: null", r"has neither `layer` nor `objective`"),
         ("[]", r"is empty; name at least one"),
         ("{class: banana}\n    layer: blocks.4.1", r"stages\[1\]: names both `layer` and `objective`"),
     ],

@@ -196,6 +196,23 @@ def test_a_film_whose_curves_follow_its_length_is_not_extended(preset: Preset, t
     assert pipeline.resume(run).frames == 5
 
 
+def test_moving_numbers_and_cadence_resume_to_the_same_bytes(preset: Preset, tmp_path: Path) -> None:
+    """Stopped between two dreams, while layers cross-fade and the camera moves out."""
+    sets = {
+        "zoom.zoom": "0.7 + 0.2*noise(t)",
+        "zoom.rotate": "{deforum: '0:(1), 20:(-2*sin(t))', fps: 15}",
+        "zoom.edges": "noise",
+        "dream.layer": "{0s: blocks.2.1, 3s: blocks.4.1}",
+        "dream.every": "3",
+        "dream.strength": "{0s: 0.3, 5s: 0.1, ease: spline}",
+        "palette.strength": "clip(t/4, 0, 0.9)",
+    }
+    moving = load_preset(str(preset.origin), [Override(key, value) for key, value in sets.items()])
+    whole = pipeline.render(moving, tmp_path / "whole").path.read_bytes()
+    run = pipeline.render(moving, tmp_path / "run", options=stop_after(11)).folder
+    assert pipeline.resume(run).path.read_bytes() == whole
+
+
 def test_a_finished_run_has_nothing_left_to_render(preset: Preset, whole: bytes, tmp_path: Path) -> None:
     run = pipeline.render(preset, tmp_path / "run").folder
     (run / "small.mp4").unlink()
@@ -364,3 +381,107 @@ def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:
     for command in ("resume", "info", "assemble"):
         done = finished(command, str(tmp_path))
         assert done.returncode == 1 and "holds no run" in done.stderr
+
+
+def test_a_folder_with_foreign_files_is_left_alone(preset: Preset, tmp_path: Path) -> None:
+    for name in ("preset.yaml", "small.mp4", "poster.png"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        for overwrite in (False, True):
+            with pytest.raises(RunError, match="belongs to no run"):
+                pipeline.render(preset, folder, overwrite=overwrite)
+        assert (folder / name).read_text() == "mine"
+
+
+def test_resume_cleans_up_after_itself_only(preset: Preset, whole: bytes, tmp_path: Path) -> None:
+    run = stopped_run(preset, tmp_path, 3)
+    foreign = [run / "movie.mkv.part", run / "notes.part2.txt", run / "other.part-12.mp4"]
+    own = [run / "small.part-12.mp4", run / "preset.part-3.yaml", run / "small-silent.part-7.mp4"]
+    for path in (*foreign, *own):
+        path.write_text("half")
+    assert pipeline.resume(run).path.read_bytes() == whole
+    assert all(path.exists() for path in foreign) and not any(path.exists() for path in own)
+
+
+def test_assemble_never_makes_a_film_shorter(preset: Preset, whole: bytes, tmp_path: Path) -> None:
+    run = pipeline.render(preset, tmp_path / "run").folder
+    (run / "segments/000001.mp4").unlink()
+    with pytest.raises(RunError, match=r"segment 1 .* is missing"):
+        pipeline.assemble(run)
+    for path in (run / "segments").glob("000002*"):
+        path.unlink()
+    with pytest.raises(RunError, match="has 21 frames, and only 8 are left"):
+        pipeline.assemble(run)
+    assert (run / "small.mp4").read_bytes() == whole
+
+
+def test_the_open_spool_is_always_counted(preset: Preset, tmp_path: Path) -> None:
+    run = pipeline.render(preset, tmp_path / "run").folder
+    spool = sorted((run / "segments").glob("*.rgb24"))[-1]
+    flip(spool)
+    assert "damaged" in pipeline.report(run).checkpoints[FRAMES]
+    with pytest.raises(RunError, match="spooled frames of segment 2 are damaged"):
+        pipeline.resume(run, duration="30f")
+
+
+def picture_preset(preset: Preset, folder: Path) -> Preset:
+    import shutil
+
+    from tests.conftest import photograph
+
+    shutil.copy(photograph("chelsea.png"), folder / "cat.png")
+    text = Path(str(preset.origin)).read_text().replace("stage: noise", "stage: image\n    path: cat.png")
+    (folder / "small.yaml").write_text(text)
+    return load_preset(folder / "small.yaml")
+
+
+def test_a_picture_that_is_gone_is_not_missed_but_another_one_is(preset: Preset, tmp_path: Path) -> None:
+    import shutil
+
+    from tests.conftest import photograph
+
+    over_picture = picture_preset(preset, tmp_path)
+    film = pipeline.render(over_picture, tmp_path / "whole").path.read_bytes()
+    for name in ("gone", "other"):
+        (tmp_path / name).mkdir()
+        stopped_run(over_picture, tmp_path / name, 3)
+    shutil.copy(photograph("coffee.png"), tmp_path / "cat.png")
+    with pytest.raises(RunError, match=r"cat\.png"):
+        pipeline.resume(tmp_path / "other/run")
+    (tmp_path / "cat.png").unlink()
+    assert pipeline.report(tmp_path / "gone/run").frames == 3
+    assert pipeline.assemble(tmp_path / "gone/run")[1] == 3
+    assert pipeline.resume(tmp_path / "gone/run").path.read_bytes() == film
+
+
+def test_overwriting_waits_until_the_new_render_can_begin(preset: Preset, whole: bytes, tmp_path: Path) -> None:
+    run = pipeline.render(preset, tmp_path / "run").folder
+    broken = picture_preset(preset, tmp_path)
+    text = (tmp_path / "small.yaml").read_text().replace("stage: palette", "stage: palette\n    image: cat.png")
+    (tmp_path / "small.yaml").write_text(text)
+    broken = load_preset(tmp_path / "small.yaml")
+    (tmp_path / "cat.png").unlink()
+    with pytest.raises(MediaError):
+        pipeline.render(broken, run, overwrite=True)
+    assert (run / "small.mp4").read_bytes() == whole
+
+
+def test_odd_folder_names_reach_ffmpeg_whole(
+    preset: Preset, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("12:30", "-x", "it's träum ß"):
+        assert pipeline.render(preset, name).path.read_bytes() == whole
+
+
+def test_the_threads_of_the_beginning_are_kept(preset: Preset, whole: bytes, tmp_path: Path) -> None:
+    import torch
+
+    run = stopped_run(preset, tmp_path, 3)
+    torch.set_num_threads(2)
+    try:
+        assert pipeline.resume(run).path.read_bytes() == whole
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)

@@ -113,6 +113,13 @@ def test_a_file_without_sound_is_refused_before_the_render(tmp_path: Path) -> No
         rendered(tmp_path, film, top=f"audio: {tmp_path}/song.wav")
 
 
+def test_a_run_that_goes_on_is_not_asked_for_its_sound_yet(tmp_path: Path) -> None:
+    text = f"audio: {tmp_path}/song.wav\nstages: [{{stage: noise}}]"
+    assert parse_preset(text, checked=False).audio == f"{tmp_path}/song.wav"
+    with pytest.raises(PresetError, match="there is no such file"):
+        parse_preset(text)
+
+
 def test_the_same_film_twice_is_the_same_bytes(tmp_path: Path) -> None:
     film = beep_and_flash(tmp_path / "clip.mkv", Fraction(1, 2), 1, "25", "-c:v", "libx264", "-c:a", "libopus")
     one, two = (tmp_path / name for name in ("one", "two"))

@@ -112,11 +112,12 @@ def test_the_network_serves_every_size_and_octaves_fit(photo: Path) -> None:
 
 def test_out_of_nothing_and_mistakes(tmp_path: Path) -> None:
     said = run_dreamreel("visualise", "--class", "banana", "--steps", "2", "--size", "48x64", cwd=tmp_path)
-    assert "visualise.png" in said and size_of(read_still(tmp_path / "visualise.png").frame) == (64, 48)
+    assert "banana.png" in said and size_of(read_still(tmp_path / "banana.png").frame) == (64, 48)
     for arguments, words in (
         (("visualise", "--class", "bananna", "-o", "x.png"), "near: banana"),
         (("visualise", "--class", "banana"), "--overwrite"),
         (("dream",), "needs a picture"),
+        (("dream", "--class", "banana", "--octaves", "3"), "for dreams over pictures"),
         (("visualise", "--channel", "7"), "must be LAYER:NUMBER"),
         (("visualise", "--class", "banana", "--size", "big", "-o", "x.png"), "WIDTHxHEIGHT"),
     ):

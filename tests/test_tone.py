@@ -133,3 +133,24 @@ def test_black_and_white_have_no_grain() -> None:
     frame = torch.zeros(1, 3, *SPEC.size)
     frame[..., 32:] = 1
     assert torch.equal(build("grain", amount=0.5)(frame, FrameContext(1, SPEC, frame)), frame)
+
+
+def test_grading_moves_along_the_film() -> None:
+    spec = replace(SPEC, frames=48)
+    stage = build("tone", spec, gamma={"0s": 1, "1s": 2}, vignette="0.5*t", contrast=1, saturation=1, shown_only=True)
+    frame = torch.full((1, 3, *SPEC.size), 0.25)
+    assert stage(frame, FrameContext(0, spec, frame)) is frame
+    later = stage(frame, FrameContext(24, spec, frame))
+    assert float(later[0, 0, 24, 32]) == pytest.approx(0.5, abs=0.01) and float(later[0, 0, 0, 0]) < 0.35
+
+
+def test_tones_move_along_curves() -> None:
+    frame = picture()
+    stage = build("tone", saturation={"0s": 1.0, "2s": 0.0}, shown_only=True)
+    spread = [float(stage(frame, FrameContext(index, SPEC, frame)).std(dim=1).mean()) for index in (0, 24, 48)]
+    assert spread[1] == pytest.approx(spread[0] / 2, rel=0.01) and spread[2] < 1e-6
+    grain_stage = build("grain", amount="0.1 * p", size="1 + t")
+    assert grain_stage(frame, FrameContext(0, SPEC, frame)) is frame
+    sharpen_stage = build("sharpen", amount="sin(2 * pi * t)")
+    assert sharpen_stage(frame, FrameContext(0, SPEC, frame)) is frame
+    assert not torch.equal(sharpen_stage(frame, FrameContext(6, SPEC, frame)), frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,8 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pict
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
 _GUIDE_LAYER = "blocks.4.1"
+_NAMING = ("class", "layer", "channel", "neuron", "direction")
+_SIZE, _NOISE_STEPS = "224x224", 160
 
 
 def dream_command(
@@ -40,9 +43,11 @@ def dream_command(
     channel: ChannelOption = None,
     guide: GuideOption = None,
     objective: ObjectiveOption = None,
-    steps: Annotated[int, typer.Option(min=1, max=10000, help="Gradient steps for each octave.")] = 16,
+    steps: Annotated[int | None, typer.Option(min=1, max=10000, help="For each octave (16); from noise 160.")] = None,
     octaves: Annotated[int | None, typer.Option(min=1, max=12, help="Sizes dreamt on; as many as fit.")] = None,
-    strength: Annotated[float, typer.Option(min=0, max=20, help="How far colours (0 to 1) move per octave.")] = 0.08,
+    strength: Annotated[
+        float | None, typer.Option(min=0, max=20, help="How far colours (0 to 1) move per octave (0.08).")
+    ] = None,
     bits: BitsOption = None,
     model: ModelOption = "lite0",
     weights: WeightsOption = "auto",
@@ -53,10 +58,12 @@ def dream_command(
     """Dream over pictures, each at its own size; without any, out of noise."""
     keys = _keys(model, weights, layer, class_, channel, guide, objective)
     if not images:
-        _from_nothing(keys, out, "512x512", 160, seed, overwrite, device, bits)
+        if octaves is not None or strength is not None:
+            raise _mistake("", "--octaves and --strength are for dreams over pictures; name one, or leave them out")
+        _from_nothing(keys, out, _SIZE, _NOISE_STEPS if steps is None else steps, seed, overwrite, device, bits)
         return
-    keys |= {"first_steps": steps, "first_strength": float(strength)}
-    keys |= {} if octaves is None else {"octaves": octaves}
+    given = {"first_steps": steps, "first_strength": strength, "octaves": octaves}
+    keys |= {key: value for key, value in given.items() if value is not None}
     from pipeline.preset.model import pick_device
     from pipeline.stills import StillDreamer, plan
 
@@ -95,8 +102,8 @@ def visualise_command(
     guide: GuideOption = None,
     objective: ObjectiveOption = None,
     out: OutOption = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = "224x224",
-    steps: Annotated[int, typer.Option(min=1, max=10000, help="Steps of the climb.")] = 160,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = _SIZE,
+    steps: Annotated[int, typer.Option(min=1, max=10000, help="Steps of the climb.")] = _NOISE_STEPS,
     prior: Annotated[bool, typer.Option(help="Statistics of photographs; without: every pixel for itself.")] = True,
     bits: BitsOption = None,
     model: ModelOption = "lite0",
@@ -132,9 +139,9 @@ def _from_nothing(
     from pipeline.visualise import PLAIN, Visualisation
 
     _known_bits(bits)
-    target = Path("visualise.png") if out is None else out
+    target = Path(_name(keys)) if out is None else out
     if target.is_dir():
-        target = target / "visualise.png"
+        target = target / _name(keys)
     if target.exists() and not overwrite:
         raise MediaError(f"{target} exists already; --overwrite replaces it, -o writes elsewhere")
     try:
@@ -175,6 +182,12 @@ def _keys(
     if not terms:
         return keys if layer is None else keys | {"layer": layer}
     return keys | {"objective": [*terms, *([{"layer": layer}] if layer is not None and guide is None else [])]}
+
+
+def _name(keys: dict[str, Any]) -> str:
+    """A file's name that says what is in it, such as `banana.png`."""
+    parts = [str(value) for term in keys.get("objective", [keys]) for key, value in term.items() if key in _NAMING]
+    return re.sub(r"[^\w.-]+", "-", "-".join(parts)) + ".png"
 
 
 def _terms(text: str) -> list[Any]:

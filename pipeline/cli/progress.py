@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -79,7 +80,7 @@ class RenderProgress:
     def summary(self, result: Result) -> None:
         """The last words of a render."""
         if result.path.exists():
-            self._console.print(str(result.path), style="bold", highlight=False, soft_wrap=True)
+            self._console.print(shown(result.path), style="bold", highlight=False, soft_wrap=True)
             self.say(f"{result.frames} frames, {result.path.stat().st_size / 1e6:.1f} MB")
         if result.rendered:
             rate = result.rendered / result.seconds
@@ -98,6 +99,11 @@ class RenderProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+def shown(path: Path) -> str:
+    """A path as the user would write it: relative where it lies below the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def shares(times: dict[str, float]) -> str:

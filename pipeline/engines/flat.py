@@ -94,7 +94,9 @@ def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Con
             return values[leaf]
         return constant(leaf) if isinstance(leaf, Constant) else leaf
 
-    result = node.op(*tree_map(fill, node.args), **tree_map(fill, node.kwargs))
+    # Recorded for contiguous pictures; these are channels last, where a classifier's flatten has to copy.
+    op = aten.reshape.default if node.op is aten.view.default else node.op
+    result = op(*tree_map(fill, node.args), **tree_map(fill, node.kwargs))
     flat = [result] if isinstance(result, Tensor) else list(result)
     return [leaf for leaf in flat if isinstance(leaf, Tensor)]
 

@@ -13,6 +13,7 @@ from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.engines.base import Engine, EngineChoice, log
 from pipeline.engines.flat import fold_batch_norms
+from pipeline.errors import DeviceError
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 
@@ -30,11 +31,13 @@ _SMALLEST_CORE = 64
 class TiledEngine:
     """Hands an engine the whole picture while that fits into `budget` bytes, and tiles when it does not.
 
+    Without a budget it never tiles: for scores that a part of the picture does not share.
+
     Tiles are of one size, overlap by a halo, and start at multiples of the network's stride, so that their
     gradients are the whole picture's up to what the halo leaves out, and one common factor.
     """
 
-    def __init__(self, engine: Engine, backbone: Backbone, budget: int) -> None:
+    def __init__(self, engine: Engine, backbone: Backbone, budget: int | None) -> None:
         self.engine = engine
         self.budget = budget
         layers = [find_layer(backbone.recipe, name) for name in backbone.layers]
@@ -67,7 +70,15 @@ class TiledEngine:
                 self.shrink(size_of(image), tile, error)
 
     def shrink(self, size: Size, tile: Size | None, error: torch.OutOfMemoryError) -> None:
-        """Take half of what ran out, at most; raise the error again when tiles can't be smaller."""
+        """Take half of what ran out, at most; raise the error again when tiles can't be smaller.
+
+        Raises DeviceError where there must be none.
+        """
+        if self.budget is None:
+            raise DeviceError(
+                f"out of memory at {size}: class logits and neurons need the whole picture at once; "
+                "use a smaller `size` or a layer's or channel's objective"
+            ) from error
         used = size if tile is None else tile
         self.budget = int(used.height * used.width * self._bytes_per_pixel) // 2
         if self.tile_for(size) == tile:
@@ -78,7 +89,7 @@ class TiledEngine:
 
     def tile_for(self, size: Size) -> Size | None:
         """The size of the tiles, halos included, for a picture; None when it fits whole."""
-        if size.height * size.width * self._bytes_per_pixel <= self.budget:
+        if self.budget is None or size.height * size.width * self._bytes_per_pixel <= self.budget:
             return None
         least = max(self._smallest, 2 * self.halo + self._whole(_SMALLEST_CORE))
         side = max(least, int((self.budget / self._bytes_per_pixel) ** 0.5))

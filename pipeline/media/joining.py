@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.disk import replacing
+from pipeline.disk import partial_path, replacing
 from pipeline.errors import MediaError
 from pipeline.media.ffmpeg import run_ffmpeg
 
@@ -30,10 +30,10 @@ def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str) -> Non
 
     Raises MediaError when ffmpeg fails or a frame is missing; `film` is then as it was.
     """
-    listing = film.with_name(f"{film.stem}.part.txt")
-    metadata = film.with_name(f"{film.stem}.part.ini")
+    listing, metadata = partial_path(film, ".txt"), partial_path(film, ".ini")
     try:
-        listing.write_text("ffconcat version 1.0\n" + "".join(f"file '{_quoted(p)}'\n" for p in pieces))
+        lines = ["ffconcat version 1.0", *(f"file '{_quoted(piece)}'" for piece in pieces)]
+        listing.write_text("\n".join(lines), encoding="utf-8")
         metadata.write_text(f";FFMETADATA1\ncomment={_escaped(comment)}\n", encoding="utf-8")
         with replacing(film) as partial:
             arguments = ["-f", "concat", "-safe", "0", "-i", str(listing), "-i", str(metadata)]

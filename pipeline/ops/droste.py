@@ -15,6 +15,7 @@ from pipeline.ops.warp import plan_sampling, sample
 _WIDEST_BLUR_PX = 32.0  # enough for a picture that shrinks to a 64th, where next to nothing of it is shown
 _RIPPLE = 0.6  # how much later the corners begin than the middle, as a share of the whole time
 _PULL = 8.0  # how strongly the painting holds its own, halfway, against a dream that goes on changing it
+_NOWHERE = 1e6  # px
 _RIM = 0.06  # how far beyond its border the picture's mirrored rim still counts, as a share of its height
 
 
@@ -26,8 +27,17 @@ def positions_ahead(motion: Tensor, size: Size, device: torch.device) -> Tensor:
     here = pixel_positions(size, torch.empty((), dtype=torch.float64, device=device))
     ahead = torch.linalg.inv(motion.double()).to(device)
     moved = torch.einsum("ij,bjhw->bihw", ahead[:, :2], here) + ahead[:, 2].view(1, 3, 1, 1)
-    positions: Tensor = moved[:, :2] / moved[:, 2:]
-    return positions
+    depth = moved[:, 2:]
+    # What a tilted camera will have behind it lies nowhere.
+    return torch.where(depth > 1e-6, moved[:, :2] / depth.clamp_min(1e-6), _NOWHERE)
+
+
+def magnification(positions: Tensor) -> float:
+    """How many pixels of the end fall on one of now, along a line, in the middle of the view."""
+    row, column = positions.shape[2] // 2, positions.shape[3] // 2
+    across = positions[0, :, row, column] - positions[0, :, row, column - 1]
+    down = positions[0, :, row, column] - positions[0, :, row - 1, column]
+    return float((across[0] * down[1] - across[1] * down[0]).abs().sqrt())
 
 
 def seen_ahead(picture: Tensor, positions: Tensor, scale: float) -> Tensor:

@@ -39,20 +39,28 @@ class Override:
         return f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
 
 
-def load_preset(path: str | Path, overrides: Sequence[Override] = ()) -> Preset:
-    """The preset in a YAML file. Raises PresetError with every problem found."""
+def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
+    """The preset in a YAML file. Raises PresetError with every problem found.
+
+    Not `checked`, a resolved preset is only read: whether its files are there and all its numbers fit is left open.
+    """
     path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}; {_SHELF}")]) from None
-    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides)
+    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
     preset._origin = str(path.absolute())
     return preset
 
 
 def parse_preset(
-    raw: bytes | str, *, name: str = "preset", folder: Path | None = None, overrides: Sequence[Override] = ()
+    raw: bytes | str,
+    *,
+    name: str = "preset",
+    folder: Path | None = None,
+    overrides: Sequence[Override] = (),
+    checked: bool = True,
 ) -> Preset:
     """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one."""
     document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
@@ -65,7 +73,7 @@ def parse_preset(
     for override in overrides:
         _apply(document, override)
     document.data.setdefault("name", Path(name).stem)
-    return _Builder(document, Path.cwd() if folder is None else folder).build()
+    return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
 
 
 def _apply(document: Document, override: Override) -> None:
@@ -129,9 +137,9 @@ def _path(text: str) -> KeyPath:
 class _Builder:
     """Validates the document part by part, so that one mistake does not hide the next."""
 
-    def __init__(self, document: Document, folder: Path) -> None:
-        self._document = document
-        self._context = {"folder": folder}
+    def __init__(self, document: Document, folder: Path, checked: bool) -> None:
+        self._document, self._checked = document, checked
+        self._context = {"folder": folder, "checked": checked}
         self._problems: list[Problem] = []
 
     def build(self) -> Preset:
@@ -139,10 +147,10 @@ class _Builder:
         stages = self._stages()
         ordered = not self._problems
         configs = tuple(config for config in stages if config is not None)
-        natural = self._natural(configs, top)
+        natural = self._natural(configs, top) if self._checked else {}
         preset = self._preset((natural or {}) | top, configs)
         begins = bool(stages) and stages[0] is not None and stages[0].role is Role.SOURCE
-        if preset is not None and natural is not None and begins:
+        if self._checked and preset is not None and natural is not None and begins:
             self._check_run(preset, stages)
             if ordered:
                 self._check_round(preset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.disk import PARTIAL, replacing
+from pipeline.disk import partial_path, replacing
 from pipeline.frame import from_array
 from pipeline.media.joining import contact_sheet, join, read_frames_at
 from pipeline.media.picture import write_png
@@ -22,7 +22,7 @@ def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: 
     if sound is None:
         join(pieces, film, preset.fps, preset.to_yaml())
         return
-    silent = film.with_name(f"{film.stem}{PARTIAL}.silent.mp4")
+    silent = partial_path(film.with_stem(f"{film.stem}-silent"), ".mp4")
     try:
         join(pieces, silent, preset.fps, preset.to_yaml())
         with replacing(film) as partial:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import filelock
 
-from pipeline.disk import write_whole
+from pipeline.disk import is_partial_of, write_whole
 from pipeline.errors import RunError
 from pipeline.preset import Override, Preset, load_preset
 
@@ -28,17 +29,20 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.preset_file = self.path / "preset.yaml"
-        self.log_file = self.path / "run.jsonl"
-        self.state = self.path / "state"
-        self.segments = self.path / "segments"
-        self.poster = self.path / "poster.png"
-        self.sheet = self.path / "sheet.png"
+        # Absolute: ffmpeg takes `12:30/x.mp4` for a protocol and `-x/y.mp4` for an option.
+        root = self.path.absolute()
+        self.preset_file = root / "preset.yaml"
+        self.log_file = root / "run.jsonl"
+        self.lock_file = root / ".lock"
+        self.state = root / "state"
+        self.segments = root / "segments"
+        self.poster = root / "poster.png"
+        self.sheet = root / "sheet.png"
         self.plot = self.path / "plot.png"
 
     def film(self, preset: Preset) -> Path:
         """The joined film."""
-        return self.path / f"{preset.name}.mp4"
+        return self.preset_file.parent / f"{preset.name}.mp4"
 
     def segment(self, number: int) -> Path:
         """A closed piece of film."""
@@ -50,7 +54,24 @@ class RunFolder:
 
     def holds_run(self) -> bool:
         """Whether a run was begun here."""
-        return self.preset_file.exists() and self.state.is_dir()
+        try:
+            return self.preset_file.exists() and self.state.is_dir()
+        except OSError:  # a name no file system takes
+            return False
+
+    def require_free(self, preset: Preset) -> None:
+        """Raises RunError when the folder holds files of the names a run writes, and is no run."""
+        if self.holds_run():
+            return
+        for file in (self.preset_file, self.log_file, self.film(preset), self.poster, self.sheet):
+            if file.exists():
+                raise RunError(f"{file} is there already and belongs to no run; choose another folder with --out")
+
+    def leftovers(self, preset: Preset) -> list[Path]:
+        """What interrupted processes left half-written, and nobody else's files."""
+        film = self.film(preset)
+        stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)} | {f"{film.stem}-silent"}
+        return [path for path in self.preset_file.parent.iterdir() if is_partial_of(path, stems)]
 
     def create(self, preset: Preset) -> None:
         """Make the folder and write the preset. Raises RunError when it can't be written to."""
@@ -71,14 +92,21 @@ class RunFolder:
                     shutil.rmtree(folder)
 
     def load_preset(self, duration: str | None = None) -> Preset:
-        """The run's resolved preset, with another `duration` if given.
+        """The run's resolved preset, with another `duration` if given, which is checked.
+
+        Without one, nothing is: a run can be looked at, and often go on, when a picture it began with is gone.
 
         Raises RunError when this is no run, PresetError when the preset does not load.
         """
         if not self.holds_run():
             raise RunError(f"{self.path} holds no run; `dreamreel render PRESET --out {self.path}` begins one")
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
-        return load_preset(self.preset_file, overrides)
+        return load_preset(self.preset_file, overrides, checked=duration is not None)
+
+    @property
+    def resume_hint(self) -> str:
+        """How to go on, ready to be pasted into a shell."""
+        return f"go on with: dreamreel resume {shlex.quote(str(self.path))}"
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -92,7 +120,7 @@ class RunFolder:
         """What an error of the disk means for the run."""
         said = error.strerror or str(error)
         if self.holds_run():
-            return f"can't write to {self.path}: {said}; mend that, then go on with: dreamreel resume {self.path}"
+            return f"can't write to {self.path}: {said}; mend that, then {self.resume_hint}"
         return f"can't write to {self.path}: {said}; choose another folder with --out"
 
     @contextlib.contextmanager
@@ -100,9 +128,9 @@ class RunFolder:
         """Keeps other processes out. The system frees the lock of a dead one. Raises RunError when it is taken."""
         with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
+            lock = filelock.FileLock(self.lock_file)
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=1)  # `info` holds it for a moment
             except filelock.Timeout:
                 raise RunError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
         try:
@@ -111,7 +139,7 @@ class RunFolder:
             lock.release()
 
 
-def changed_keys(old: dict[str, object], new: dict[str, object]) -> list[str]:
+def changed_keys(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """`path: old -> new` for every key of two resolved presets that differs."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
     keys = [*before, *(key for key in after if key not in before)]
@@ -123,7 +151,7 @@ def changed_keys(old: dict[str, object], new: dict[str, object]) -> list[str]:
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         for key, child in value.items():
             yield from _leaves(child, f"{path}.{key}" if path else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ class RunLog:
     """Appends lines to a run's log. Raises OSError when the disk refuses."""
 
     def __init__(self, path: Path) -> None:
-        torn = path.exists() and not path.read_bytes().endswith(b"\n")
+        torn = path.exists() and not _ends_a_line(path)
         self._file = path.open("a", encoding="utf-8")
         if torn:  # a kill cut the last line short; readers skip it
             self._file.write("\n")
@@ -33,6 +34,14 @@ class RunLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:

@@ -100,21 +100,23 @@ class Recorder:
         require_space(self._folder, RESERVE_BYTES)
         if self._spool is not None:
             self._spool.flush()
-        sync(self._folder.segments)  # the segments seen from here on are there for good
         spools = dict(self._uncounted_spools())
+        sync(self._folder.segments)  # the segments just seen are there for good
         checkpoint.save(self._folder.state, Checkpoint(frame, tensors, {**facts, "spools": spools}))
         self._log.event("checkpoint", frame=frame)
-        self._drop_spools()
+        self.drop_spools()
 
     def _uncounted_spools(self) -> Iterator[tuple[str, str]]:
-        """The digest of every spool that no segment stands for, by number; each is synced."""
+        """The digest of every spool that no whole segment stands for, by number; each is synced."""
         for path in sorted(self._folder.segments.glob("*" + self._folder.spool(0).suffix)):
-            if not self._folder.segment(int(path.stem)).exists():
+            whole = int(path.stem) < self._next // self._length
+            if not (whole and self._folder.segment(int(path.stem)).exists()):
                 sync(path)
                 yield str(int(path.stem)), digest_of(path)
 
-    def _drop_spools(self) -> None:
-        oldest = checkpoint.frames_kept(self._folder.state)[0]
+    def drop_spools(self) -> None:
+        """Remove the spools that no kept checkpoint needs, because their segments are there."""
+        oldest = min(checkpoint.frames_kept(self._folder.state), default=0)
         for path in self._folder.segments.glob("*" + self._folder.spool(0).suffix):
             number = int(path.stem)
             if number < oldest // self._length and self._folder.segment(number).exists():

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
 from pipeline.curves import curves_of
-from pipeline.disk import PARTIAL, digest_of
+from pipeline.disk import ABSENT, PARTIAL, digest_of
 from pipeline.errors import MediaError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
@@ -26,7 +26,7 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
     for frame in reversed(frames):
         try:
             found = checkpoint.load(folder.state, frame)
-            _verify_frames(folder, found, preset, segment_length)
+            verify_frames(folder, found, preset, segment_length)
             return found, damaged
         except ValueError as error:
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
@@ -38,7 +38,7 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
     return None, []
 
 
-def _verify_frames(folder: RunFolder, found: Checkpoint, preset: Preset, length: int) -> None:
+def verify_frames(folder: RunFolder, found: Checkpoint, preset: Preset, length: int) -> None:
     """Every frame the checkpoint counts lies in a whole segment or an undamaged spool. Raises ValueError."""
     frame_bytes = preset.size.height * preset.size.width * 3
     for number in range(-(-found.frame // length)):
@@ -49,7 +49,8 @@ def _verify_frames(folder: RunFolder, found: Checkpoint, preset: Preset, length:
         wanted = frames * frame_bytes
         if not spool.exists() or spool.stat().st_size < wanted:
             raise ValueError(f"segment {number} and its spooled frames are gone")
-        if digest is not None and digest_of(spool, wanted) != digest:
+        # A whole segment that was damaged later has no digest of its spool noted, an open one always has.
+        if (digest is None and frames < length) or (digest is not None and digest_of(spool, wanted) != digest):
             raise ValueError(f"the spooled frames of segment {number} are damaged")
 
 
@@ -65,8 +66,11 @@ def require_same_run(found: Checkpoint, preset: Preset, fingerprints: dict[str, 
     old, new = dict(found.facts["preset"]), preset.resolved()
     if old.pop("duration") != new.pop("duration"):
         require_same_curves(found, preset)
+    old.pop("audio"), new.pop("audio")  # it touches no frame
     changes = changed_keys(old, new)
-    changes += changed_keys(found.facts["fingerprints"], dict(fingerprints))
+    # A picture that only the first frame needed may be gone.
+    there = {name: digest for name, digest in fingerprints.items() if digest != ABSENT}
+    changes += changed_keys({name: found.facts["fingerprints"].get(name) for name in there}, there)
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(
@@ -86,10 +90,12 @@ def require_same_curves(found: Checkpoint, preset: Preset) -> None:
         for key, _, curve, _ in curves_of(stage)
         if curve.depends_on_length(before, preset.fps)
     ]
+    keys += [stage.id for stage in preset.stages if stage.closes]
     if keys:
         raise RunError(
-            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p or max_f), so a film of another length "
-            "is another film from its first frame on; keep the duration, or render it into another folder with --out"
+            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, or a loop that closes), so a "
+            "film of another length is another film from its first frame on; keep the duration, or render it into "
+            "another folder with --out"
         )
 
 
@@ -99,14 +105,14 @@ def environment_warnings(found: Checkpoint, now: dict[str, str]) -> list[str]:
     return [f"{change}: the bytes may differ from here on" for change in changed_keys(then, dict(now))]
 
 
-def clear_past(folder: RunFolder, frame: int, segment_length: int, frame_bytes: int) -> list[int]:
+def clear_past(folder: RunFolder, preset: Preset, frame: int, segment_length: int, frame_bytes: int) -> list[int]:
     """Drop everything past `frame`, and what was left half-written; returns the segments still to be encoded."""
     checkpoint.drop_after(folder.state, frame)
     number_open, frames_open = divmod(frame, segment_length)
     for path in folder.segments.iterdir():
         if PARTIAL in path.name or not path.stem.isdigit() or int(path.stem) > number_open:
             path.unlink()
-    for path in folder.path.glob(f"*{PARTIAL}*"):
+    for path in folder.leftovers(preset):
         path.unlink()
     folder.segment(number_open).unlink(missing_ok=True)
     spool = folder.spool(number_open)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pipeline.checkpoint import Checkpoint
-from pipeline.errors import DeviceError, PipelineError, RunError
+from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, clock
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
@@ -72,13 +72,10 @@ def render(
     """
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
-        if folder.holds_run():
-            if not overwrite:
-                raise RunError(
-                    f"{folder.path} holds a run already; go on with: dreamreel resume {folder.path}, "
-                    "or begin again with --overwrite, or elsewhere with --out"
-                )
-            folder.clear()
+        if folder.holds_run() and not overwrite:
+            choice = "or begin again with --overwrite, or elsewhere with --out"
+            raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
+        folder.require_free(preset)
         return _Session(folder, preset, _options(options, on_frame)).begin()
 
 
@@ -116,11 +113,14 @@ class _Session:
 
     def begin(self) -> Result:
         """Render from the first frame."""
-        with Chain(self._preset) as chain:
+        with self._hinted(), Chain(self._preset) as chain:
+            require_space(self._folder, self._space_needed(0))
+            if self._folder.holds_run():  # everything that can go wrong before the first frame has not
+                self._folder.clear()
             self._preset = chain.pin(self._preset)
             self._folder.create(self._preset)
             with self._log() as log:
-                log.event("begin", preset_file=self._preset.origin)
+                self._note(log, "begin", preset_file=self._preset.origin)
                 return self._run(chain, log, None)
 
     def resume(self) -> Result:
@@ -130,16 +130,30 @@ class _Session:
         frames = self._preset.duration.to_frames(self._preset.fps)
         if found is not None and frames is not None and found.frame > frames:
             raise RunError(f"{found.frame} frames are rendered already; a duration of {frames} would drop some of them")
-        with Chain(self._preset) as chain:
+        with self._hinted(), self._threads(found), Chain(self._preset) as chain:
             if found is not None:
                 require_same_run(found, self._preset, chain.fingerprints())
                 self._say(environment_warnings(found, environment(chain.spec.device)))
                 self._seconds_before = found.facts["seconds"]
             self._folder.create(self._preset)
             with self._log() as log:
-                log.event("resume", frame=found.frame if found is not None else 0)
+                self._note(log, "resume", frame=found.frame if found is not None else 0)
                 self._prepare(chain, found)
                 return self._run(chain, log, found)
+
+    @contextlib.contextmanager
+    def _threads(self, found: Checkpoint | None) -> Iterator[None]:
+        """As many threads as the run was begun with: sums in another order have other last digits."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(before if found is None else found.facts["threads"])
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def _note(self, log: RunLog, event: str, **facts: Any) -> None:
+        with self._folder.writing():
+            log.event(event, **facts)
 
     def _say(self, messages: list[str]) -> None:
         for message in messages:
@@ -153,24 +167,24 @@ class _Session:
             yield log
 
     def _prepare(self, chain: Chain, found: Checkpoint | None) -> None:
-        with self._folder.writing(), self._hinted():
+        with self._folder.writing():
             frame = found.frame if found is not None else 0
-            for number in clear_past(self._folder, frame, self._length, self._frame_bytes):
+            for number in clear_past(self._folder, self._preset, frame, self._length, self._frame_bytes):
                 encode_spool(self._folder, number, self._length, chain.sink.encode)
 
     def _run(self, chain: Chain, log: RunLog, found: Checkpoint | None) -> Result:
         start = found.frame if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
-        with self._hinted():
-            require_space(self._folder, self._space_needed(start))
-            with Recorder(self._folder, log, chain.sink.encode, self._length, start) as recorder:
-                self._loop(chain, recorder, found, result)
-            result.times[chain.sink.config.id] = recorder.seconds
-            if result.finished or (chain.spec.frames is None and result.frames > 0):
-                finish_film(self._folder, self._preset, result.frames)
-            result.notes = chain.report()
+        require_space(self._folder, self._space_needed(start))
+        with Recorder(self._folder, log, chain.sink.encode, self._length, start) as recorder:
+            self._loop(chain, recorder, found, result)
+        recorder.drop_spools()  # the last segments came after the last checkpoint
+        result.times[chain.sink.config.id] = recorder.seconds
+        if result.finished or (chain.spec.frames is None and result.frames > 0):
+            finish_film(self._folder, self._preset, result.frames)
+        result.notes = chain.report()
         result.seconds = time.perf_counter() - self._started
-        log.event("finished" if result.finished else "stopped", frame=result.frames)
+        self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
         return result
 
     def _loop(self, chain: Chain, recorder: Recorder, found: Checkpoint | None, result: Result) -> None:
@@ -223,6 +237,7 @@ class _Session:
             "preset": self._preset.resolved(),
             "fingerprints": chain.fingerprints(),
             "environment": environment(chain.spec.device),
+            "threads": torch.get_num_threads(),
         }
 
     def _save(self, chain: Chain, recorder: Recorder, previous: Tensor, frame: int, facts: dict[str, Any]) -> None:
@@ -249,10 +264,11 @@ class _Session:
                 remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
                 raise DeviceError(f"out of memory; {remedy}") from error
         except PipelineError as error:
-            hint = f"what was rendered is kept; go on with: dreamreel resume {self._folder.path}"
-            raise type(error)(f"{error}\n{hint}" if "dreamreel resume" not in str(error) else str(error)) from error
+            if not self._folder.holds_run() or "dreamreel " in str(error) or isinstance(error, PresetError):
+                raise
+            raise type(error)(f"{error}\nwhat was rendered is kept; {self._folder.resume_hint}") from error
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
     # On the CPU, torch has no class of its own for it.
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

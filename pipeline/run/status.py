@@ -9,6 +9,7 @@ import filelock
 import torch
 
 from pipeline import checkpoint
+from pipeline.disk import partial_path
 from pipeline.errors import PresetError, RunError
 from pipeline.loop import build_sink
 from pipeline.media.joining import count_frames
@@ -16,6 +17,7 @@ from pipeline.preset import Preset, load_preset
 from pipeline.run.film import join_with_sound
 from pipeline.run.folder import RunFolder, changed_keys, segment_frames
 from pipeline.run.log import read_log
+from pipeline.run.recovery import verify_frames
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,18 @@ def report(out: str | Path) -> Report:
     newest, _ = checkpoint.load_newest(folder.state)
     frames = newest.frame if newest is not None else 0
     total, film = preset.duration.to_frames(preset.fps), folder.film(preset)
-    finished = frames == total and film.exists()
-    origin = next((record.get("preset_file") for record in read_log(folder.log_file) if "preset_file" in record), None)
+    events = [record for record in read_log(folder.log_file) if "event" in record]
+    # Footage may end before the length it told.
+    finished = film.exists() and (frames == total or (bool(events) and events[-1]["event"] == "finished"))
+    origin = next((record["preset_file"] for record in events if "preset_file" in record), None)
     return Report(
         folder=folder.path,
         preset=preset,
         state="rendering" if _is_locked(folder) else "finished" if finished else "stopped",
         frames=frames,
         total=total,
-        segments=len(list(folder.segments.glob("[0-9]*[0-9].mp4"))),
-        checkpoints={frame: _health(folder, frame) for frame in checkpoint.frames_kept(folder.state)},
+        segments=sum(1 for path in folder.segments.glob("*.mp4") if path.stem.isdigit()),
+        checkpoints={frame: _health(folder, preset, frame) for frame in checkpoint.frames_kept(folder.state)},
         seconds=newest.facts["seconds"] if newest is not None else 0.0,
         film=film if film.exists() else None,
         changes=_changes(origin, preset),
@@ -64,17 +68,19 @@ def report(out: str | Path) -> Report:
 
 
 def _is_locked(folder: RunFolder) -> bool:
-    lock = filelock.FileLock(folder.path / ".lock")
+    lock = filelock.FileLock(folder.lock_file)
     try:
         with lock.acquire(timeout=0):
             return False
     except filelock.Timeout:
         return True
+    except OSError:  # nobody renders where nobody can write
+        return False
 
 
-def _health(folder: RunFolder, frame: int) -> str:
+def _health(folder: RunFolder, preset: Preset, frame: int) -> str:
     try:
-        checkpoint.load(folder.state, frame)
+        verify_frames(folder, checkpoint.load(folder.state, frame), preset, segment_frames(preset.fps))
     except ValueError as error:
         return str(error)
     return "whole"
@@ -91,12 +97,13 @@ def _changes(origin: str | None, preset: Preset) -> list[str]:
 def assemble(out: str | Path) -> tuple[Path, int]:
     """Join the film so far; returns its path and frame count. Safe while the run is rendering.
 
-    Raises RunError when there is no run or no frame yet, MediaError when ffmpeg fails.
+    Raises RunError when there is no run or no frame yet, or when a piece is missing; MediaError when ffmpeg fails. A
+    film that is there already is never replaced by a shorter one.
     """
     folder = RunFolder(out)
     preset = folder.load_preset()
     pieces, frames = _closed_segments(folder, preset)
-    extra = folder.segments / f"{len(pieces):06d}.assembly.part.mp4"
+    extra = partial_path(folder.segments / f"{len(pieces):06d}-assembly.mp4", ".mp4")
     with folder.writing():
         try:
             spooled = _encode_open_spool(folder, preset, len(pieces), extra)
@@ -104,6 +111,7 @@ def assemble(out: str | Path) -> tuple[Path, int]:
                 pieces.append(extra)
             if not pieces:
                 raise RunError(f"{folder.path} has no frame yet")
+            _require_longer(folder.film(preset), frames + spooled)
             join_with_sound(pieces, preset, folder.film(preset), frames + spooled)
         finally:
             extra.unlink(missing_ok=True)
@@ -114,9 +122,21 @@ def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int
     pieces: list[Path] = []
     while (piece := folder.segment(len(pieces))).exists():
         pieces.append(piece)
+    later = [int(path.stem) for path in folder.segments.glob("*.mp4") if path.stem.isdigit()]
+    if any(number > len(pieces) for number in later):
+        raise RunError(
+            f"segment {len(pieces)} of {folder.path} is missing, and later ones are there; "
+            f"the pieces lie in {folder.segments}"
+        )
     if pieces and count_frames(pieces[-1]) < segment_frames(preset.fps) and folder.spool(len(pieces) - 1).exists():
         pieces.pop()  # the last one of a finished film: its spool says the same, or more
     return pieces, sum(map(count_frames, pieces))
+
+
+def _require_longer(film: Path, frames: int) -> None:
+    there = count_frames(film) if film.exists() else 0
+    if there > frames:
+        raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
 
 
 def _encode_open_spool(folder: RunFolder, preset: Preset, number: int, film: Path) -> int:

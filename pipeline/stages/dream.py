@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,7 +27,7 @@ from pipeline.engines import (
 )
 from pipeline.errors import ModelError
 from pipeline.frame import Size, size_of
-from pipeline.masks import MaskField
+from pipeline.masks import MaskField, MaskReel
 from pipeline.media.paths import resolve
 from pipeline.objectives import LayerTerm, ObjectiveField, Term, build_objective
 from pipeline.ops.gradient import smoothing_kernel
@@ -102,8 +101,9 @@ class DreamConfig(StageConfig):
     )
     mask: MaskField | None = Field(
         None,
-        description="where to dream, all over if left out: {image: mask.png}, {radial: 0.4, centre: [x, y]}, "
-        "{luminance: [0.5, 1]} or {saliency: 0.3}; each with `soft` edges and `invert: true`",
+        description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, "
+        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]} or {saliency: 0.3}; "
+        "each with `soft` edges and `invert: true`",
     )
 
     weights: str = Field(
@@ -134,7 +134,7 @@ class DreamConfig(StageConfig):
             return given
         if given.get("objective") is None:
             if given.get("layer", "") is None:
-                raise ValueError("names neither `layer` nor `objective`; give one of them")
+                raise ValueError("has neither `layer` nor `objective`; name one, or leave out both for the default")
             return given
         if given.get("layer") is not None:
             raise ValueError("names both `layer` and `objective`; keep one, `layer: X` is short for `{layer: X}`")
@@ -220,8 +220,9 @@ class Dream(Effect[DreamConfig]):
         self._weights_digest = backbone.digest()
         choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
         # What only the whole picture can score is never tiled.
-        budget = sys.maxsize if self.objective.sees_whole else memory_budget(config.memory, spec.device)
+        budget = None if self.objective.sees_whole else memory_budget(config.memory, spec.device)
         self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
+        self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
         self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
 
         # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
@@ -273,7 +274,8 @@ class Dream(Effect[DreamConfig]):
         weights = [1.0] * c.octaves if c.octave_weights is None else [w.at(ctx.moment) for w in c.octave_weights]
         more = max(0.0, c.new_strength.at(ctx.moment) - strength)
         generator = ctx.generator(c.id)
-        mask = None if c.mask is None else c.mask(frame if ctx.source is None else ctx.source)
+        shown = frame if ctx.source is None else ctx.source
+        mask = None if self._mask is None else self._mask(shown, max(0, ctx.index))
         detail: Tensor | None = None
         for size, weight in zip(octave_sizes(size_of(frame), c.octaves, c.octave_scale), weights, strict=True):
             carried = None if detail is None else resize(detail, size)

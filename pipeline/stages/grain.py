@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.tone import grain, with_grain
 from pipeline.stages.base import FrameContext, Grade, GradeConfig
 
@@ -14,21 +16,23 @@ from pipeline.stages.base import FrameContext, Grade, GradeConfig
 class GrainConfig(GradeConfig):
     """Add grain. Where it goes round with the picture, it gives the dream something new to build on."""
 
-    amount: float = Field(
-        0.03, ge=0, le=1, description="standard deviation in middle grey, of the range from 0 to 1; none in black"
+    amount: Annotated[CurveField, Within(0, 1)] = Field(
+        Constant(0.03), description="standard deviation in middle grey, of the range from 0 to 1; none in black"
     )
-    size: float = Field(1.0, ge=1, le=32, description="how large the grains are, in pixels")
-    colour: float = Field(0.3, ge=0, le=1, description="0: grey grains; 1: each colour has its own")
+    size: Annotated[CurveField, Within(1, 32)] = Field(Constant(1.0), description="how large the grains are, in pixels")
+    colour: Annotated[CurveField, Within(0, 1)] = Field(
+        Constant(0.3), description="0: grey grains; 1: each colour has its own"
+    )
 
 
 class Grain(Grade[GrainConfig]):
     """Draws noise that depends on the seed and the frame alone."""
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        c = self.config
+        c, now = self.config, ctx.moment
         # The variance of independent noise adds up over the frames, so its deviation goes with the root of time.
-        amount = c.amount * math.sqrt(self.seconds)
+        amount = c.amount.at(now) * math.sqrt(self.seconds)
         if amount == 0:
             return frame
-        noise = grain(self.spec.size, c.size, c.colour, ctx.generator(c.id)).to(frame.device)
+        noise = grain(self.spec.size, c.size.at(now), c.colour.at(now), ctx.generator(c.id)).to(frame.device)
         return with_grain(frame, noise, amount).clamp(0, 1)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.disk import digest_or_absent
 from pipeline.errors import MediaError
 from pipeline.media.footage import PICTURES, footage_info
 from pipeline.media.paths import MediaPath
@@ -48,6 +49,9 @@ class ImageConfig(StageConfig):
 
 class Image(Source[ImageConfig]):
     """The picture at first, the previous output from then on."""
+
+    def fingerprints(self) -> dict[str, str]:
+        return {self.config.path: digest_or_absent(Path(self.config.path))}
 
     def __call__(self, ctx: FrameContext) -> Tensor:
         if ctx.previous is not None:

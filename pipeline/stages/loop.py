@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.ops.droste import painted, positions_ahead, seen_ahead, share_to_add
+from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 from pipeline.units import SpanField, parse_span
 
@@ -44,11 +43,10 @@ class Loop(Effect[LoopConfig]):
         over, left = self.config.over.span(self.spec.fps), self.spec.frames - ctx.index
         if not 0 < left < over or self._first is None:
             return frame
-        motion = ctx.camera(self.spec.frames)
-        ahead = positions_ahead(motion, self.spec.size, frame.device)
+        ahead = positions_ahead(ctx.camera(self.spec.frames), self.spec.size, frame.device)
         now, before = (painted(ahead, self.spec.size, 1 - frames / over) for frames in (left, left + 1))
-        scale = float(torch.linalg.det(motion).abs() ** -0.5)
-        return frame.lerp(seen_ahead(self._first, ahead, scale), share_to_add(now, before)).clamp_(0, 1)
+        shown = seen_ahead(self._first, ahead, magnification(ahead))
+        return frame.lerp(shown, share_to_add(now, before)).clamp_(0, 1)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {} if self._first is None else {"first": self._first}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.tone import corner_nearness, with_contrast, with_gamma, with_saturation
 from pipeline.stages.base import FrameContext, Grade, GradeConfig
 
@@ -14,10 +16,18 @@ from pipeline.stages.base import FrameContext, Grade, GradeConfig
 class ToneConfig(GradeConfig):
     """Lighten, darken, colour: per second where it goes round with the picture, else as it is."""
 
-    gamma: float = Field(1.0, ge=0.1, le=10, description="above 1 lifts the middle tones, below 1 sinks them")
-    contrast: float = Field(1.0, ge=0, le=10, description="factor on every value's distance from middle grey")
-    saturation: float = Field(1.0, ge=0, le=10, description="factor on the colours; 0 is black and white")
-    vignette: float = Field(0.0, ge=0, le=1, description="share of the light that the corners lose")
+    gamma: Annotated[CurveField, Within(0.1, 10)] = Field(
+        Constant(1.0), description="above 1 lifts the middle tones, below 1 sinks them"
+    )
+    contrast: Annotated[CurveField, Within(0, 10)] = Field(
+        Constant(1.0), description="factor on every value's distance from middle grey"
+    )
+    saturation: Annotated[CurveField, Within(0, 10)] = Field(
+        Constant(1.0), description="factor on the colours; 0 is black and white"
+    )
+    vignette: Annotated[CurveField, Within(0, 1)] = Field(
+        Constant(0.0), description="share of the light that the corners lose"
+    )
 
 
 class Tone(Grade[ToneConfig]):
@@ -28,10 +38,11 @@ class Tone(Grade[ToneConfig]):
         return corner_nearness(self.spec.size, self.spec.device)
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        c, share = self.config, self.seconds
-        toned = with_gamma(frame, c.gamma**share)
-        toned = with_contrast(toned, c.contrast**share)
-        toned = with_saturation(toned, c.saturation**share)
-        if c.vignette > 0:
-            toned = toned * (1 - c.vignette * self._corners) ** share
+        c, share, now = self.config, self.seconds, ctx.moment
+        toned = with_gamma(frame, c.gamma.at(now) ** share)
+        toned = with_contrast(toned, c.contrast.at(now) ** share)
+        toned = with_saturation(toned, c.saturation.at(now) ** share)
+        vignette = c.vignette.at(now)
+        if vignette > 0:
+            toned = toned * (1 - vignette * self._corners) ** share
         return frame if toned is frame else toned.clamp(0, 1)
