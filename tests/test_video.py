@@ -13,9 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
+import pipeline.media.footage as footage
 import pipeline.stages.video as video_stage
 from pipeline.errors import MediaError, PresetError
 from pipeline.frame import Size, size_of
+from pipeline.media.ahead import Ahead
 from pipeline.media.film import Film, plain_rate
 from pipeline.media.footage import Stills, Timing, at_constant_rate, open_footage
 from pipeline.media.picture import write_png
@@ -459,3 +461,46 @@ def test_a_preset_file_may_name_a_film_beside_it(tmp_path: Path) -> None:
     counter(tmp_path / "film.mp4", 3)
     (tmp_path / "p.yaml").write_text("stages:\n  - stage: video\n    path: film.mp4\n")
     assert load_preset(tmp_path / "p.yaml").spec().frames == 3
+
+
+def test_an_iterator_that_breaks_when_closed_is_told_not_waited_for() -> None:
+    class Broken:
+        def __iter__(self) -> Broken:
+            return self
+
+        def __next__(self) -> int:
+            raise StopIteration
+
+        def close(self) -> None:
+            raise MediaError("can't be closed")
+
+    ahead = Ahead(Broken())
+    found: list[BaseException] = []
+
+    def take() -> None:
+        try:
+            next(ahead)
+        except MediaError as error:
+            found.append(error)
+
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    taker.join(5)
+    ahead.close()
+    assert [str(error) for error in found] == ["can't be closed"]
+
+
+def test_a_film_is_opened_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened = counter(tmp_path / "film.mp4", 5), []
+
+    class Counted(Film):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(footage, "Film", Counted)
+    text = f"stages: [{{stage: video, path: {path}}}]"
+    preset = parse_preset(text)
+    assert preset.soundtrack() is not None and len(opened) == 1
+    counter(path, 7)
+    assert parse_preset(text).duration.frames == 7 and len(opened) == 2

@@ -50,7 +50,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
-        raise ModelError(f"there is no weights file {path}") from None
+        raise ModelError(f"there is no weights file {path}; check the path, or use `auto` or `random`") from None
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"the weights {path} can't be read: {reason}") from error

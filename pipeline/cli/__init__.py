@@ -12,7 +12,7 @@ from pipeline.cli import atlas, check, dream, layers, plot, presets, render, run
 from pipeline.errors import PipelineError
 
 app = typer.Typer(
-    help="Renders the dreams of neural networks: endless zooms, from one YAML preset.",
+    help="Renders the dreams of neural networks: endless zooms, loops, pictures and footage, from one YAML preset.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
+from pipeline.cli.console import Talk
 from pipeline.errors import MediaError, PresetError, Problem
 
 
@@ -49,7 +49,7 @@ def command(
         old = size_of(picture)
         scale = side / max(old)
         picture = fit_to(picture, Size(round(old.height * scale), round(old.width * scale)), "stretch")
-    start, console = time.perf_counter(), Console()
+    start, console = time.perf_counter(), Talk()
     drawn = draw_plates(model, entries, picture, side, pick_device(device), weights)
     shown = track(drawn, "drawing", len(entries), console=console, transient=True, disable=not console.is_terminal)
     plates = [to_uint8(plate) for plate in shown]

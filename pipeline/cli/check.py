@@ -23,6 +23,7 @@ def command(
             problems.extend(error.problems)
             continue
         frames = preset.duration.to_frames(preset.fps)
-        typer.echo(f"{text}: ok, {preset.size}, {preset.fps} fps, {preset.duration}, {frames} frames")
+        counted = "" if frames is None else f", {frames} frames"
+        typer.echo(f"{text}: ok, {preset.size}, {preset.fps} fps, {preset.duration}{counted}")
     if problems:
         raise PresetError(problems)

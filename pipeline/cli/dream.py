@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
+from pipeline.cli.console import Talk
 from pipeline.errors import MediaError, PipelineError, PresetError, Problem
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file, or a folder.")]
@@ -71,7 +71,7 @@ def dream_command(
     _known_bits(bits)
     dreamer = StillDreamer(keys, seed, pick_device(device))
     failures = []
-    console = Console()
+    console = Talk()
     for job in track(jobs, "dreaming", console=console, transient=True, disable=not console.is_terminal):
         try:
             _dream_one(dreamer, job.source, job.target, bits, console)
@@ -81,7 +81,7 @@ def dream_command(
         raise MediaError("\n".join(map(str, failures)))
 
 
-def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, console: Console) -> None:
+def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, console: Talk) -> None:
     from pipeline.frame import size_of
     from pipeline.media.still import DEEP, write_still
     from pipeline.stills import dream_still

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from pipeline.cli.console import print_table
 
 if TYPE_CHECKING:
     from pipeline.backbones import Recipe
@@ -32,7 +33,7 @@ def command(
             numbers = (str(layer.channels), str(layer.stride), field, f"{layer.smallest_side} px")
             table.add_row(layer.name, layer.kind, *numbers)
     typer.echo(f"{recipe.name}: {recipe.about}\n")
-    Console().print(table)
+    print_table(table)
     typer.echo(f"\nDream on one: dreamreel render first-light --set dream.model={model} --set dream.layer=LAYER")
 
 

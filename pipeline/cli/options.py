@@ -18,7 +18,12 @@ SetOption = Annotated[
 ]
 InputOption = Annotated[
     str | None,
-    typer.Option("--input", "-i", metavar="FILE", help="The picture to start from, for the source."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="FILE",
+        help="The picture, film or folder the source reads, such as chelsea's or over-footage's.",
+    ),
 ]
 SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Size in pixels, such as 1280x720.")]
 FpsOption = Annotated[str | None, typer.Option(metavar="RATE", help="Frames per second: 24, 30000/1001.")]
@@ -48,7 +53,18 @@ def overrides(
     named = {"size": size, "fps": fps, "duration": duration, "seed": seed, "device": device}
     result += [Override(key, str(value), f"--{key}") for key, value in named.items() if value is not None]
     if input_ is not None:
-        from pathlib import Path
-
-        result.append(Override("stages[0].path", str(Path(input_).expanduser().absolute()), "--input", quoted=True))
+        result.append(Override("stages[0].path", _absolute(input_), "--input", quoted=True))
     return result
+
+
+def _absolute(text: str) -> str:
+    from pipeline.media.paths import expand
+
+    if not text:
+        raise PresetError([Problem("--input", "", "is empty, needs the path of a picture, a film or a folder")])
+    if text.startswith("package:"):
+        return text
+    try:
+        return str(expand(text).absolute())
+    except ValueError as error:
+        raise PresetError([Problem(f"--input {text}", "", str(error))]) from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from pipeline.cli.console import print_table
+from pipeline.errors import PresetError
 
 
 def command() -> None:
@@ -13,8 +15,12 @@ def command() -> None:
 
     table = Table("name", "size", "fps", "length", "about", box=None, pad_edge=False)
     for name, path in shelf().items():
-        preset = load_preset(path)
         about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        try:
+            preset = load_preset(path)
+        except PresetError as error:  # such as a photograph whose package is not installed
+            table.add_row(name, "-", "-", "-", f"{about} (not here: {error.problems[0].message})")
+            continue
         table.add_row(name, str(preset.size), str(preset.fps), str(preset.duration), about)
-    Console().print(table)
+    print_table(table)
     typer.echo("\nRender one: dreamreel render NAME. Copy one and change it: they are plain text with comments.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from pipeline.cli.console import Talk
 from pipeline.loop import Frame
 from pipeline.preset import Preset
 from pipeline.run import Result
@@ -24,18 +25,23 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.1f} fps" if speed else "- fps", style="progress.data.speed")
 
 
+class _Count(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed:g}{'' if task.total is None else f'/{task.total:g}'} frames")
+
+
 class RenderProgress:
     """Shows a render's frames, rate, remaining time and time by stage."""
 
     def __init__(self, preset: Preset) -> None:
-        self._console = Console()
+        self._console = Talk()
         self._name = preset.name
         self._frames = preset.duration.to_frames(preset.fps)
         self._times: dict[str, float] = {}
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} frames"),
+            _Count(),
             _Rate(),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[stages]}"),
@@ -49,7 +55,7 @@ class RenderProgress:
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
 
     def say(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar, if anybody listens."""
         self._bar.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
@@ -82,7 +88,8 @@ class RenderProgress:
         for note in result.notes:
             self.say(f"note: {note}")
         if not result.finished:
-            self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {result.folder}")
+            folder = shlex.quote(str(result.folder))
+            self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {folder}")
 
     def __enter__(self) -> RenderProgress:
         self._bar.start()

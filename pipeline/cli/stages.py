@@ -6,11 +6,19 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from rich.table import Table
+
+from pipeline.cli.console import print_table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+
+class _Schema(GenerateJsonSchema):
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        """Silent: a default that is no JSON is shown as it prints."""
 
 
 def command(
@@ -25,26 +33,29 @@ def command(
     for name in names or []:
         if name not in STAGES:
             raise PresetError([Problem("", "", unknown("stage", name, STAGES))])
-    console = Console()
     if not names:
-        _print(console, "preset", "The top of a preset.", Preset)
+        _print("preset", "The top of a preset.", Preset)
     for name in names or STAGES:
         config = STAGES[name].config
-        _print(console, name, f"{(config.__doc__ or '').splitlines()[0]} ({config.role.value})", config)
+        _print(name, f"{(config.__doc__ or '').splitlines()[0]} ({config.role.value})", config)
 
 
-def _print(console: Console, name: str, about: str, model: type[BaseModel]) -> None:
-    console.print(f"\n[bold]{name}[/bold]  {about}", highlight=False)
+def _print(name: str, about: str, model: type[BaseModel]) -> None:
+    typer.echo(f"\n{typer.style(name, bold=True)}  {about}")
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    properties = model.model_json_schema(mode="serialization")["properties"]
+    properties = model.model_json_schema(mode="serialization", schema_generator=_Schema)["properties"]
     for key, schema in properties.items():
         if key != "stages":
-            table.add_row(f"  {key}", _default(schema), f"{schema.get('description', '')}{_range(schema)}")
-    console.print(table, highlight=False, markup=False)
+            table.add_row(
+                f"  {key}",
+                _default(schema, model.model_fields[key]),
+                f"{schema.get('description', '')}{_range(schema)}",
+            )
+    print_table(table)
 
 
-def _default(schema: dict[str, Any]) -> str:
-    default = schema.get("default", "needed")
+def _default(schema: dict[str, Any], field: FieldInfo) -> str:
+    default = "needed" if field.is_required() else schema.get("default", str(field.default))
     return default if isinstance(default, str) else json.dumps(default)
 
 

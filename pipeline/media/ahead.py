@@ -34,16 +34,20 @@ class Ahead(Generic[ItemT]):
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            for item in self._items:
-                if not self._put(item):
-                    break
+            self._make()
         except BaseException as caught:  # handed to the loop's thread, whatever it is
             error = caught
+        self._put(_Over(error))
+
+    def _make(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    return
         finally:
             close = getattr(self._items, "close", None)
             if close is not None:
                 close()
-        self._put(_Over(error))
 
     def _put(self, item: ItemT | _Over) -> bool:
         while not self._closing.is_set():

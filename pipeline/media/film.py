@@ -82,7 +82,7 @@ class Film:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
         if not self.path.is_file():
-            raise MediaError(f"can't read the film {self.path}: no such file")
+            raise MediaError(f"can't read the film {self.path}: no such file; check its path")
         try:
             container = av.open(str(self.path))
         except (OSError, av.error.FFmpegError) as error:

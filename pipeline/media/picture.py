@@ -15,6 +15,7 @@ from pipeline.errors import MediaError
 from pipeline.frame import Size, from_array, size_of, to_uint8
 from pipeline.ops.warp import resize
 
+_REMEDY = "check its path (a preset's begin at its own folder)"
 Fit = Literal["crop", "pad", "stretch"]
 
 
@@ -27,7 +28,7 @@ def read_picture(path: Path) -> Tensor:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MediaError(f"can't read the picture {path}: {error.strerror}") from error
+        raise MediaError(f"can't read the picture {path}: {error.strerror}; {_REMEDY}") from error
     pixels = _decode(data, path)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise MediaError(f"{path} holds {pixels.dtype} values; save it with 8 or 16 bits a channel")

@@ -32,7 +32,7 @@ def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, o
     same bytes. The offset is exact: what begins within a packet of sound is told by the film's edit list. Raises
     MediaError when the sound can't be read or ffmpeg fails.
     """
-    found = _first_sound(sound.path)
+    found = first_sound(sound.path)
     if found is None:
         return False
     codec, begins = found
@@ -51,8 +51,11 @@ def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, o
     return True
 
 
-def _first_sound(path: Path) -> tuple[str, Fraction] | None:
-    """The codec of a file's first sound, and when the file's clock begins, in seconds; None where it is silent."""
+def first_sound(path: Path) -> tuple[str, Fraction] | None:
+    """The codec of a file's first sound, and when the file's clock begins, in seconds; None where it is silent.
+
+    Raises MediaError when it can't be read.
+    """
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:

@@ -17,6 +17,8 @@ from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
 from pipeline.stages import STAGES, Role, StageConfig
 
+_SHELF = "give a preset's file, or a name on `dreamreel presets`"
+_TAKERS = "the presets chelsea and over-footage begin with them"
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -46,22 +48,22 @@ def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}")]) from None
+        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}; {_SHELF}")]) from None
     preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
     preset._origin = str(path.absolute())
     return preset
 
 
 def parse_preset(
-    raw: bytes,
+    raw: bytes | str,
     *,
     name: str = "preset",
     folder: Path | None = None,
     overrides: Sequence[Override] = (),
     checked: bool = True,
 ) -> Preset:
-    """The preset in YAML bytes; relative paths are taken from `folder`, by default the current one."""
-    document = read_document(raw, name)
+    """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one."""
+    document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
     if document.data is None:
         raise PresetError([Problem(name, "", "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
     if not isinstance(document.data, dict):
@@ -97,13 +99,17 @@ def _override_path(document: Document, override: Override) -> KeyPath:
         raise PresetError([Problem(str(override), "", "needs a key, such as fps=30 or dream.steps=4")])
     head = parts[0]
     stages = document.data.get("stages")
-    if head in Preset.model_fields or not isinstance(stages, list) or len(parts) == 1:
+    if head in Preset.model_fields or not isinstance(stages, list):
         return parts
     matching = [
         index
         for index, stage in enumerate(stages)
         if isinstance(stage, dict) and head in (stage.get("id"), stage.get("stage"))
     ]
+    if len(parts) == 1:
+        if matching:
+            raise PresetError([Problem(str(override), "", f"{head} is a stage; {_key_hint(stages[matching[0]])}")])
+        return parts
     if len(matching) == 1:
         return ("stages", matching[0], *parts[1:])
     if matching:
@@ -113,6 +119,14 @@ def _override_path(document: Document, override: Override) -> KeyPath:
         names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
         message = unknown("key", str(head), map(str, names))
     raise PresetError([Problem(str(override), "", message)])
+
+
+def _key_hint(stage: dict[str, Any]) -> str:
+    """Which of a stage's keys a bare `zoom=2` may have meant."""
+    kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
+    config = STAGES[kind].config if kind in STAGES else StageConfig
+    key = kind if kind in config.model_fields else "KEY"
+    return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"
 
 
 def _path(text: str) -> KeyPath:
@@ -125,17 +139,21 @@ class _Builder:
 
     def __init__(self, document: Document, folder: Path, checked: bool) -> None:
         self._document, self._checked = document, checked
-        self._context = {"folder": folder}
+        self._context = {"folder": folder, "checked": checked}
         self._problems: list[Problem] = []
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
         stages = self._stages()
+        ordered = not self._problems
         configs = tuple(config for config in stages if config is not None)
         natural = self._natural(configs, top) if self._checked else {}
-        preset = self._preset(natural | top, configs)
-        if self._checked and preset is not None and None not in stages and not self._problems:
-            self._check_run(preset)
+        preset = self._preset((natural or {}) | top, configs)
+        begins = bool(stages) and stages[0] is not None and stages[0].role is Role.SOURCE
+        if self._checked and preset is not None and natural is not None and begins:
+            self._check_run(preset, stages)
+            if ordered:
+                self._check_round(preset)
         if self._problems or preset is None:
             raise PresetError(self._problems)
         return preset
@@ -143,13 +161,13 @@ class _Builder:
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(Problem(self._document.where(path), format_path(path), message))
 
-    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object]:
-        """What the source knows of the keys that are left out, such as a film's size and length."""
+    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object] | None:
+        """What the source knows of the keys that are left out, such as a film's size; None where it can't tell."""
         try:
             return configs[0].natural(given) if configs else {}
         except PipelineError as error:
             self._add(("stages", 0, "path"), str(error))
-            return {}
+            return None
 
     def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
         try:
@@ -182,15 +200,18 @@ class _Builder:
         if name is None:
             self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
             return None
-        if name not in STAGES:
+        if not isinstance(name, str) or name not in STAGES:
             self._add((*path, "stage"), unknown("stage", str(name), STAGES))
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
-            keys["id"] = _free_id(str(name), taken)
-        elif keys["id"] in taken:
+            keys["id"] = _free_id(name, taken)
+        elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = STAGES[str(name)].config
+        model = STAGES[name].config
+        if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
+            del keys["path"]
+            self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         try:
             return model.model_validate(keys, context=self._context)
         except ValidationError as error:
@@ -218,18 +239,19 @@ class _Builder:
             if role is Role.SINK and index < len(roles) - 1:
                 self._add(path, f"{listed[index]['stage']} must stand last, and once")
 
-    def _check_run(self, preset: Preset) -> None:
+    def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
+        """What the run says of each stage that can be read, though another can't."""
         try:
             spec = preset.spec()
         except DeviceError as error:
             self._add(("device",), str(error))
             return
-        for index, config in enumerate(preset.stages):
-            for key, message in (*config.curve_problems(spec), *config.problems(spec)):
+        for index, config in enumerate(stages):
+            found = () if config is None else (*config.curve_problems(spec), *config.problems(spec))
+            for key, message in found:
                 self._add(("stages", index, *_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
-        self._check_round(preset)
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""

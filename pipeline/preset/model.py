@@ -10,6 +10,7 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
+from pipeline.disk import PARTIAL
 from pipeline.errors import DeviceError
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
@@ -17,6 +18,7 @@ from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
+_NAME_BYTES = 200
 _STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
 
 
@@ -46,6 +48,15 @@ class Preset(BaseModel):
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
+
+    @field_validator("name")
+    @classmethod
+    def _fit_for_files(cls, name: str) -> str:
+        if len(name.encode()) > _NAME_BYTES:
+            raise ValueError(f"takes {len(name.encode())} bytes, a file's name has room for {_NAME_BYTES}; shorten it")
+        if PARTIAL in name:
+            raise ValueError(f"must not hold {PARTIAL!r}, which marks files that are not whole; rename it")
+        return name
 
     @field_validator("device")
     @classmethod

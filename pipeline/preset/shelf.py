@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import PresetError, Problem
-from pipeline.preset.explain import unknown
+from pipeline.media.paths import expand
+from pipeline.preset.explain import shown, unknown
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -19,8 +20,15 @@ def shelf() -> dict[str, Path]:
 
 def find_preset(text: str) -> Path:
     """The file a user means: a path, or the name of a preset on the shelf. Raises PresetError."""
-    path = Path(text).expanduser()
-    if path.exists() or path.suffix in (".yaml", ".yml") or path.name != text:
+    try:
+        path = expand(text)
+        there = path.exists()
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise PresetError(
+            [Problem(shown(text), "", f"{reason}; give a file, or a name on `dreamreel presets`")]
+        ) from None
+    if there or path.suffix in (".yaml", ".yml") or path.name != text:
         return path
     presets = shelf()
     if text in presets:

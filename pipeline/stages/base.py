@@ -149,7 +149,9 @@ class StageConfig(BaseModel):
     id: str = Field(
         "",
         max_length=64,
-        description="a name of its own, to tell two stages of one kind apart; the stage's name if left out",
+        pattern=r"^[\w .-]+$",
+        description="a name of its own, to tell two stages of one kind apart: letters, digits, blanks and . - _ "
+        "(the stage's name if left out)",
     )
 
     @property

@@ -166,7 +166,7 @@ class DreamConfig(StageConfig):
         if self.engine == "reference" and self.precision == "bfloat16":
             yield "precision", "is bfloat16, but the reference engine computes in float32; leave one of the two at auto"
         if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
-            yield "weights", f"is {self.weights}, and there is no such file"
+            yield "weights", f"is {self.weights}, and there is no such file; name one, or use auto"
         if self.mask is not None:
             yield from ((f"mask.{key}", message) for key, message in self.mask.problems())
         if self.engine == "graph" and spec.device.type != "cuda":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,9 +12,12 @@ from torch import Tensor
 
 from pipeline.disk import digest_or_absent
 from pipeline.errors import MediaError
+from pipeline.media.footage import PICTURES, footage_info
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.stages.base import FrameContext, Role, RunSpec, Source, StageConfig
+
+_FOOTAGE = "no picture but footage; use `stage: video` for it, as the preset over-footage does"
 
 
 class ImageConfig(StageConfig):
@@ -30,7 +34,17 @@ class ImageConfig(StageConfig):
         try:
             read_picture(Path(self.path))
         except MediaError as error:
-            yield "path", str(error)
+            yield "path", f"{self.path} is {_FOOTAGE}" if self._is_footage() else str(error)
+
+    def _is_footage(self) -> bool:
+        path = Path(self.path)
+        if path.suffix.lower() in PICTURES:
+            return False  # a damaged picture, which ffmpeg may well show in part
+        try:
+            footage_info(path, Fraction(24))
+        except MediaError:
+            return False
+        return True
 
 
 class Image(Source[ImageConfig]):

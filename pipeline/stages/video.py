@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import Size
 from pipeline.media.ahead import Ahead
-from pipeline.media.footage import Step, Timing, at_constant_rate, follow, open_footage
+from pipeline.media.footage import Step, Timing, at_constant_rate, follow, footage_info, open_footage
 from pipeline.media.optical_flow import estimate_motion, make_estimator
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit
@@ -57,7 +57,7 @@ class VideoConfig(StageConfig):
 
     def timing(self, fps: Fraction) -> Timing:
         """Which part of the film is shown, how fast, at `fps`. Raises MediaError when there is no such part."""
-        info = open_footage(Path(self.path), fps).info
+        info = footage_info(Path(self.path), fps)
         start = Fraction(0) if self.start is None else self.start.to_seconds(info.fps)
         end = None if self.end is None else self.end.to_seconds(info.fps)
         end = info.seconds if end is None else min(info.seconds, end)
@@ -68,7 +68,7 @@ class VideoConfig(StageConfig):
         return Timing(start, end, Fraction(str(self.speed)), fps)
 
     def natural(self, given: Mapping[str, object]) -> dict[str, object]:
-        info = open_footage(Path(self.path), _STILLS_FPS).info
+        info = footage_info(Path(self.path), _STILLS_FPS)
         try:
             fps = parse_fps(given.get("fps", info.fps))
         except ValueError:
@@ -88,13 +88,13 @@ class VideoConfig(StageConfig):
             had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
         if self.weights is not None and not Path(self.weights).is_file():
-            yield "weights", f"can't be read: no such file as {self.weights}"
+            yield "weights", f"can't be read: no such file as {self.weights}; name one, or leave it out"
 
     def sound(self, fps: Fraction) -> Soundtrack | None:
         path = Path(self.path)
         if not path.is_file():
             return None  # a row of stills
-        return Soundtrack(path, open_footage(path, fps).info.origin + self.timing(fps).start, Fraction(str(self.speed)))
+        return Soundtrack(path, footage_info(path, fps).origin + self.timing(fps).start, Fraction(str(self.speed)))
 
 
 class Video(Source[VideoConfig]):
