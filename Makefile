@@ -22,6 +22,11 @@ setup: .venv/ready
 	@test -n "$(PYTHON)" || { echo 'dreamreel needs Python 3.11 or newer; install it, or call make PYTHON=/its/path'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+		echo 'OpenCV needs libraries of a desktop (libGL) that are not here; taking its headless build'; \
+		$(BIN)/python -m pip uninstall --quiet --yes opencv-python && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+			--force-reinstall --no-deps opencv-python-headless; }
 	@touch $@
 
 demo: setup

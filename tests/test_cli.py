@@ -181,3 +181,10 @@ def test_help_and_wrong_usage() -> None:
     assert "render" in dreamreel("--help").stdout
     assert dreamreel("render").returncode == 2
     assert dreamreel("render", "first-light", "--sede", "3").returncode == 2
+
+
+def test_a_missing_system_library_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from pipeline.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "presets"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and "opencv-python-headless" in done.stderr and "Traceback" not in done.stderr

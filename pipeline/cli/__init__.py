@@ -41,6 +41,12 @@ def main() -> None:
         for line in str(error).splitlines():
             console.print(line, style="red" if console.is_terminal else None, markup=False)
         sys.exit(1)
+    except ImportError as error:
+        if "shared object" not in str(error):
+            raise
+        console.print(f"a library of the system is missing: {error}", markup=False)
+        console.print("if it is OpenCV's libGL: pip uninstall opencv-python; pip install opencv-python-headless")
+        sys.exit(1)
     except KeyboardInterrupt:
         console.print("stopped")
         sys.exit(130)

@@ -9,12 +9,13 @@ import cv2
 import imageio_ffmpeg
 import torch
 
-PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "opencv-python", "numpy", "imageio-ffmpeg", "av")
+PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "numpy", "imageio-ffmpeg", "av")
 
 
 def environment(device: torch.device) -> dict[str, str]:
     """Names and versions that matter, as text."""
     facts = {name: _version(name) for name in PACKAGES}
+    facts["opencv"] = str(cv2.__version__)  # whichever of its packages is there
     facts["python"] = platform.python_version()
     facts["machine"] = f"{platform.system()} {platform.machine()}"
     facts["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
