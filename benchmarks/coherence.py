@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import load
+from pipeline.curves import Constant
 from pipeline.frame import to_uint8
 from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
@@ -63,7 +64,7 @@ def dreaming(preset: Preset, steps: int, blend: float) -> Preset:
     strength = steps * STEP
     plain = dream.model_copy(
         update={
-            **{"steps": steps, "strength": strength * float(preset.fps)},
+            **{"steps": Constant(steps), "strength": Constant(strength * float(preset.fps))},
             **{"first_steps": steps, "first_strength": strength},
         }
     )
