@@ -17,3 +17,13 @@ def test_it_imports_and_has_a_main(name: str) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
     assert module.__doc__
     assert name == "common" or callable(module.main)
+
+
+def test_the_ways_that_coherence_compares_render() -> None:
+    from benchmarks.coherence import dreaming, preset_over
+    from pipeline.loop import frames
+
+    preset = preset_over("carphone_pristine", 2, ["dream.octaves=1", "dream.engine=packed"])
+    for blend in (0.0, 0.5):
+        shown = list(frames(dreaming(preset, 2, blend)))
+        assert len(shown) == 2 and float((shown[0].image - shown[1].image).abs().mean()) > 0.001
