@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmarks.common import processor_seconds, report
 from pipeline import backbones
+from pipeline.device import open_device
 from pipeline.engines import Engine, EngineChoice, build_engine
 from pipeline.frame import Size
 from pipeline.media.picture import write_png
@@ -22,7 +23,7 @@ from pipeline.objectives.classes import class_names
 from pipeline.ops.warp import resize
 from pipeline.visualise import PLAIN, Visualisation, visualise
 
-CPU = torch.device("cpu")
+CPU = open_device("cpu")
 SIDE = 224
 SEED = 20
 FIXED = (954, 543)  # banana, dumbbell

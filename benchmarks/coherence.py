@@ -24,6 +24,7 @@ from torch import Tensor
 
 from pipeline.backbones import load
 from pipeline.curves import Constant
+from pipeline.device import open_device
 from pipeline.frame import to_uint8
 from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
@@ -122,7 +123,7 @@ def measure(ways: dict[str, Preset]) -> dict[str, Tally]:
     first = next(iter(ways.values()))
     dream = next(stage for stage in first.stages if isinstance(stage, DreamConfig))
     objective = LayerL2(_layer(dream))
-    network = load(dream.model, objective.layers, torch.device("cpu"))
+    network = load(dream.model, objective.layers, open_device("cpu"))
     score: Callable[[Tensor], float] = lambda image: float(objective(network(image)))  # noqa: E731
     tallies = {name: Tally() for name in ("source", *ways)}
     chains = {name: Chain(preset) for name, preset in ways.items()}
@@ -190,7 +191,7 @@ def zoomed(preset: Preset) -> Tally:
     """What is added up for a zoom, whose motion is the camera's and known exactly."""
     dream = next(stage for stage in preset.stages if isinstance(stage, DreamConfig))
     objective = LayerL2(_layer(dream))
-    network = load(dream.model, objective.layers, torch.device("cpu"))
+    network = load(dream.model, objective.layers, open_device("cpu"))
     tally = Tally()
     with Chain(preset) as chain, torch.no_grad():
         camera = next(stage for stage in chain.effects if isinstance(stage, Zoom)).motion(float(1 / preset.fps))

@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.common import report, time_in_turn
 from pipeline import backbones
+from pipeline.device import open_device
 from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, climb, memory_budget
 from pipeline.engines.graph import GraphEngine, exact_cudnn
 from pipeline.errors import DeviceError
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="on the CPU, at 96x64")
     given, _ = parser.parse_known_args()
     if given.dry_run:
-        report("gpu-dry-run", measure("lite0", Size(64, 96), torch.device("cpu"), 1))
+        report("gpu-dry-run", measure("lite0", Size(64, 96), open_device("cpu"), 1))
         return
     if not torch.cuda.is_available():
         raise DeviceError("benchmarks.gpu needs a CUDA device; --dry-run tries its code on the CPU")

@@ -14,6 +14,7 @@ import torch
 
 from benchmarks.common import report
 from pipeline import backbones
+from pipeline.device import open_device
 from pipeline.engines import EngineChoice, TiledEngine, build_engine, memory_budget
 from pipeline.frame import Size
 from pipeline.objectives import LayerL2
@@ -32,9 +33,9 @@ CASES = [
 def one(model: str, size: Size, engine: str, memory: str) -> dict[str, Any]:
     """A step's processor seconds in one thread, and how far it raised the process's peak memory, in MB."""
     torch.set_num_threads(1)
-    backbone = backbones.load(model, [LAYERS[model]], torch.device("cpu"), "auto" if model == "lite0" else "random")
+    backbone = backbones.load(model, [LAYERS[model]], open_device("cpu"), "auto" if model == "lite0" else "random")
     built = TiledEngine(
-        build_engine(backbone, EngineChoice.parse(engine)), backbone, memory_budget(memory, torch.device("cpu"))
+        build_engine(backbone, EngineChoice.parse(engine)), backbone, memory_budget(memory, open_device("cpu"))
     )
     image, objective = torch.rand(1, 3, *size), LayerL2(LAYERS[model])
     before = _peak_megabytes()

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.common import report, threads, time_in_turn
 from pipeline import backbones
+from pipeline.device import open_device
 from pipeline.engines import EngineChoice, build_engine
 from pipeline.frame import Size
 from pipeline.objectives import LayerL2
@@ -21,7 +22,7 @@ def measure(model: str, size: Size, rounds: int) -> list[dict[str, object]]:
     """One row per engine; `ratio` is to the reference, the truncated network under autograd."""
     layer = NETWORKS[model]
     weights = "auto" if model == "lite0" else "random"
-    backbone = backbones.load(model, [layer], torch.device("cpu"), weights)
+    backbone = backbones.load(model, [layer], open_device("cpu"), weights)
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     objective = LayerL2(layer)
     engines = {text: build_engine(backbone, EngineChoice.parse(text)) for text in ENGINES}

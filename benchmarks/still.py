@@ -22,6 +22,7 @@ import torch
 from benchmarks.common import processor_seconds, report, threads
 from pipeline.backbones import find_recipe
 from pipeline.backbones.weights import random_weights
+from pipeline.device import open_device
 from pipeline.frame import Size, to_uint8
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
@@ -59,7 +60,7 @@ def our_seconds(weights: Path, image: torch.Tensor, engine: str, precision: str)
     keys = {"id": "dream", "model": "vgg16", "layer": "features.22", "weights": str(weights), "engine": engine}
     keys |= {"precision": precision}
     shape = {"octaves": OCTAVES, "octave_scale": 1 / SHRINK, "first_steps": STEPS}
-    spec = RunSpec(Size(SIDE, SIDE), Fraction(24), 1, 0, torch.device("cpu"))
+    spec = RunSpec(Size(SIDE, SIDE), Fraction(24), 1, 0, open_device("cpu"))
     stage = Dream(DreamConfig.model_validate(keys | shape), spec)
     with torch.no_grad():
         start = processor_seconds()

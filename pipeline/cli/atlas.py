@@ -38,9 +38,9 @@ def command(
     wanted = _channels(channels, layer)
     from pipeline.atlas import block_entries, channel_entries, draw_plates, write_page, write_sheet
     from pipeline.backbones import find_recipe
+    from pipeline.device import open_device
     from pipeline.frame import Size, size_of, to_uint8
     from pipeline.media.picture import fit_to, read_picture
-    from pipeline.preset.model import pick_device
 
     recipe = find_recipe(model)
     entries = block_entries(recipe) if layer is None else channel_entries(recipe, layer, wanted)
@@ -50,7 +50,7 @@ def command(
         scale = side / max(old)
         picture = fit_to(picture, Size(round(old.height * scale), round(old.width * scale)), "stretch")
     start, console = time.perf_counter(), Talk()
-    drawn = draw_plates(model, entries, picture, side, pick_device(device), weights)
+    drawn = draw_plates(model, entries, picture, side, open_device(device), weights)
     shown = track(drawn, "drawing", len(entries), console=console, transient=True, disable=not console.is_terminal)
     plates = [to_uint8(plate) for plate in shown]
     folder.mkdir(parents=True, exist_ok=True)

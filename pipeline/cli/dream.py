@@ -64,12 +64,12 @@ def dream_command(
         return
     given = {"first_steps": steps, "first_strength": strength, "octaves": octaves}
     keys |= {key: value for key, value in given.items() if value is not None}
-    from pipeline.preset.model import pick_device
+    from pipeline.device import open_device
     from pipeline.stills import StillDreamer, plan
 
     jobs = plan(images, out, overwrite)
     _known_bits(bits)
-    dreamer = StillDreamer(keys, seed, pick_device(device))
+    dreamer = StillDreamer(keys, seed, open_device(device))
     failures = []
     console = Talk()
     for job in track(jobs, "dreaming", console=console, transient=True, disable=not console.is_terminal):
@@ -132,8 +132,8 @@ def _from_nothing(
         raise _mistake("", "needs a picture, or something to draw: --class, --channel, --layer or --objective")
     from dataclasses import replace
 
+    from pipeline.device import open_device
     from pipeline.media.still import write_still
-    from pipeline.preset.model import pick_device
     from pipeline.stills import visualise_still
     from pipeline.units import parse_size
     from pipeline.visualise import PLAIN, Visualisation
@@ -150,7 +150,7 @@ def _from_nothing(
         raise _mistake("--size", f"is {size!r}: {error}") from None
     how = replace(Visualisation() if prior else PLAIN, steps=steps)
     start = time.perf_counter()
-    picture = visualise_still(keys, wanted, how, seed, pick_device(device))
+    picture = visualise_still(keys, wanted, how, seed, open_device(device))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, deep=bits == 16)
     print(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s", file=sys.stdout)

@@ -10,8 +10,8 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
+from pipeline.device import open_device
 from pipeline.disk import PARTIAL
-from pipeline.errors import DeviceError
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
@@ -77,7 +77,7 @@ class Preset(BaseModel):
             fps=self.fps,
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
-            device=pick_device(self.device) if device is None else device,
+            device=open_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.stages),
             continues=self.stages[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
@@ -106,15 +106,3 @@ def stage_name(config: StageConfig) -> str:
 
 def _plain_stage(config: StageConfig) -> dict[str, Any]:
     return {"stage": stage_name(config)} | config.model_dump(mode="json", exclude_none=True)
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then Apple's GPU, then the CPU. Raises DeviceError for one that is not there."""
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    device = torch.device(name)
-    there = {"cpu": True, "mps": mps, "cuda": cuda and (device.index or 0) < torch.cuda.device_count()}
-    if not there[device.type]:
-        raise DeviceError(f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is")
-    return device

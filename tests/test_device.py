@@ -1,0 +1,49 @@
+"""Devices: which one is taken, and that the processor's memory is used again."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pipeline.device import open_device
+from pipeline.errors import DeviceError
+
+# Allocates and frees a large tensor some times, and prints how many pages the kernel had to give for the last one.
+PAGES_OF_THE_LAST = """
+import resource, torch
+from pipeline.device import open_device
+{ready}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    before = faults()
+    torch.ones(16 << 20)
+print(faults() - before)
+"""
+
+
+def pages(ready: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PAGES_OF_THE_LAST.format(ready=ready)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_a_freed_tensor_is_the_next_ones_memory() -> None:
+    assert pages("") > 10_000  # 64 MiB of 4 KiB pages, cleared again by the kernel
+    assert pages('open_device("cpu")') < 500
+
+
+def test_auto_takes_what_is_there() -> None:
+    device = open_device("auto")
+    assert torch.ones(2, device=device).sum().item() == 2
+
+
+def test_a_device_that_is_not_there_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DeviceError, match=r"cuda:63.*device: auto"):
+        open_device("cuda:63")
