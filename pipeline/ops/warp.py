@@ -48,26 +48,28 @@ def plan_sampling(x: Tensor, y: Tensor, source: Size, edges: Edges = "reflect") 
     if edges == "wrap":
         x, y = x % source.width + _WRAPPED, y % source.height + _WRAPPED
         source = Size(source.height + 2 * _WRAPPED, source.width + 2 * _WRAPPED)
-    columns = _spline_taps(x - 0.5)
-    rows = _spline_taps(y - 0.5)
-    grids, weights = [], []
-    for row, row_weight in rows:
-        for column, column_weight in columns:
-            unit = torch.stack([(2 * column + 1) / source.width - 1, (2 * row + 1) / source.height - 1], -1)
-            grids.append(unit[None].float())
-            weights.append((row_weight * column_weight)[None, None].float())
+    columns = _spline_taps(x, source.width)
+    rows = _spline_taps(y, source.height)
+    pairs = [(row, column) for row in rows for column in columns]
+    grids = [torch.stack([column, row], -1)[None] for (row, _), (column, _) in pairs]
+    weights = [(row_weight * column_weight)[None, None] for (_, row_weight), (_, column_weight) in pairs]
     return SamplingPlan(tuple(grids), tuple(weights), edges == "wrap")
 
 
-def _spline_taps(position: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Two linear reads, as (position, weight), that together weigh four samples as the cubic B-spline does."""
-    start = position.floor()
-    f = position - start
-    w0, w1 = (1 - f) ** 3 / 6, (4 - 6 * f**2 + 3 * f**3) / 6
-    w3 = f**3 / 6
-    low = w0 + w1
+def _spline_taps(position: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
+    """Two linear reads that together weigh four samples as the cubic B-spline does, in float32.
+
+    Each is where to read, from -1 to 1 along a side of `length` pixels, and how much of it to take.
+    """
+    start = (position - 0.5).floor()
+    f, start = (position - 0.5 - start).float(), start.float()  # only the whole position has many digits
+    w1 = (0.5 * f - 1).mul_(f).mul_(f).add_(2 / 3)
+    w3 = (f * f).mul_(f).div_(6)
+    low = (1 - f).pow_(3).div_(6).add_(w1)
     high = 1 - low
-    return [(start - 1 + w1 / low, low), (start + 1 + w3 / high, high)]
+    reads = (start - 1 + w1.div_(low), start + 1 + w3.div_(high))
+    near, far = (read.mul_(2 / length).add_(1 / length - 1) for read in reads)
+    return [(near, low), (far, high)]
 
 
 def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
