@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,10 @@ def test_the_ways_that_coherence_compares_render() -> None:
     for blend in (0.0, 0.5):
         shown = list(frames(dreaming(preset, 2, blend)))
         assert len(shown) == 2 and float((shown[0].image - shown[1].image).abs().mean()) > 0.001
+
+
+def test_a_start_is_timed_up_to_its_first_frame(small_preset: Path) -> None:
+    from benchmarks.startup import first_frame
+
+    taken = first_frame(small_preset)
+    assert 0 < taken["second frame s"] < taken["to the first frame s"]
