@@ -11,12 +11,11 @@ from pipeline import backbones
 from pipeline.atlas.entries import Entry
 from pipeline.backbones import LayerInfo
 from pipeline.backbones.weights import AUTO
-from pipeline.engines import Climb, Engine, EngineChoice, build_engine, climb
+from pipeline.engines import Climb, Engine, EngineChoice, build_engine, climb_octaves
 from pipeline.frame import Size, size_of
 from pipeline.objectives import WeightedSum, build_objective
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.ops.warp import resize
 from pipeline.visualise import Visualisation, visualise
 
 _STEPS, _STRENGTH, _JITTER = 12, 0.1, 16
@@ -51,12 +50,9 @@ def draw_plates(
 def _over(
     picture: Tensor, engine: Engine, objective: WeightedSum, layer: LayerInfo, generator: torch.Generator
 ) -> Tensor:
-    detail = torch.zeros_like(picture[:, :, :1, :1])
-    kernel = smoothing_kernel(1.0)
     least = max(layer.smallest_side, min(_COARSEST, *size_of(picture)))
-    for size in octave_sizes(size_of(picture), _OCTAVES, _OCTAVE_SCALE):
-        if min(size) >= least:
-            base = resize(picture, size)
-            how = Climb(_STEPS, _STRENGTH / _STEPS, _JITTER, kernel)
-            detail = climb(engine, objective, base + resize(detail, size), how, generator) - base
-    return (picture + detail).clamp(0, 1)
+    how = Climb(_STEPS, _STRENGTH / _STEPS, _JITTER, smoothing_kernel(1.0))
+    ladder = octave_sizes(size_of(picture), _OCTAVES, _OCTAVE_SCALE)
+    octaves = [(size, how) for size in ladder if min(size) >= least]
+    detail = climb_octaves(engine, objective, picture, octaves, generator)
+    return picture if detail is None else (picture + detail).clamp(0, 1)

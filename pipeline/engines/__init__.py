@@ -1,6 +1,6 @@
 """Gradients of objectives with respect to pictures, as fast as the machine allows."""
 
-from pipeline.engines.ascent import climb
+from pipeline.engines.ascent import climb, climb_octaves
 from pipeline.engines.base import Engine, EngineChoice
 from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
 from pipeline.engines.plan import Climb
@@ -16,6 +16,7 @@ __all__ = [
     "build_engine",
     "choose_engine",
     "climb",
+    "climb_octaves",
     "memory_budget",
     "parse_memory",
 ]

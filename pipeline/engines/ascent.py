@@ -1,6 +1,8 @@
-"""Gradient ascent on one octave: jitter, gradient, smoothing, normalised update."""
+"""Gradient ascent: jitter, gradient, smoothing, normalised update; on one octave, or from coarse to fine."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -9,9 +11,10 @@ from pipeline.engines.base import Engine
 from pipeline.engines.graph import GraphEngine
 from pipeline.engines.plan import Climb, draw_shifts
 from pipeline.engines.tiles import TiledEngine
-from pipeline.frame import size_of
+from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 from pipeline.ops.gradient import laplacian_normalised, smooth, step_along
+from pipeline.ops.warp import resize
 
 
 def climb(engine: Engine, objective: Objective, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
@@ -37,3 +40,22 @@ def climb(engine: Engine, objective: Objective, image: Tensor, how: Climb, gener
         length = how.step_size.roll((dy, dx), (2, 3)) if isinstance(how.step_size, Tensor) else how.step_size
         step_along(image, gradient if how.kernel is None else smooth(gradient, how.kernel), length)
     return image.roll((-top, -left), (2, 3))
+
+
+def climb_octaves(
+    engine: Engine,
+    objective: Objective,
+    picture: Tensor,
+    octaves: Iterable[tuple[Size, Climb]],
+    generator: torch.Generator,
+) -> Tensor | None:
+    """What climbs at several sizes, coarse to fine, add to a picture (1, 3, H, W); None when there are no octaves.
+
+    Each octave begins with the picture and what the coarser ones added. The picture itself is never enlarged again.
+    """
+    detail: Tensor | None = None
+    for size, how in octaves:
+        base = resize(picture, size)
+        start = base if detail is None else base + resize(detail, size)
+        detail = climb(engine, objective, start, how, generator).sub_(base)
+    return None if detail is None else resize(detail, size_of(picture))
