@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -179,6 +179,22 @@ def _gradients(outputs: Tensor, inputs: Any, **options: Any) -> Any:
 GRADIENTS: Callable[..., Any] = torch.autograd.grad
 
 
+class _Stream:
+    """A stream beside the loop's: before it copies, it has to wait for that one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._ready = False
+
+    def wait_stream(self, stream: object) -> None:
+        self._ready = True
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        assert self._ready, "the stream reads what the loop has yet to make"
+        yield
+        self._ready = False
+
+
 class _Event:
     """What it waits for is what was under way when it was recorded."""
 
@@ -207,9 +223,9 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
             torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=2**60, name="pretended")
         )
         patch.setattr(torch.cuda, "Event", partial(_Event, device))
-        patch.setattr(torch.cuda, "Stream", lambda device: SimpleNamespace(wait_stream=lambda stream: None))
+        patch.setattr(torch.cuda, "Stream", _Stream)
         patch.setattr(torch.cuda, "current_stream", lambda device: None)
-        patch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+        patch.setattr(torch.cuda, "stream", _Stream.current)
         patch.setattr(Tensor, "pin_memory", _pinned)
         patch.setattr(torch.autograd, "grad", _gradients)
         patch.setattr(torch.backends.cudnn, "enabled", False)  # it has operators of its own, for CUDA alone
