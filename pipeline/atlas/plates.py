@@ -52,7 +52,7 @@ def _over(
     picture: Tensor, engine: Engine, objective: WeightedSum, layer: LayerInfo, generator: torch.Generator
 ) -> Tensor:
     detail = torch.zeros_like(picture[:, :, :1, :1])
-    kernel = smoothing_kernel(1.0)
+    kernel = smoothing_kernel(1.0).to(picture.device)
     least = max(layer.smallest_side, min(_COARSEST, *size_of(picture)))
     for size in octave_sizes(size_of(picture), _OCTAVES, _OCTAVE_SCALE):
         if min(size) >= least:
