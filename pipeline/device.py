@@ -1,13 +1,18 @@
-"""The device that computes: which one it is, and making it ready."""
+"""The device that computes: which one it is, making it ready, and passing it numbers without waiting for it."""
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from pipeline.errors import DeviceError
+from pipeline.frame import rounded, to_uint8
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -48,3 +53,51 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))
+
+
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor`, which lies on the CPU, on `device`. Nothing waits for a CUDA device."""
+    # From other memory than pinned, the driver may wait for all that the device has still to do.
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def constant(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """Numbers (n,) on the device and in the type of `like`; kept, so that a captured CUDA graph can read them."""
+    return _constant(values, like.device, like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    return upload(torch.tensor(values, dtype=dtype), device)
+
+
+class HostCopies:
+    """Frames on their way from the device to files, as 8-bit pictures.
+
+    On CUDA they are rounded there and copied on a stream of its own, while the next frame is made: nobody waits but
+    who asks for the pixels. Their pinned memory is given out again by torch once they are dropped, so there is no
+    more of it than frames are held.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def __call__(self, frame: Tensor) -> Callable[[], NDArray[np.uint8]]:
+        """Begin with a frame (1, 3, H, W); what comes back gives its (H, W, 3) array, in any thread, once.
+
+        Elsewhere than on CUDA, all the work is done there.
+        """
+        if self._stream is None:
+            return partial(to_uint8, frame)
+        pixels, done = rounded(frame), torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._stream.wait_stream(torch.cuda.current_stream(frame.device))
+        with torch.cuda.stream(self._stream):
+            copy = pixels.to("cpu", non_blocking=True)
+            done.record(self._stream)
+        pixels.record_stream(self._stream)
+        return partial(_arrived, copy, done)
+
+
+def _arrived(copy: Tensor, done: torch.cuda.Event) -> NDArray[np.uint8]:
+    done.synchronize()
+    return np.asarray(copy.numpy(), dtype=np.uint8)

@@ -33,6 +33,11 @@ def to_uint8(frame: Tensor) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(cv2.merge(list(planes)), alpha=255), dtype=np.uint8)
 
 
+def rounded(frame: Tensor) -> Tensor:
+    """The values of `to_uint8` as a contiguous (H, W, 3) uint8 tensor on the frame's own device."""
+    return (frame[0] * 255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
+
+
 def from_array(pixels: NDArray[Any]) -> Tensor:
     """An (H, W, 3) RGB array (uint8, uint16, or float in [0, 1]) as a frame on the CPU."""
     scale = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from torch import Tensor
 
+from pipeline.device import upload
 from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
@@ -58,7 +59,7 @@ class ImageMask(_Mask):
     fit: Fit = Field("crop", description="crop, pad or stretch")
 
     def draw(self, frame: Tensor) -> Tensor:
-        return _picture_mask(self.image, size_of(frame), self.fit, self.soft).to(frame.device)
+        return _picture_mask(self.image, size_of(frame), self.fit, self.soft, frame.device)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         try:
@@ -71,9 +72,9 @@ class ImageMask(_Mask):
 
 
 @lru_cache(maxsize=4)
-def _picture_mask(path: str, size: Size, fit: Fit, soft: float) -> Tensor:
+def _picture_mask(path: str, size: Size, fit: Fit, soft: float, device: torch.device) -> Tensor:
     bright = mask.luma(fit_to(read_picture(Path(path)), size, fit))
-    return mask.soften(bright, soft * min(size) / 2)
+    return upload(mask.soften(bright, soft * min(size) / 2), device)
 
 
 class FilmMask(_Mask):
@@ -102,7 +103,7 @@ class RadialMask(_Mask):
     centre: Pair = Field((0.5, 0.5), description="[x, y] in shares of width and height")
 
     def draw(self, frame: Tensor) -> Tensor:
-        return mask.radial(size_of(frame), self.centre, self.radial, self.soft).to(frame.device)
+        return mask.radial(size_of(frame), self.centre, self.radial, self.soft, frame.device)
 
 
 class LuminanceMask(_Mask):
@@ -128,8 +129,7 @@ class SaliencyMask(_Mask):
 
     def draw(self, frame: Tensor) -> Tensor:
         found = mask.saliency(frame)
-        edge = float(torch.quantile(found, 1 - self.saliency))
-        area = (found >= edge).to(found)
+        area = (found >= torch.quantile(found, 1 - self.saliency)).to(found)
         wide = resize(area, size_of(frame)).clamp(0, 1)
         return mask.soften(wide, self.soft * min(size_of(frame)) / 2)
 
@@ -190,7 +190,7 @@ class MaskReel:
             return self._config(frame)
         size = size_of(frame)
         bright = mask.soften(mask.luma(self._screen(index, size)), self._config.soft * min(size) / 2)
-        found = bright.clamp(0, 1).to(frame.device)
+        found = upload(bright.clamp(0, 1), frame.device)
         return 1 - found if self._config.invert else found
 
     def _screen(self, index: int, size: Size) -> Tensor:

@@ -20,14 +20,16 @@ from pipeline.ops.cuts import content_change
 from pipeline.ops.motion import (
     Motion,
     disoccluded,
+    inside,
     motion_edges,
     pixel_positions,
     projected,
+    sees_beyond,
     trust,
     under_camera,
     warp,
 )
-from pipeline.ops.warp import warp_matrix
+from pipeline.ops.warp import seen_positions, warp_matrix
 
 SIZE = Size(144, 192)
 
@@ -166,3 +168,15 @@ def test_content_change_tells_a_cut_from_motion(cat: Tensor) -> None:
     assert content_change(cat, cat) == 0
     assert content_change(warp_matrix(cat, KNOWN["pan"]).clamp(0, 1), cat) < 20
     assert content_change(other, cat) > 40
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0])
+@pytest.mark.parametrize("tilt", [(0.0, 0.0), (3.0, -2.0)])
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 1.1, 3.0])
+def test_the_corners_tell_whether_a_camera_sees_beyond(zoom: float, tilt: tuple[float, float], degrees: float) -> None:
+    size = Size(48, 64)
+    matrix = motion_matrix(
+        0.1, size, zoom=zoom, degrees_per_second=degrees, pan=(0.0, 0.0), centre=(0.4, 0.5), tilt=tilt
+    )
+    positions = torch.stack(seen_positions(matrix, size, torch.device("cpu")))[None]
+    assert sees_beyond(matrix, size) == bool((inside(positions, size) < 1).any())

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
 
-from pipeline.frame import Size, from_array, size_of, to_uint8
+from pipeline.frame import Size, from_array, rounded, size_of, to_uint8
 from pipeline.ops import noise
 from pipeline.ops.camera import motion_matrix
-from pipeline.ops.colour import colour_statistics, match_colours, statistics_of_colours
+from pipeline.ops.colour import colour_statistics, match_colours, monge_kantorovich, statistics_of_colours
 from pipeline.ops.gradient import smooth, smoothing_kernel, step_along
 from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
@@ -132,6 +133,51 @@ def test_matching_reaches_the_palette() -> None:
 def test_matching_a_flat_picture_is_finite() -> None:
     target = statistics_of_colours([("#000000", 1), ("#ffffff", 1)])
     assert match_colours(torch.full((1, 3, *SIZE), 0.5), target, 1.0).isfinite().all()
+
+
+def covariances() -> Iterator[torch.Tensor]:
+    """Of black, of grey, of one colour axis, as large as can be, and at random, down to next to nothing."""
+    yield from (
+        torch.zeros(3, 3).double(),
+        torch.full((3, 3), 0.08).double(),
+        torch.diag(torch.tensor([0.75, 0, 0]).double()),
+    )
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(12):
+        turn = torch.linalg.qr(torch.randn(3, 3, generator=generator).double())[0]
+        yield (turn * (0.25 * 10 ** (-8 * torch.rand(3, generator=generator).double()))) @ turn.T
+
+
+@pytest.mark.parametrize("contrast", [0.0, 0.7, 4.0])
+def test_colours_are_carried_onto_any_others(contrast: float) -> None:
+    floor = (1 / 255) ** 2 * torch.eye(3).double()
+    for source in covariances():
+        for target in covariances():
+            found = monge_kantorovich(source, contrast**2 * target)
+            goal = contrast**2 * target + floor
+            assert torch.allclose(found, found.T, rtol=0, atol=1e-9 * float(found.norm()))
+            assert torch.linalg.eigvalsh(found).min() > 0
+            assert (found @ (source + floor) @ found - goal).norm() < 1e-9 * goal.norm()
+
+
+def test_the_way_to_other_colours_is_what_eigenvalues_say() -> None:
+    def power(matrix: torch.Tensor, exponent: float) -> torch.Tensor:
+        values, vectors = torch.linalg.eigh(matrix)
+        return (vectors * values**exponent) @ vectors.T
+
+    floor = (1 / 255) ** 2 * torch.eye(3).double()
+    source, target = colour_statistics(picture(1)).covariance, colour_statistics(picture(2)).covariance
+    root, back = power(source + floor, 0.5), power(source + floor, -0.5)
+    expected = back @ power(root @ (target + floor) @ root, 0.5) @ back
+    assert torch.allclose(monge_kantorovich(source, target), expected, rtol=0, atol=1e-10)
+
+
+def test_rounding_on_a_device_is_rounding_on_the_host() -> None:
+    halves = (torch.arange(255) + 0.5) / 255
+    beside = [torch.nextafter(halves, torch.tensor(side)) for side in (0.0, 1.0)]
+    values = torch.cat([halves, *beside, torch.arange(256) / 255, torch.linspace(0, 1.01, 3 * 4096 - 3 * 255 - 256)])
+    frame = values.view(1, 3, 64, 64)
+    assert (rounded(frame).numpy() == to_uint8(frame)).all()
 
 
 def test_figures_of_known_pictures() -> None:

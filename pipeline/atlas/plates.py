@@ -51,7 +51,7 @@ def _over(
     picture: Tensor, engine: Engine, objective: WeightedSum, layer: LayerInfo, generator: torch.Generator
 ) -> Tensor:
     least = max(layer.smallest_side, min(_COARSEST, *size_of(picture)))
-    how = Climb(_STEPS, _STRENGTH / _STEPS, _JITTER, smoothing_kernel(1.0))
+    how = Climb(_STEPS, _STRENGTH / _STEPS, _JITTER, smoothing_kernel(1.0).to(picture.device))
     ladder = octave_sizes(size_of(picture), _OCTAVES, _OCTAVE_SCALE)
     octaves = [(size, how) for size in ladder if min(size) >= least]
     detail = climb_octaves(engine, objective, picture, octaves, generator)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import Backbone
+from pipeline.device import upload
 from pipeline.engines.base import EngineChoice, PrecisionName
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.plan import Climb, draw_shifts
@@ -63,11 +64,11 @@ class AscentStep:
     def climb(self, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
         """The climb from `image` (1, 3, H, W), which stays as it is."""
         shifts = draw_shifts(how, generator)
-        moves = torch.diff(shifts, dim=0, prepend=shifts.new_zeros(1, 2)).to(image.device)
+        moves = upload(torch.diff(shifts, dim=0, prepend=shifts.new_zeros(1, 2)), image.device)
         if image.device.type == "cuda" and self._graph is None:
             self._capture()
         self._image.copy_(image)
-        self._length.copy_(torch.as_tensor(how.step_size))
+        self._length.copy_(how.step_size) if isinstance(how.step_size, Tensor) else self._length.fill_(how.step_size)
         for move in moves:
             self._shift.copy_(move)
             self._step() if self._graph is None else self._graph.replay()

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import upload
+
 _TINY = 1e-12
 _GUIDE_BLOCK = 4096  # positions compared with the guide at a time, so that large frames fit into memory
 
@@ -80,7 +82,7 @@ class SeedChannels(_OneLayer):
     def __init__(self, layer: str, count: int, strongest: bool) -> None:
         super().__init__(layer)
         self._count, self._strongest = count, strongest
-        self._chosen: Channels | None = None
+        self._chosen: Tensor | None = None
 
     def meet(self, activations: Mapping[str, Tensor]) -> None:
         """Choose by the seed's activations; later pictures change nothing."""
@@ -89,18 +91,19 @@ class SeedChannels(_OneLayer):
             self.choose(strength.topk(self._count, largest=self._strongest).indices)
 
     def choose(self, channels: Tensor) -> None:
-        """Take these channels (k,)."""
-        self._chosen = Channels(self.layer, tuple(sorted(channels.tolist())))
+        """Take these channels (k,), which are on the network's device."""
+        self._chosen = channels.sort().values
 
     @property
     def chosen(self) -> Tensor | None:
         """The channels (k,), int64; None before the seed was met."""
-        return None if self._chosen is None else torch.tensor(self._chosen.channels)
+        return self._chosen
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
+        activation = activations[self.layer]
         # Before the seed is known an engine may be tried out: any channels take as long.
-        chosen = Channels(self.layer, tuple(range(self._count))) if self._chosen is None else self._chosen
-        return chosen(activations)
+        chosen = activation[:, : self._count] if self._chosen is None else activation.index_select(1, self._chosen)
+        return chosen.mean()
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ class WeightedSum:
 
     def weigh(self, weights: tuple[float, ...]) -> None:
         """Set how much each objective counts from now on."""
-        self._weights.copy_(torch.tensor(weights))
+        self._weights.copy_(upload(torch.tensor(weights), self._weights.device))
 
     @property
     def layers(self) -> tuple[str, ...]:

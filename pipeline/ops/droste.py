@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from pipeline.device import upload
 from pipeline.frame import Size, size_of
 from pipeline.ops.motion import pixel_positions
 from pipeline.ops.tone import blur, smoothstep
@@ -25,19 +26,23 @@ def positions_ahead(motion: Tensor, size: Size, device: torch.device) -> Tensor:
     `motion` is the camera's backward (3, 3) matrix from now to the end: it leads from the end's pixels to now's.
     """
     here = pixel_positions(size, torch.empty((), dtype=torch.float64, device=device))
-    ahead = torch.linalg.inv(motion.double()).to(device)
+    return _ahead(upload(torch.linalg.inv(motion.double()), device), here)
+
+
+def _ahead(ahead: Tensor, here: Tensor) -> Tensor:
     moved = torch.einsum("ij,bjhw->bihw", ahead[:, :2], here) + ahead[:, 2].view(1, 3, 1, 1)
     depth = moved[:, 2:]
     # What a tilted camera will have behind it lies nowhere.
     return torch.where(depth > 1e-6, moved[:, :2] / depth.clamp_min(1e-6), _NOWHERE)
 
 
-def magnification(positions: Tensor) -> float:
-    """How many pixels of the end fall on one of now, along a line, in the middle of the view."""
-    row, column = positions.shape[2] // 2, positions.shape[3] // 2
-    across = positions[0, :, row, column] - positions[0, :, row, column - 1]
-    down = positions[0, :, row, column] - positions[0, :, row - 1, column]
-    return float((across[0] * down[1] - across[1] * down[0]).abs().sqrt())
+def magnification(motion: Tensor, size: Size) -> float:
+    """How many pixels of the end fall on one of now, along a line, in the middle of the view; see `positions_ahead`."""
+    three = torch.tensor([[0.5, -0.5, 0.5], [0.5, 0.5, -0.5]], dtype=torch.float64).view(1, 2, 1, 3)
+    middle = torch.tensor([size.width // 2, size.height // 2]).view(1, 2, 1, 1)
+    here, left, above = _ahead(torch.linalg.inv(motion.double()), three + middle)[0, :, 0].T
+    (a, b), (c, d) = (here - left).tolist(), (here - above).tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def seen_ahead(picture: Tensor, positions: Tensor, scale: float) -> Tensor:
@@ -59,12 +64,11 @@ def painted(positions: Tensor, size: Size, progress: float) -> Tensor:
     like a parabola: so what the dream adds in the last frames is let go as fast as it comes, and the step to the
     end is one like any other.
     """
-    middle = positions.new_tensor([size.width / 2, size.height / 2]).view(1, 2, 1, 1)
-    aside = (positions - middle).abs()
-    radius = (aside / middle).norm(dim=1, keepdim=True) / 2**0.5
+    x, y = (positions[:, :1] - size.width / 2).abs(), (positions[:, 1:] - size.height / 2).abs()
+    radius = torch.hypot(x / (size.width / 2), y / (size.height / 2)) / 2**0.5
     begin = _RIPPLE * radius.clamp_max(1)
     ripple = ((progress - begin) / (1 - begin)).clamp(0, 1)
-    beyond = (aside - middle).amax(1, keepdim=True) / (_RIM * size.height)
+    beyond = torch.maximum(x - size.width / 2, y - size.height / 2) / (_RIM * size.height)
     shown: Tensor = (1 - torch.exp(-_PULL * ripple**2) * (1 - ripple**2) ** 2) * (1 - smoothstep(beyond))
     return shown
 

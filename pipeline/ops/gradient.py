@@ -7,6 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import constant
+
+_BINOMIAL = tuple(tap / 16 for tap in (1, 4, 6, 4, 1))
+
 
 def smoothing_kernel(sigma_px: float) -> Tensor:
     """The mean of three Gaussians of `sigma_px`/2, `sigma_px` and 2 `sigma_px`, as one (k, k) kernel of sum 1.
@@ -69,7 +73,7 @@ def laplacian_normalised(gradient: Tensor, levels: int = 4) -> Tensor:
 
 
 def _binomial(planes: Tensor) -> Tensor:
-    line = planes.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    line = constant(_BINOMIAL, planes)
     padded = F.pad(planes, (2, 2, 2, 2), mode="replicate")
     across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(3, 1, 1, 5), groups=3)
     return F.conv2d(across, line.view(1, 1, 5, 1).expand(3, 1, 5, 1), groups=3)

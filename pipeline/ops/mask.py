@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
 from pipeline.ops.warp import resize
 
@@ -17,15 +18,16 @@ _LOG_FLOOR = 1e-8
 
 def luma(frame: Tensor) -> Tensor:
     """The brightness (1, 1, H, W) of a frame (1, 3, H, W)."""
-    return (frame * frame.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (frame * constant(_LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
-def radial(size: Size, centre: tuple[float, float], radius: float, soft: float) -> Tensor:
+def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device) -> Tensor:
     """A disc. `centre` (x, y) in shares of width and height, `radius` and `soft` in shares of the shorter side.
 
     Half is reached at the radius; the edge is `soft` wide to each side.
     """
-    y, x = torch.meshgrid(torch.arange(size.height) + 0.5, torch.arange(size.width) + 0.5, indexing="ij")
+    y = torch.arange(size.height, device=device)[:, None] + 0.5
+    x = torch.arange(size.width, device=device) + 0.5
     distance = torch.hypot(x - centre[0] * size.width, y - centre[1] * size.height) / min(size)
     return 1 - ramp(distance, radius, soft)[None, None]
 
@@ -48,8 +50,21 @@ def soften(mask: Tensor, sigma_px: float) -> Tensor:
     """`mask` (1, 1, H, W) blurred by a Gaussian."""
     if sigma_px < 0.3:
         return mask
-    blurred = cv2.GaussianBlur(mask[0, 0].cpu().numpy(), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
-    return torch.from_numpy(blurred)[None, None].to(mask.device)
+    if mask.device.type == "cpu":
+        # Several times faster than torch's convolution of one channel.
+        blurred = cv2.GaussianBlur(mask[0, 0].numpy(), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
+        return torch.from_numpy(blurred)[None, None]
+    taps = torch.from_numpy(cv2.getGaussianKernel(round(8 * sigma_px + 1) | 1, sigma_px, cv2.CV_32F))
+    taps = upload(taps.view(-1), mask.device)
+    rows = F.conv2d(_mirrored(mask, 3, len(taps) // 2), taps.view(1, 1, 1, -1))
+    return F.conv2d(_mirrored(rows, 2, len(taps) // 2), taps.view(1, 1, -1, 1))
+
+
+def _mirrored(mask: Tensor, dim: int, radius: int) -> Tensor:
+    """With margins of `radius` mirrored at the outermost pixels, however often that takes; torch's mirror once."""
+    length = mask.shape[dim]
+    at = torch.arange(-radius, length + radius, device=mask.device).abs() % max(1, 2 * length - 2)
+    return mask.index_select(dim, torch.minimum(at, 2 * length - 2 - at))
 
 
 def saliency(frame: Tensor) -> Tensor:

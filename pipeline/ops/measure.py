@@ -11,7 +11,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.device import constant
 from pipeline.ops.tone import luma
+
+_LAPLACIAN = (0, 1, 0, 1, -4, 1, 0, 1, 0)
 
 
 class Look(NamedTuple):
@@ -53,7 +56,7 @@ def figures(frame: Tensor) -> Tensor:
     (4,) float32 on the frame's device: nothing waits for it.
     """
     grey = luma(frame)
-    laplacian = frame.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
+    laplacian = constant(_LAPLACIAN, frame).view(1, 1, 3, 3)
     detail = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="reflect"), laplacian)
     saturation = (frame.amax(1) - frame.amin(1)).mean()
     return torch.stack([grey.mean(), grey.std(correction=0), saturation, detail.std(correction=0)])

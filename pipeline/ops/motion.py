@@ -30,6 +30,10 @@ class Motion:
         """The same on another device."""
         return Motion(self.flow.to(device, non_blocking=True), self.trust.to(device, non_blocking=True))
 
+    def pinned(self) -> Motion:
+        """The same, ready for a CUDA device to fetch without anyone waiting."""
+        return Motion(self.flow.pin_memory(), self.trust.pin_memory())
+
 
 def pixel_positions(size: Size, like: Tensor) -> Tensor:
     """Every pixel's own position, (1, 2, H, W), on the device and in the type of `like`."""
@@ -41,8 +45,7 @@ def pixel_positions(size: Size, like: Tensor) -> Tensor:
 def read_field(field: Tensor, positions: Tensor) -> Tensor:
     """A field (1, C, h, w), such as a flow, read between its values at `positions` (1, 2, H, W); mirrored outside."""
     height, width = size_of(field)
-    scale = positions.new_tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
-    grid = (positions * scale - 1).permute(0, 2, 3, 1)
+    grid = torch.stack([positions[:, 0] * (2 / width) - 1, positions[:, 1] * (2 / height) - 1], -1)
     return F.grid_sample(field, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
@@ -80,6 +83,14 @@ def inside(positions: Tensor, size: Size) -> Tensor:
     x, y = positions[:, :1], positions[:, 1:]
     outside = torch.maximum(torch.maximum(-x, x - size.width), torch.maximum(-y, y - size.height))
     return (1 - outside).clamp(0, 1)
+
+
+def sees_beyond(matrix: Tensor, size: Size) -> bool:
+    """Whether a pixel of a picture of `size` is read outside of it through a backward (3, 3) matrix, on the CPU."""
+    # The corners tell for all pixels: what they enclose stays within them.
+    x, y = (torch.tensor([0.5, side - 0.5], dtype=matrix.dtype) for side in (size.width, size.height))
+    corners = torch.stack(project(matrix, *torch.meshgrid(x, y, indexing="xy")))[None]
+    return bool((inside(corners, size) < 1).any())
 
 
 def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:

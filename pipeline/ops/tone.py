@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
 
 LUMA = (0.299, 0.587, 0.114)  # BT.601, as OpenCV's grey and so as the figures in run.jsonl
@@ -18,7 +19,7 @@ LUMA = (0.299, 0.587, 0.114)  # BT.601, as OpenCV's grey and so as the figures i
 
 def luma(frame: Tensor) -> Tensor:
     """The luma of a (1, 3, H, W) picture, (1, 1, H, W)."""
-    return (frame * frame.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (frame * constant(LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def with_gamma(frame: Tensor, gamma: float) -> Tensor:
@@ -52,7 +53,7 @@ def smoothstep(x: Tensor) -> Tensor:
 
 def blur(frame: Tensor, sigma_px: float) -> Tensor:
     """`frame` (1, C, H, W) under a Gaussian of `sigma_px`, edge pixels repeated outside."""
-    taps = gaussian(sigma_px).to(frame)
+    taps = upload(gaussian(sigma_px), frame.device)
     radius, channels = taps.numel() // 2, frame.shape[1]
     rows = F.pad(frame, (radius, radius, 0, 0), mode="replicate")
     rows = F.conv2d(rows, taps.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import upload
+
 ROUNDS = 8
 QUANTILES = 128
 LATTICE = 17  # points of the colour table along each axis
@@ -45,7 +47,7 @@ def transport_table(source: Tensor, target: Tensor, rotations: Tensor) -> Tensor
     blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
     lattice = torch.stack([red, green, blue], -1).view(-1, 3)
     moved = lattice
-    for rotation in rotations.to(source):
+    for rotation in upload(rotations, source.device):
         have, want = quantiles(source, rotation), quantiles(target, rotation)
         source, moved = (colours + _step(colours @ rotation, have, want) @ rotation.T for colours in (source, moved))
     return (moved - lattice).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import constant
 from pipeline.frame import Size, size_of
 
 Edges = Literal["reflect", "wrap", "replicate"]
@@ -96,7 +97,7 @@ def _spline_coefficients(frame: Tensor) -> Tensor:
         planes = frame[0].contiguous().numpy()
         filtered = [cv2.sepFilter2D(plane, -1, taps, taps, borderType=cv2.BORDER_REFLECT) for plane in planes]
         return torch.from_numpy(np.stack(filtered))[None]
-    kernel = torch.tensor(_PREFILTER, device=frame.device)
+    kernel = constant(_PREFILTER, frame)
     channels = F.conv2d(_mirror(frame.transpose(0, 1), 3), kernel.view(1, 1, 1, -1))
     return F.conv2d(_mirror(channels, 2), kernel.view(1, 1, -1, 1)).transpose(0, 1)
 
@@ -120,8 +121,9 @@ def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def seen_positions(matrix: Tensor, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     """Where each pixel of a picture of `size` is read through a backward (3, 3) matrix: x and y, float64 (H, W)."""
-    y, x = torch.meshgrid(torch.arange(size.height) + 0.5, torch.arange(size.width) + 0.5, indexing="ij")
-    return project(matrix, x.to(device, matrix.dtype), y.to(device, matrix.dtype))
+    y = torch.arange(size.height, device=device, dtype=matrix.dtype) + 0.5
+    x = torch.arange(size.width, device=device, dtype=matrix.dtype) + 0.5
+    return project(matrix, *torch.meshgrid(x, y, indexing="xy"))
 
 
 def plan_matrix(matrix: Tensor, size: Size, device: torch.device, edges: Edges = "reflect") -> SamplingPlan:

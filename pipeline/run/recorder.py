@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,13 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
+from pipeline.device import HostCopies
 from pipeline.disk import digest_of, replacing, sync
 from pipeline.errors import MediaError, RunError
-from pipeline.frame import to_uint8
 from pipeline.loop import Frame
 from pipeline.media.behind import Behind, Work
 from pipeline.media.joining import count_frames
@@ -37,22 +41,28 @@ RESERVE_BYTES = 64 << 20  # a render stops before the disk is fuller than this
 class Recorder:
     """Takes frames in order from `start` on; leaving its context waits until all are safe.
 
-    `encode` makes a film from a file of raw frames. Errors of either thread come out of the next call: RunError for
-    the disk, MediaError for ffmpeg.
+    `encode` makes a film from a file of raw frames, which come from `device`. Errors of either thread come out of the
+    next call: RunError for the disk, MediaError for ffmpeg.
     """
 
-    def __init__(self, folder: RunFolder, log: RunLog, encode: Encoder, segment_length: int, start: int) -> None:
+    def __init__(
+        self, folder: RunFolder, log: RunLog, encode: Encoder, segment_length: int, start: int, device: torch.device
+    ) -> None:
         self._folder, self._log, self._encode = folder, log, encode
+        self._copies = HostCopies(device)
         self._length = segment_length
         self._next = start
         self._spool: BinaryIO | None = None
         self.seconds = 0.0  # spent behind the loop, in both threads
+        self._adding = threading.Lock()
         self._encoder = Behind("encoder", depth=2)
         self._writer = Behind("recorder", depth=4)
 
     def put(self, frame: Frame) -> None:
         """Record a frame."""
-        self._writer.put(self._timed(partial(self._record, frame)))
+        # The loop goes on adding to a frame's times.
+        work = partial(self._record, frame.index, dict(frame.times), self._copies(frame.image))
+        self._writer.put(self._timed(work))
 
     def save(self, frame: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Save a checkpoint that counts `frame` frames, once they are safe."""
@@ -67,17 +77,18 @@ class Recorder:
             start = time.perf_counter()
             with self._folder.writing():
                 work()
-            self.seconds += time.perf_counter() - start
+            with self._adding:
+                self.seconds += time.perf_counter() - start
 
         return timed
 
-    def _record(self, frame: Frame) -> None:
-        assert frame.index == self._next
-        pixels = to_uint8(frame.image)
-        times = {name: round(seconds, 5) for name, seconds in frame.times.items()}
-        self._log.frame(frame.index, {"times": times, **look(pixels)._asdict()})
+    def _record(self, index: int, times: dict[str, float], arrived: Callable[[], NDArray[np.uint8]]) -> None:
+        assert index == self._next
+        pixels = arrived()
+        times = {name: round(seconds, 5) for name, seconds in times.items()}
+        self._log.frame(index, {"times": times, **look(pixels)._asdict()})
         if self._spool is None:
-            self._spool = self._folder.spool(frame.index // self._length).open("ab")
+            self._spool = self._folder.spool(index // self._length).open("ab")
         self._spool.write(pixels.data)
         self._next += 1
         if self._next % self._length == 0:

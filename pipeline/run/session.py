@@ -176,7 +176,8 @@ class _Session:
         start = found.frame if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
         require_space(self._folder, self._space_needed(start))
-        with Recorder(self._folder, log, chain.sink.encode, self._length, start) as recorder:
+        device = chain.spec.device
+        with Recorder(self._folder, log, chain.sink.encode, self._length, start, device) as recorder:
             self._loop(chain, recorder, found, result)
         recorder.drop_spools()  # the last segments came after the last checkpoint
         result.times[chain.sink.config.id] = recorder.seconds

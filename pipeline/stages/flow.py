@@ -46,7 +46,7 @@ class Flow(Effect[FlowConfig]):
         if ctx.fresh:
             return frame
         carried = self._carried(ctx)
-        return frame.lerp(carried, self._share(frame, ctx)).clamp_(0, 1)
+        return frame.lerp(carried, self._share(ctx)).clamp_(0, 1)
 
     def _carried(self, ctx: FrameContext) -> Tensor:
         assert ctx.previous is not None
@@ -57,11 +57,11 @@ class Flow(Effect[FlowConfig]):
             return ctx.source + kept * _moved(ctx.previous - ctx.previous_source, ctx.motion)
         return ctx.source.lerp(_moved(ctx.previous, ctx.motion), kept)
 
-    def _share(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+    def _share(self, ctx: FrameContext) -> Tensor | float:
         c, motion = self.config, ctx.motion
         still, moving, disoccluded = (curve.at(ctx.moment) for curve in (c.still, c.moving, c.disoccluded))
         if motion is None:
-            return frame.new_tensor(still)
+            return still
         widths_per_second = motion.flow.norm(dim=1, keepdim=True) * (float(self.spec.fps) / self.spec.size.width)
         moves = ((widths_per_second - _STILL_BELOW) / (_MOVING_ABOVE - _STILL_BELOW)).clamp(0, 1)
         seen = still + (moving - still) * moves

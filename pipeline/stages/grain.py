@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
+from pipeline.device import upload
 from pipeline.ops.tone import grain, with_grain
 from pipeline.stages.base import FrameContext, Grade, GradeConfig
 
@@ -34,5 +35,5 @@ class Grain(Grade[GrainConfig]):
         amount = c.amount.at(now) * math.sqrt(self.seconds)
         if amount == 0:
             return frame
-        noise = grain(self.spec.size, c.size.at(now), c.colour.at(now), ctx.generator(c.id)).to(frame.device)
+        noise = upload(grain(self.spec.size, c.size.at(now), c.colour.at(now), ctx.generator(c.id)), frame.device)
         return with_grain(frame, noise, amount).clamp(0, 1)

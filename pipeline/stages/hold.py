@@ -59,6 +59,7 @@ class Hold(Effect[HoldConfig]):
         super().__init__(config, spec)
         given = [getattr(config, name) for name in FIGURES]
         self._held = [index for index, target in enumerate(given) if target is not None]
+        self._places = torch.tensor(self._held, dtype=torch.long, device=spec.device)
         self._waits = FIRST in given
         self._waits_for_all = all(given[i] == FIRST for i in self._held)
         self._is_first = torch.tensor([given[i] == FIRST for i in self._held], device=spec.device)
@@ -71,7 +72,7 @@ class Hold(Effect[HoldConfig]):
         settled = self._settled_in(ctx) <= 0
         if not self._held or (self._waits_for_all and not settled):
             return frame
-        measured = figures(frame)[self._held].clamp_min(_FLOOR)
+        measured = figures(frame).index_select(0, self._places).clamp_min(_FLOOR)
         if self._settled_in(ctx) == 0 and self._waits:
             self._targets = torch.where(self._is_first, measured, self._targets)
         error = torch.log(self._targets / measured)

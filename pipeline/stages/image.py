@@ -10,6 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.device import upload
 from pipeline.disk import digest_or_absent
 from pipeline.errors import MediaError
 from pipeline.media.footage import PICTURES, footage_info
@@ -57,4 +58,4 @@ class Image(Source[ImageConfig]):
         if ctx.previous is not None:
             return ctx.previous
         picture = read_picture(Path(self.config.path))
-        return fit_to(picture, self.spec.size, self.config.fit).to(self.spec.device)
+        return upload(fit_to(picture, self.spec.size, self.config.fit), self.spec.device)

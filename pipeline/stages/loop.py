@@ -43,9 +43,10 @@ class Loop(Effect[LoopConfig]):
         over, left = self.config.over.span(self.spec.fps), self.spec.frames - ctx.index
         if not 0 < left < over or self._first is None:
             return frame
-        ahead = positions_ahead(ctx.camera(self.spec.frames), self.spec.size, frame.device)
+        motion = ctx.camera(self.spec.frames)
+        ahead = positions_ahead(motion, self.spec.size, frame.device)
         now, before = (painted(ahead, self.spec.size, 1 - frames / over) for frames in (left, left + 1))
-        shown = seen_ahead(self._first, ahead, magnification(ahead))
+        shown = seen_ahead(self._first, ahead, magnification(motion, self.spec.size))
         return frame.lerp(shown, share_to_add(now, before)).clamp_(0, 1)
 
     def state_dict(self) -> dict[str, Tensor]:

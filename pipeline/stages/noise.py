@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.device import upload
 from pipeline.ops import noise
 from pipeline.stages.base import FrameContext, Role, Source, StageConfig
 
@@ -35,7 +36,7 @@ class Noise(Source[NoiseConfig]):
         if ctx.previous is not None:
             return ctx.previous
         # Drawn on the CPU, so that every device sees the same picture.
-        return self._draw(ctx.generator(self.config.id)).to(self.spec.device)
+        return upload(self._draw(ctx.generator(self.config.id)), self.spec.device)
 
     def _draw(self, generator: torch.Generator) -> Tensor:
         c = self.config

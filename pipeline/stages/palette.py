@@ -98,15 +98,15 @@ class Palette(Effect[PaletteConfig]):
 
     def _refer_to(self, picture: Tensor) -> None:
         if self.config.match == "distribution":
-            self._colours = thinned(picture)
+            self._colours = thinned(picture).to(self.spec.device)
         else:
-            self._statistics = colour_statistics(picture.cpu())
+            self._statistics = colour_statistics(picture).to(self.spec.device)
 
     def _refer_to_palette(self, colours: list[tuple[str, float]]) -> None:
         if self.config.match == "distribution":
-            self._colours = sample_colours(colours, _SAMPLES, torch.Generator().manual_seed(0))
+            self._colours = sample_colours(colours, _SAMPLES, torch.Generator().manual_seed(0)).to(self.spec.device)
         else:
-            self._statistics = statistics_of_colours(colours)
+            self._statistics = statistics_of_colours(colours).to(self.spec.device)
 
     def fingerprints(self) -> dict[str, str]:
         return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
@@ -122,7 +122,7 @@ class Palette(Effect[PaletteConfig]):
         if self._statistics is not None:
             return match_colours(frame, with_contrast(self._statistics, contrast), share)
         assert self._colours is not None
-        target = colours_with_contrast(self._colours, contrast).to(frame.device)
+        target = colours_with_contrast(self._colours, contrast)
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))
         return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
 
@@ -136,6 +136,6 @@ class Palette(Effect[PaletteConfig]):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         if "colours" in state:
-            self._colours = state["colours"]
+            self._colours = state["colours"].to(self.spec.device)
         elif state:
-            self._statistics = ColourStatistics(**state)
+            self._statistics = ColourStatistics(**state).to(self.spec.device)

@@ -152,7 +152,8 @@ class Video(Source[VideoConfig]):
         self.close()
         pictures = at_constant_rate(self._footage, self.spec.size, self.config.fit, self._timing, first, seek=seek)
         decoded = Ahead(pictures)
-        followed = Ahead(follow(decoded, self._estimate, self.config.cut_threshold))
+        steps = follow(decoded, self._estimate, self.config.cut_threshold)
+        followed = Ahead(_pinned(steps) if self.spec.device.type == "cuda" else steps)
         self._workers = [decoded, followed]
         self._steps = iter(followed)
 
@@ -177,6 +178,19 @@ class Video(Source[VideoConfig]):
         for worker in self._workers:
             worker.close()
         self._workers, self._steps = [], None
+
+
+def _pinned(steps: Iterator[Step]) -> Iterator[Step]:
+    """The steps in pinned memory, from which a device fetches them without anyone waiting."""
+    before: Tensor | None = None
+    for step in steps:
+        picture = step.picture.pin_memory()
+        yield step._replace(
+            picture=picture,
+            before=before,
+            motion=None if step.motion is None else step.motion.pinned(),
+        )
+        before = picture
 
 
 def _digest(picture: Tensor) -> bytes:

@@ -23,10 +23,11 @@ from pipeline.curves import (
     curves_of,
     range_problem,
 )
+from pipeline.device import upload
 from pipeline.ops import noise
 from pipeline.ops.camera import Rates, cells, gauss_points, joined_pan, motion_matrix, path_matrix, rate_matrices
 from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
-from pipeline.ops.motion import inside, recently_revealed
+from pipeline.ops.motion import inside, recently_revealed, sees_beyond
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
@@ -218,14 +219,14 @@ class Zoom(Effect[ZoomConfig]):
         """Clouds near the picture's colours, and grain; they drift, so that what grows is as long as it is wide."""
         number, share = divmod(ctx.seconds / _CLOUDS_SECONDS, 1.0)
         clouds = self._cloud(ctx, int(number)).lerp(self._cloud(ctx, int(number) + 1), share)
-        grain = torch.randn(1, 1, *self.spec.size, generator=ctx.generator(self.config.id)).to(self.spec.device)
+        grain = upload(torch.randn(1, 1, *self.spec.size, generator=ctx.generator(self.config.id)), self.spec.device)
         return match_colours(clouds, colours, _ALIKE).add_(grain, alpha=_GRAIN)
 
     def _cloud(self, ctx: FrameContext, number: int) -> Tensor:
         if number not in self._clouds:
             generator = ctx.generator(f"{self.config.id}/clouds", number)
             self._clouds = {n: cloud for n, cloud in self._clouds.items() if abs(n - number) <= 1}
-            self._clouds[number] = noise.pink(self.spec.size, 0.2, 2.0, generator).to(self.spec.device)
+            self._clouds[number] = upload(noise.pink(self.spec.size, 0.2, 2.0, generator), self.spec.device)
         return self._clouds[number]
 
 
@@ -241,12 +242,12 @@ class View:
         x, y = seen_positions(matrix, size, spec.device)
         self._plan: SamplingPlan = plan_sampling(x, y, size, _BEYOND[edges])
         self.outside: Tensor | None = None
-        if edges == "noise":
+        if edges == "noise" and sees_beyond(matrix, size):
             outside = 1 - inside(torch.stack([x, y])[None].float(), size)
             if melts:
                 young = recently_revealed(x, y, _MELTING_SECONDS * float(spec.fps))
                 outside = torch.maximum(outside, young * (1 - _LEFT_A_SECOND ** float(1 / spec.fps)))
-            self.outside = outside if bool(outside.any()) else None
+            self.outside = outside
 
     def of(self, frame: Tensor) -> Tensor:
         """The frame, read; not clamped."""

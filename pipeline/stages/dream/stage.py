@@ -35,7 +35,7 @@ class Dream(Effect[DreamConfig]):
         budget = None if self.objective.sees_whole else memory_budget(config.memory, spec.device)
         self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
         self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
-        self._kernel = smoothing_kernel(config.smoothing) if config.smoothing > 0 else None
+        self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
 
         # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
         self._pending: Tensor | None = None
