@@ -27,6 +27,8 @@ def open_device(name: str) -> torch.device:
     device = _pick(name)
     if device.type == "cpu":
         keep_freed_memory()
+    if device.type == "cuda":
+        be_exact()
     return device
 
 
@@ -53,6 +55,13 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))
+
+
+def be_exact() -> None:
+    """Have cuDNN compute as a film needs that renders the same again: deterministic, and float32 whole."""
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:

@@ -9,13 +9,13 @@ import sys
 import pytest
 import torch
 
-from pipeline.device import open_device
+from pipeline.device import be_exact, open_device
 from pipeline.errors import DeviceError
 
 # Allocates and frees a large tensor some times, and prints how many pages the kernel had to give for the last one.
 PAGES_OF_THE_LAST = """
 import resource, torch
-from pipeline.device import open_device
+from pipeline.device import be_exact, open_device
 {ready}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -47,3 +47,10 @@ def test_auto_takes_what_is_there() -> None:
 def test_a_device_that_is_not_there_is_an_error_with_a_remedy() -> None:
     with pytest.raises(DeviceError, match=r"cuda:63.*device: auto"):
         open_device("cuda:63")
+
+
+def test_cudnn_is_asked_for_what_renders_the_same_again() -> None:
+    with torch.backends.cudnn.flags(deterministic=False, benchmark=True, allow_tf32=True):
+        be_exact()
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.benchmark and not torch.backends.cudnn.allow_tf32

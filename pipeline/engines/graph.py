@@ -6,8 +6,6 @@ on the device. On other devices the same step runs operator by operator, so that
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
 import torch
 from torch import Tensor
 
@@ -32,8 +30,7 @@ class GraphEngine:
         self._steps: dict[tuple[Size, int, int, bool], AscentStep] = {}
 
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        with exact_cudnn():
-            return self._folded(image, objective)
+        return self._folded(image, objective)
 
     def climb(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
         """What `pipeline.engines.climb` does, without a word from the host between the steps."""
@@ -90,17 +87,11 @@ class AscentStep:
         self._image.fill_(0.5)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
-        with exact_cudnn():
-            with torch.cuda.stream(side):
-                for _ in range(_WARM_UPS):
-                    self._step()
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
                 self._step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._step()
         self._graph = graph
-
-
-def exact_cudnn() -> AbstractContextManager[None]:
-    """cuDNN's algorithms as they should be for a film that renders the same again: deterministic, float32 whole."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
