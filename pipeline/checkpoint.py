@@ -55,7 +55,8 @@ def load(folder: Path, frame: int) -> Checkpoint:
             raise ValueError("its record is damaged")
         if digest_of(_tensors_path(folder, frame)) != record["tensors_digest"]:
             raise ValueError("its tensors are damaged")
-        tensors = safetensors.torch.load_file(_tensors_path(folder, frame))
+        # Cloned into aligned memory, as it was: a product of numbers stored elsewhere may have other last digits.
+        tensors = {k: v.clone() for k, v in safetensors.torch.load_file(_tensors_path(folder, frame)).items()}
     except OSError as error:
         raise ValueError(f"it can't be read ({error.strerror})") from None
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError):

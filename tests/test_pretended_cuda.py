@@ -21,95 +21,10 @@ from pipeline.loop import Chain
 from pipeline.objectives import LayerL2
 from pipeline.ops import mask
 from pipeline.ops.gradient import smoothing_kernel
-from pipeline.preset import Preset, parse_preset
 from pipeline.run.log import frame_records
-from tests.clips import real_film
-from tests.conftest import photograph
+from tests.films import FILMS, FRAMES, film
 from tests.pretended import Device, Pretended, pretended_cuda
 from tests.test_run import stop_after
-
-FRAMES = 8
-HEAD = """\
-size: SIZE
-fps: 12
-duration: 8f
-seed: 3
-device: DEVICE
-stages:
-"""
-DREAM = "stage: dream, precision: float32, steps: 1, first_steps: 2, jitter: 4"
-FOLDED = f"{DREAM}, engine: folded, octaves: 1"
-CHELSEA, CARPHONE = photograph("chelsea.png"), real_film("carphone_pristine")
-FILMS = {
-    "zoom, hold, palette": f"""
-  - {{stage: noise}}
-  - {{stage: zoom, zoom: 1.5, rotate: 20, shear: [0.1, 0.0]}}
-  - {{{FOLDED}}}
-  - {{stage: palette}}
-  - {{stage: hold, brightness: 0.4, contrast: first, saturation: first, sharpness: first, settle: 2f}}
-""",
-    "tilting towards something new": f"""
-  - {{stage: image, path: {CHELSEA}}}
-  - {{stage: zoom, zoom: 0.7, tilt: [6, 3], edges: noise, pan: ["0.1 * sin(t)", 0.0]}}
-  - {{{FOLDED}, normalise: laplacian, mask: {{radial: 0.4}}}}
-  - {{stage: palette, match: distribution}}
-""",
-    "droste": f"""
-  - {{stage: noise}}
-  - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}
-  - {{{FOLDED}}}
-  - {{stage: palette, to: seed}}
-  - {{stage: loop, over: 5f}}
-""",
-    "grades": f"""
-  - {{stage: image, path: {CHELSEA}}}
-  - {{stage: zoom, zoom: 1.3, edges: noise}}
-  - {{{FOLDED}, mask: {{luminance: [0.3, 0.8]}}}}
-  - {{stage: tone, gamma: 1.2, contrast: 1.2, saturation: 1.4, vignette: 0.3}}
-  - {{stage: sharpen, amount: 0.8}}
-  - {{stage: grain, size: 2.0}}
-  - {{stage: palette, image: {CHELSEA}, match: distribution}}
-""",
-    "moving layers, every third frame": f"""
-  - {{stage: noise, kind: white}}
-  - {{stage: zoom, zoom: {{0f: 1.2, 6f: 0.8}}, edges: noise}}
-  - {{{FOLDED}, every: 3, layer: {{0f: blocks.2.1, 4f: blocks.4.1}}, mask: {{saliency: 0.3}}}}
-  - {{stage: palette, to: seed, match: distribution}}
-""",
-    "guided": f"""
-  - {{stage: image, path: {CHELSEA}}}
-  - {{{FOLDED}, mask: {{image: {CHELSEA}}}, objective: [{{layer: blocks.4.1, guide: {CHELSEA}}},
-     {{layer: blocks.2.1, channel: strongest, count: 3}}]}}
-  - {{{FOLDED}, id: other, objective: [{{layer: blocks.4.1, direction: random, weight: "1 + t"}},
-     {{layer: blocks.2.1, score: cosine}}], mask: {{film: {CARPHONE}}}}}
-""",
-    "classes": f"""
-  - {{stage: noise}}
-  - {{{FOLDED}, objective: {{class: banana}}}}
-  - {{{DREAM}, id: neuron, objective: {{layer: blocks.4.1, neuron: 3}}, octaves: 1, engine: reference}}
-""",
-    "tiles": f"""
-  - {{stage: noise}}
-  - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
-""",
-    "over footage": f"""
-  - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
-  - {{stage: zoom, zoom: 1.2, edges: noise, pan: [0.1, 0.0]}}
-  - {{stage: flow, half_life: 2}}
-  - {{{FOLDED}, mask: {{luminance: [0.3, 1]}}}}
-  - {{stage: palette, to: seed}}
-""",
-    "over footage, pixels, every second frame": f"""
-  - {{stage: video, path: {CARPHONE}, speed: 2}}
-  - {{stage: flow, carry: pixels}}
-  - {{{FOLDED}, every: 2}}
-  - {{stage: hold, contrast: first, settle: 1f}}
-  - {{stage: grain, shown_only: true}}
-""",
-}
-
-
-SIZES = {"tiles": "160x128"}
 
 
 @pytest.fixture
@@ -117,11 +32,6 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     """A pretended device, for one test."""
     with pretended_cuda(monkeypatch) as device:
         yield device
-
-
-def film(name: str, device: str) -> Preset:
-    head = HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
-    return parse_preset((head + FILMS[name]).encode(), name="film")
 
 
 @pytest.mark.parametrize("name", FILMS)

@@ -14,15 +14,19 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 
 import pipeline
 from pipeline.errors import MediaError, PipelineError, RunError
+from pipeline.loop import Frame
 from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
 from pipeline.run import Options
 from pipeline.run.folder import changed_keys
 from pipeline.run.log import frame_records
+from pipeline.stages import RunSpec
 from tests.conftest import SMALL
+from tests.films import FILMS, film
 from tests.processes import ROOT, dreamreel, finished, run_dreamreel
 from tests.torture import torture
 
@@ -53,6 +57,21 @@ def stop_after(frames: int, **changes: object) -> Options:
             **changes,
         }
     )
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_every_kind_of_film_goes_on_to_the_same_frames(name: str, tmp_path: Path) -> None:
+    """To the last digit of their float32 values, which 8 bits and an encoder would hide."""
+    whole = [frame.image for frame in pipeline.frames(film(name))]
+    pipeline.render(film(name), tmp_path / "run", options=stop_after(2))
+    seen: list[int] = []
+
+    def compare(frame: Frame, spec: RunSpec) -> None:
+        seen.append(frame.index)
+        assert torch.equal(frame.image, whole[frame.index]), frame.index
+
+    pipeline.resume(tmp_path / "run", compare)
+    assert seen == list(range(2, len(whole)))
 
 
 def stopped_run(preset: Preset, folder: Path, frames: int) -> Path:

@@ -26,7 +26,8 @@ def random_rotations(count: int, generator: torch.Generator) -> Tensor:
 def thinned(frame: Tensor, most: int = 4096) -> Tensor:
     """At most about `most` colours (n, 3) of a (1, 3, H, W) picture, picked on an even grid: none are mixed."""
     stride = max(1, round((frame.shape[2] * frame.shape[3] / most) ** 0.5))
-    return frame[0, :, stride // 2 :: stride, stride // 2 :: stride].flatten(1).T
+    # As a checkpoint stores it: a product of other strides has other last digits.
+    return frame[0, :, stride // 2 :: stride, stride // 2 :: stride].flatten(1).T.contiguous()
 
 
 def quantiles(colours: Tensor, rotation: Tensor) -> Tensor:
