@@ -251,6 +251,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(-5, 5)), min_size=1, max_size=8, unique_by=lambda key: key[0]))
 def test_schedules_of_numbers_are_numpys_interpolation(keys: list[tuple[int, float]]) -> None:
     keys.sort()

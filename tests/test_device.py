@@ -14,8 +14,9 @@ from pipeline.errors import DeviceError
 
 # Allocates and frees a large tensor some times, and prints how many pages the kernel had to give for the last one.
 PAGES_OF_THE_LAST = """
-import resource, torch
-from pipeline.device import be_exact, open_device
+import ctypes, resource, torch
+from pipeline.device import open_device
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: a huge page is one fault for 512 pages
 {ready}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

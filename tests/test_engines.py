@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -248,6 +249,29 @@ def test_the_probe_is_remembered_and_can_be_overruled(monkeypatch: pytest.Monkey
     assert choose_engine(backbone, objective, size) == choice
     assert choose_engine(backbone, objective, size, "packed", "float32") == EngineChoice("packed", "float32")
     assert choose_engine(backbone, objective, size, "reference") == EngineChoice("reference", "float32")
+
+
+def test_of_two_probes_at_a_time_the_first_decides_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, objective, size = _backbone("lite0", "blocks.2.0"), LayerL2("blocks.2.0"), Size(64, 64)
+    ours, theirs = EngineChoice("packed", "float32"), EngineChoice("folded", "float32")
+
+    def probe(*_: object) -> EngineChoice:
+        """While we probe, another process comes to its own end."""
+        monkeypatch.setattr("pipeline.engines.choose._fastest", lambda *_: theirs)
+        assert choose_engine(backbone, objective, size) == theirs
+        return ours
+
+    monkeypatch.setattr("pipeline.engines.choose._fastest", probe)
+    assert choose_engine(backbone, objective, size) == theirs
+
+
+def test_a_user_without_a_home_has_a_cache_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_file().is_relative_to(tempfile.gettempdir())
 
 
 def test_a_broken_cache_only_costs_a_probe() -> None:

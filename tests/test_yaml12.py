@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PresetError
@@ -83,6 +83,7 @@ def test_places_are_known() -> None:
     assert document.where(("nowhere",)) == "p.yaml:1"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))
 def test_any_bytes_give_data_or_a_preset_error(raw: bytes) -> None:
     try:
@@ -91,6 +92,7 @@ def test_any_bytes_give_data_or_a_preset_error(raw: bytes) -> None:
         assert str(error).startswith("p")
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_round_trip(value: float) -> None:
     assert float(plain_scalar(repr(value))) == value

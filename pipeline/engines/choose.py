@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import filelock
 import torch
 
 from pipeline.backbones import Backbone, find_layer
@@ -68,8 +70,7 @@ def choose_engine(
     if found is not None:
         return found
     choice = _fastest(backbone, objective, _class_side(backbone, size), allowed)
-    _remember(key, choice)
-    return choice
+    return _remember(key, choice, known)
 
 
 def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey) -> list[EngineChoice]:
@@ -154,9 +155,12 @@ def _processor() -> str:
 
 
 def cache_file() -> Path:
-    """Where probes are remembered: under $XDG_CACHE_HOME, by default ~/.cache."""
+    """Where probes are remembered: under $XDG_CACHE_HOME, by default ~/.cache; for those without a home, with /tmp."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(base) if base else Path.home() / ".cache"
+    try:
+        folder = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:
+        folder = Path(tempfile.gettempdir())
     return folder / "dreamreel" / f"engines-{_CACHE_VERSION}.json"
 
 
@@ -168,13 +172,22 @@ def _remembered() -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _remember(key: str, choice: EngineChoice) -> None:
-    """Best effort: a cache that can't be written costs a probe in the next run."""
+def _remember(key: str, choice: EngineChoice, known: Mapping[str, EngineChoice]) -> EngineChoice:
+    """Keep the outcome of a probe, unless another process has kept its own by now; returns the one that is kept.
+
+    Best effort: a cache that can't be written costs a probe in the next run.
+    """
     path = cache_file()
     partial = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(_remembered() | {key: str(choice)}, indent=1), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
+        with filelock.FileLock(path.with_suffix(".lock"), timeout=10):
+            remembered = _remembered()
+            found = known.get(remembered.get(key, ""))
+            if found is not None:
+                return found
+            partial.write_text(json.dumps(remembered | {key: str(choice)}, indent=1), encoding="utf-8")
+            partial.replace(path)
+    except (OSError, NotImplementedError) as error:
         log.debug("the probe's outcome can't be kept in %s: %s", path, error)
+    return choice
