@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 
@@ -14,15 +15,23 @@ from torch import Tensor
 from pipeline.errors import DeviceError
 from pipeline.frame import rounded, to_uint8
 
+DEVICE_NAMES = "auto, cpu, cuda or cuda:N"
+_NAME = re.compile(r"auto|cpu|cuda(:\d{1,2})?")
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _NEVER = 2**31 - 1
 
 
-def open_device(name: str) -> torch.device:
-    """The device of a name, ready to compute: `auto` takes CUDA, then Apple's GPU, then the CPU.
+def is_device_name(name: str) -> bool:
+    """Whether there is such a device on some machine; see DEVICE_NAMES."""
+    return _NAME.fullmatch(name) is not None
 
-    Raises DeviceError for one that is not there.
+
+def open_device(name: str) -> torch.device:
+    """The device of a name, ready to compute: `auto` takes CUDA where there is one, else the CPU.
+
+    Apple's GPUs are left out: they have no float64, which cameras and colours are computed in.
+    Raises DeviceError for one that is not there, and for other names.
     """
     device = _pick(name)
     if device.type == "cpu":
@@ -33,12 +42,13 @@ def open_device(name: str) -> torch.device:
 
 
 def _pick(name: str) -> torch.device:
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if not is_device_name(name):
+        raise DeviceError(f"the device is {name!r}, must be {DEVICE_NAMES}")
+    cuda = torch.cuda.is_available()
     if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+        return torch.device("cuda" if cuda else "cpu")
     device = torch.device(name)
-    there = {"cpu": True, "mps": mps, "cuda": cuda and (device.index or 0) < torch.cuda.device_count()}
-    if not there[device.type]:
+    if device.type == "cuda" and not (cuda and (device.index or 0) < torch.cuda.device_count()):
         raise DeviceError(f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is")
     return device
 

@@ -48,6 +48,8 @@ def test_auto_takes_what_is_there() -> None:
 def test_a_device_that_is_not_there_is_an_error_with_a_remedy() -> None:
     with pytest.raises(DeviceError, match=r"cuda:63.*device: auto"):
         open_device("cuda:63")
+    with pytest.raises(DeviceError, match=r"'mps', must be auto, cpu, cuda or cuda:N"):
+        open_device("mps")
 
 
 def test_cudnn_is_asked_for_what_renders_the_same_again() -> None:

@@ -27,7 +27,7 @@ def command(
     side: Annotated[int, typer.Option(min=32, max=1024, help="The longer side of a picture, in pixels.")] = 288,
     weights: Annotated[str, typer.Option(metavar="FILE", help="auto, random, or a weights file.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an atlas that exists.")] = False,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Show what every block, or every channel of a layer, makes of a picture or of noise."""
     folder = out if out is not None else Path(_name(f"atlas-{model}" + (f"-{layer}" if layer else "")))

@@ -26,7 +26,7 @@ ObjectiveOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed gives another picture.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
-DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
 _GUIDE_LAYER = "blocks.4.1"
 _NAMING = ("class", "layer", "channel", "neuron", "direction")

@@ -29,7 +29,7 @@ SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Size in pix
 FpsOption = Annotated[str | None, typer.Option(metavar="RATE", help="Frames per second: 24, 30000/1001.")]
 DurationOption = Annotated[str | None, typer.Option(metavar="LENGTH", help="20s, 1m30s, or 600f for frames.")]
 SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Another seed gives another film.")]
-DeviceOption = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+DeviceOption = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 
 
 def overrides(

@@ -32,7 +32,6 @@ PrecisionKey = Literal["auto", "float32", "bfloat16"]
 _CANDIDATES: dict[str, tuple[str, ...]] = {
     "cpu": ("packed/bfloat16", "packed/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
     "cuda": ("graph/bfloat16", "graph/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
-    "mps": ("folded/float32", "reference/float32"),
 }
 _CLEARLY = 0.9
 _HOPELESS = 3.0
@@ -75,7 +74,7 @@ def choose_engine(
 
 def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey) -> list[EngineChoice]:
     """The choices that a device and the two keys allow, the likely best first; never none for keys that agree."""
-    known = [EngineChoice.parse(text) for text in _CANDIDATES.get(device.type, _CANDIDATES["mps"])]
+    known = [EngineChoice.parse(text) for text in _CANDIDATES[device.type]]
     fitting = [
         choice for choice in known if engine in ("auto", choice.engine) and precision in ("auto", choice.precision)
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,13 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
-from pipeline.device import open_device
+from pipeline.device import DEVICE_NAMES, is_device_name, open_device
 from pipeline.disk import PARTIAL
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
 _NAME_BYTES = 200
 _STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
 
@@ -43,7 +41,7 @@ class Preset(BaseModel):
         description="how much film is rendered before the first frame and not shown, so that it begins settled",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
+    device: str = Field("auto", description="what computes: auto takes CUDA where there is one, else the CPU")
     audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
@@ -61,8 +59,8 @@ class Preset(BaseModel):
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if not _DEVICE.fullmatch(device):
-            raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
+        if not is_device_name(device):
+            raise ValueError(f"must be {DEVICE_NAMES}")
         return device
 
     @property
