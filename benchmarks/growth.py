@@ -26,7 +26,8 @@ LAYERS = {"lite0": "blocks.5.0", "googlenet": "inception4c"}
 CASES = [
     ("reference/float32", "64GB", "1080p"),
     ("packed/bfloat16", "64GB", "2160p"),
-    ("packed/bfloat16", "350MB", "2160p"),
+    ("packed/bfloat16", "350MB", "1080p"),
+    ("packed/bfloat16", "1GB", "2160p"),
 ]
 
 

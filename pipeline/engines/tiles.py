@@ -28,7 +28,7 @@ _LARGEST_HALO = 128
 _MEASURED_SIDE = 256
 _IMAGE_BYTES = 5 * 3 * 4  # the picture, its rolled copy, the gradient and its smoothed copy, the network's input
 _SLACK = 1.25  # the gradients on their way back, and gaps between blocks of memory
-_SMALLEST_CORE = 64
+_SMALLEST_CORE = 4  # halos: smaller tiles compute their surroundings more than twice as often as themselves
 
 
 class TiledEngine:
@@ -107,7 +107,7 @@ class TiledEngine:
     def _sides(self, length: int) -> list[tuple[int, int]]:
         """For one side of a picture: counts of tiles, from one on, and how long each tile must be for that."""
         sides = [(1, length)]
-        least = max(self._smallest, 2 * self.halo + self._whole(_SMALLEST_CORE))
+        least = max(self._smallest, (2 + _SMALLEST_CORE) * self.halo)
         for count in range(2, length // self.stride + 2):
             # A stride more than it takes to cover the length is room to move the tiles about.
             core = self._whole((length - 2 * self.halo + self.stride) / count)
