@@ -2,8 +2,9 @@
 
     python -m benchmarks.run_folder [--frames 72] [--rounds 3]
 
-Processor time of the process and of ffmpeg, in turn. Checkpoints come every 5 seconds here, six times as often as by
-default; spools, digests, segments, joining, log and pictures are all counted.
+Processor time of the process and of ffmpeg, in turn, without that of the loop's own steps, which are the same in both
+and scatter more than the difference; the overhead is a share of all. Checkpoints come every 5 seconds here, six times
+as often as by default; spools, digests, segments, joining, log and pictures are all counted.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from benchmarks.common import report, threads, time_in_turn
+from torch import Tensor
+
+from benchmarks.common import processor_seconds, report, threads, time_in_turn
 from pipeline.frame import to_uint8
-from pipeline.loop import frames
+from pipeline.loop import Chain, Frame, frames
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Override, Preset, find_preset, load_preset
 from pipeline.run import Options, render
@@ -28,6 +32,21 @@ def whole_processor_seconds() -> float:
     """Processor time of all threads of this process and of the programs it has run."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+class Steps:
+    """Processor seconds that the loop's thread has spent in its steps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._step = Chain.step
+
+    def timed(self, chain: Chain, index: int, previous: Tensor | None) -> Frame:
+        """In the place of `Chain.step`."""
+        start = processor_seconds()
+        frame = self._step(chain, index, previous)
+        self.seconds += processor_seconds() - start
+        return frame
 
 
 def bare(preset: Preset, folder: Path) -> None:
@@ -43,7 +62,7 @@ def bare(preset: Preset, folder: Path) -> None:
 
 
 def measure(size: str, count: int, rounds: int) -> dict[str, Any]:
-    """Seconds of both ways, and how much longer the safe one takes."""
+    """Seconds of the loop and of what both ways take beside it, and how much longer the safe one takes in all."""
     overrides = [Override("size", size), Override("duration", f"{count}f")]
     preset = load_preset(find_preset("first-light"), overrides)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,9 +73,12 @@ def measure(size: str, count: int, rounds: int) -> dict[str, Any]:
                 preset, Path(folder) / str(next(numbers)), options=Options(checkpoint_seconds=5)
             ),
         }
-        with threads(1):
-            seconds = time_in_turn(ways, rounds, whole_processor_seconds)
-    return {"size": size, "frames": count, **seconds, "overhead": seconds["run folder"] / seconds["bare"] - 1}
+        steps = Steps()
+        with threads(1), patch.object(Chain, "step", lambda *given: steps.timed(*given)):
+            beside = time_in_turn(ways, rounds, lambda: whole_processor_seconds() - steps.seconds)
+    loop = steps.seconds / (2 * rounds + 2)
+    overhead = (beside["run folder"] - beside["bare"]) / (loop + beside["bare"])
+    return {"size": size, "frames": count, "loop": loop, **beside, "overhead": overhead}
 
 
 def main() -> None:
