@@ -92,6 +92,7 @@ class AscentStep:
                 self._step()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # The threads beside the loop go on pinning memory and waiting for copies meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._step()
         self._graph = graph
