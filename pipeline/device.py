@@ -38,6 +38,8 @@ def open_device(name: str) -> torch.device:
         keep_freed_memory()
     if device.type == "cuda":
         be_exact()
+        if device.index is not None:
+            torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device
 
 

@@ -115,6 +115,7 @@ class StillDreamer:
         self._auto_octaves = "octaves" not in keys
         self._seed, self._device = seed, device
         self._stage: Dream | None = None
+        self._size: Size | None = None
 
     def __call__(self, frame: Tensor) -> Tensor:
         """The dream (1, 3, H, W) over a picture of that size, both in [0, 1]. Raises PresetError."""
@@ -124,6 +125,9 @@ class StillDreamer:
         _refuse(config, spec)
         if self._stage is None:
             self._stage = Dream(config, spec)
+        if size != self._size:  # pictures of many sizes would fill the memory with what was planned for each
+            self._stage.engine.forget()
+        self._size = size
         self._stage.config = config  # the network serves every size; only the octaves differ
         with torch.no_grad():
             dreamt = self._stage(frame.to(self._device), FrameContext(0, spec, None))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image, ImageCms
 
+from pipeline.engines.packed import PackedEngine
 from pipeline.errors import MediaError, PresetError
 from pipeline.frame import size_of
 from pipeline.media.still import read_still, write_still
@@ -108,6 +109,31 @@ def test_the_network_serves_every_size_and_octaves_fit(photo: Path) -> None:
         assert dreamer(frame).shape == frame.shape
     with pytest.raises(PresetError, match="needs 32x32"):
         StillDreamer({"layer": "blocks.5.0"}, 0, CPU)(torch.rand(1, 3, 20, 30))
+
+
+def test_what_was_planned_for_one_size_is_forgotten_at_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[int] = []
+    forget = PackedEngine.forget
+
+    def counted(engine: PackedEngine) -> None:
+        forgotten.append(len(engine._chains))
+        forget(engine)
+
+    monkeypatch.setattr(PackedEngine, "forget", counted)
+    keys = {"layer": "blocks.2.1", "first_steps": 1, "octaves": 2, "engine": "packed", "precision": "float32"}
+    dreamer = StillDreamer(keys, 0, CPU)
+    for size in ((64, 96), (64, 96), (72, 80)):
+        dreamer(torch.rand(1, 3, *size))
+    assert forgotten == [0, 2]
+
+
+def test_memory_is_given_in_the_command_line(tmp_path: Path) -> None:
+    arguments = ("dream", str(photograph("coffee.png")), "-o", str(tmp_path / "dreamt.png"), *QUICK)
+    run_dreamreel(*arguments, "--memory", "40MB")
+    with Image.open(tmp_path / "dreamt.png") as dreamt:
+        assert dreamt.size == (600, 400)
+    refused = finished(*arguments, "--overwrite", "--memory", "5XB")
+    assert refused.returncode != 0 and "such as 4GB or 800MB" in refused.stderr
 
 
 def test_out_of_nothing_and_mistakes(tmp_path: Path) -> None:

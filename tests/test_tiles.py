@@ -71,6 +71,9 @@ def test_every_pixel_is_in_one_core_inside_its_tile() -> None:
         for budget in (10**7, 4 * 10**7, 10**8):
             tiled.budget = budget
             tile = tiled.tile_for(Size(length, length + 96))
+            if tile is not None and tile.height < length:
+                first, last = (list(tiled._spans(length, tile.height, start)) for start in (0.0, 0.999))
+                assert first[0] != last[0]  # no seam lies in one place for ever
             for start in (0.0, 0.37, 0.999):
                 if tile is None:
                     continue
@@ -81,6 +84,32 @@ def test_every_pixel_is_in_one_core_inside_its_tile() -> None:
                 assert all(row % tiled.stride == 0 for _, _, row in spans)
                 inside = [row for begin, _, row in spans if begin - row < tiled.halo and row > 0]
                 assert not inside
+
+
+def test_the_tiles_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiled, picture = _tiled("lite0", "blocks.2.0", 20 * 10**6), _picture(330, 407)
+    generator, begun = torch.Generator().manual_seed(0), set()
+    for _ in range(8):
+        tiled.move_tiles(generator)
+        begun.add(next(tiled._spans(407, 200, tiled._start[1]))[1])
+    assert tiled.tile_for(size_of(picture)) is not None and len(begun) > 2
+
+
+def test_a_budget_that_is_too_little_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    tiled, picture = _tiled("lite0", "blocks.2.0", 10**6), _picture(200, 300)
+    with caplog.at_level(logging.WARNING, "pipeline.engines"):
+        for _ in range(2):
+            tiled(picture, LayerL2("blocks.2.0"))
+    assert caplog.text.count("memory of 1 MB is too little for 300x200, the smallest tiles of") == 1
+
+
+def test_a_layer_that_sees_everything_is_told_to_differ(caplog: pytest.LogCaptureFixture) -> None:
+    backbone = backbones.load("timm:efficientnet_b0", ["blocks.1.0"], CPU, "random")
+    tiled = TiledEngine(build_engine(backbone, EngineChoice.parse("folded/float32")), backbone, 10**6)
+    assert tiled.halo == 128
+    with caplog.at_level(logging.WARNING, "pipeline.engines"):
+        tiled(_picture(800, 800), LayerL2("blocks.1.0"))
+    assert "is the whole picture or unknown" in caplog.text
 
 
 def test_what_fits_is_not_tiled() -> None:

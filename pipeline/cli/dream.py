@@ -48,6 +48,9 @@ def dream_command(
     strength: Annotated[
         float | None, typer.Option(min=0, max=20, help="How far colours (0 to 1) move per octave (0.08).")
     ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What a step may take, such as 4GB, before it goes in tiles.")
+    ] = None,
     bits: BitsOption = None,
     model: ModelOption = "lite0",
     weights: WeightsOption = "auto",
@@ -58,11 +61,12 @@ def dream_command(
     """Dream over pictures, each at its own size; without any, out of noise."""
     keys = _keys(model, weights, layer, class_, channel, guide, objective)
     if not images:
-        if octaves is not None or strength is not None:
-            raise _mistake("", "--octaves and --strength are for dreams over pictures; name one, or leave them out")
+        if not (octaves is None and strength is None and memory is None):
+            options = "--octaves, --strength and --memory"
+            raise _mistake("", f"{options} are for dreams over pictures; name one, or leave them out")
         _from_nothing(keys, out, _SIZE, _NOISE_STEPS if steps is None else steps, seed, overwrite, device, bits)
         return
-    given = {"first_steps": steps, "first_strength": strength, "octaves": octaves}
+    given = {"first_steps": steps, "first_strength": strength, "octaves": octaves, "memory": memory}
     keys |= {key: value for key, value in given.items() if value is not None}
     from pipeline.device import open_device
     from pipeline.stills import StillDreamer, plan

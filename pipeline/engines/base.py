@@ -48,8 +48,8 @@ class EngineChoice:
 class Engine(Protocol):
     """Computes gradients of objectives with respect to pictures.
 
-    Whatever depends on the picture's shape is planned at the first call with it and kept. The same engine gives
-    the same bits for the same picture.
+    Whatever depends on the picture's shape is planned at the first call with it and kept, until it is told to forget.
+    The same engine gives the same bits for the same picture.
     """
 
     @property
@@ -59,6 +59,10 @@ class Engine(Protocol):
 
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         """The score () and its gradient (1, 3, H, W), both float32, of a picture (1, 3, H, W) in [0, 1]."""
+        ...
+
+    def forget(self) -> None:
+        """Free what was planned for the sizes of pictures so far."""
         ...
 
 

@@ -223,7 +223,7 @@ class _Native:
 
     def __init__(self, weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> None:
         self._weight, self._geometry = channels_last(weight), g
-        # Only its shape is read: memory that is never touched is never mapped either.
+        # Only its shape is read.
         layout = torch.channels_last
         self._input = torch.empty(shape, dtype=weight.dtype, device=weight.device, memory_format=layout)
 

@@ -30,3 +30,6 @@ class FoldedEngine:
             score = objective({name: value.float() for name, value in activations.items()})
             (gradient,) = torch.autograd.grad(score, leaf)
         return score.detach(), gradient.contiguous()
+
+    def forget(self) -> None:
+        self._replays.clear()

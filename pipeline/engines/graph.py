@@ -40,6 +40,10 @@ class GraphEngine:
             self._steps[key] = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
         return self._steps[key].climb(image, how, generator)
 
+    def forget(self) -> None:
+        self._folded.forget()
+        self._steps.clear()
+
 
 class AscentStep:
     """One step on buffers of its own, captured at the first call on a CUDA device."""

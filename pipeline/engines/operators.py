@@ -136,22 +136,21 @@ class Join:
 class MaxPool:
     """The largest of each window; its gradient goes to where that one was."""
 
-    def __init__(self, node: Node, shapes: Shapes, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, node: Node) -> None:
         self.inputs, self.outputs = node.inputs, node.outputs[:1]
         given = node.args[1:]
         self._window = (*given, *([], 0, 1, False)[len(given) - 1 :])
-        layout, shape = torch.channels_last, shapes[node.inputs[0]]
-        # Only its shape and type are read: memory that is never touched is never mapped either.
-        self._like = torch.empty(shape, dtype=dtype, device=device, memory_format=layout)
-        self._places: Tensor | None = None
+        self._kept: tuple[Tensor, Tensor] | None = None
 
     def forward(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        result, self._places = aten.max_pool2d_with_indices(inputs[0], *self._window)
+        result, places = aten.max_pool2d_with_indices(inputs[0], *self._window)
+        self._kept = (inputs[0], places)
         return (result,)
 
     def backward(self, gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-        places, self._places = self._places, None
-        return (aten.max_pool2d_with_indices_backward(gradients[0], self._like, *self._window, places),)
+        assert self._kept is not None
+        (given, places), self._kept = self._kept, None
+        return (aten.max_pool2d_with_indices_backward(gradients[0], given, *self._window, places),)
 
 
 class Other:
@@ -207,9 +206,7 @@ def is_sum(node: Node, shapes: Shapes) -> bool:
     return node.op is aten.add.Tensor and same and not node.kwargs and len(node.args) == 2
 
 
-def single_operator(
-    node: Node, shapes: Shapes, constant: Constants, dtype: torch.dtype, device: torch.device
-) -> Operator:
+def single_operator(node: Node, shapes: Shapes, constant: Constants) -> Operator:
     """The operator that does what one node does."""
     clip = clip_of(node)
     if is_convolution(node):
@@ -223,7 +220,7 @@ def single_operator(
     if node.op is aten.cat.default and node.args[1:] == (1,) and all(len(shapes[v]) == 4 for v in node.inputs):
         return Join(node, shapes)
     if node.op is aten.max_pool2d_with_indices.default:
-        return MaxPool(node, shapes, dtype, device)
+        return MaxPool(node)
     return Other(node, constant)
 
 

@@ -35,6 +35,9 @@ class PackedEngine:
         gradient = chain.backward(gradients)
         return score, gradient.to(torch.float32, memory_format=torch.contiguous_format) / self._flat.backbone.std
 
+    def forget(self) -> None:
+        self._chains.clear()
+
 
 class Chain:
     """The operators for one picture size: forward, then backward, once each in turn."""
@@ -118,7 +121,7 @@ def _fusible(
 
 def _operator(chain: list[Node], tape: Tape, flat: FlatNetwork) -> Operator:
     if len(chain) == 1:
-        return single_operator(chain[0], tape.shapes, flat.constant, flat.dtype, flat.backbone.device)
+        return single_operator(chain[0], tape.shapes, flat.constant)
     convolution, *rest = chain
     clip = clip_of(rest[-1])
     others = [value for value in rest[0].inputs if value != convolution.outputs[0]]

@@ -24,3 +24,6 @@ class Reference:
             score = objective(self._backbone(leaf))
             (gradient,) = torch.autograd.grad(score, leaf)
         return score.detach(), gradient
+
+    def forget(self) -> None:
+        """Nothing is planned here."""

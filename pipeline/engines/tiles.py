@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,9 +20,9 @@ from pipeline.objectives import Objective
 
 # A pixel's gradient comes through activations up to half a receptive field away, each of which sees as far again.
 # What lies far out counts little (Luo et al. 2016, effective receptive fields). With this share of the field on each
-# side, EfficientNet-Lite0's gradient at blocks.5.0 has a cosine of 0.997 to the untiled one, and dreams reach 0.9987
-# to 1.002 of its score, without a seam (64 pixels; 32: 0.981, 48: 0.992, 96: 0.9996; a photograph of 768x768).
-# Small fields are used to a larger share, and cost little.
+# side (64 pixels) EfficientNet-Lite0's gradient at blocks.5.0 has a cosine to the untiled one of 0.97 to 0.987 in the
+# smallest tiles, of 384 pixels, and of 0.989 and more in tiles of 576; dreams in tiles of 288x512 reached 0.9987 to
+# 1.002 of the untiled score, without a seam. Small fields are used to a larger share, and cost little.
 _HALO_SHARE = 0.15
 _SMALLEST_HALO = 32
 _LARGEST_HALO = 128
@@ -45,17 +46,22 @@ class TiledEngine:
         self.budget = budget
         layers = [find_layer(backbone.recipe, name) for name in backbone.layers]
         fields = [layer.receptive_field for layer in layers]
-        reach = _LARGEST_HALO if None in fields else max(field for field in fields if field is not None)
+        self._sees_all = None in fields
         self.stride = max(layer.stride for layer in layers)
-        self.halo = self._whole(min(_LARGEST_HALO, max(reach * _HALO_SHARE, min(reach / 2, _SMALLEST_HALO))))
+        self.halo = self._whole(max(map(_halo, fields)))
         self._smallest = self._whole(max(layer.smallest_side for layer in layers))
         self._bytes_per_pixel = bytes_per_pixel(backbone, engine.choice)
         self._start = (0.5, 0.5)
+        self._told: set[Size] = set()
 
     @property
     def choice(self) -> EngineChoice:
         """The engine's own."""
         return self.engine.choice
+
+    def forget(self) -> None:
+        """The engine's own."""
+        self.engine.forget()
 
     def move_tiles(self, generator: torch.Generator) -> None:
         """Draw where the next call's tiles begin, so that their seams never lie in one place."""
@@ -68,6 +74,7 @@ class TiledEngine:
             try:
                 if tile is None:
                     return self.engine(image, objective)
+                self._warn(size_of(image), tile)
                 return self._tiled(image, objective, tile)
             except torch.OutOfMemoryError as error:
                 self.shrink(size_of(image), tile, error)
@@ -83,25 +90,48 @@ class TiledEngine:
                 "use a smaller `size` or a layer's or channel's objective"
             ) from error
         used = size if tile is None else tile
-        self.budget = int(used.height * used.width * self._bytes_per_pixel) // 2
+        self.budget = self._needed(size, used) // 2
         if self.tile_for(size) == tile:
             raise error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         log.warning("out of memory at %s: going on in tiles of %s", used, self.tile_for(size))
 
+    def _needed(self, size: Size, tile: Size) -> int:
+        """Bytes that a step on a picture takes, in tiles of a size; the picture itself is one as well."""
+        kept = self._bytes_per_pixel - _IMAGE_BYTES
+        return int(size.height * size.width * _IMAGE_BYTES + tile.height * tile.width * kept)
+
+    def _warn(self, size: Size, tile: Size) -> None:
+        """Say once for each size what tiles can't do."""
+        if size in self._told or self.budget is None:
+            return
+        self._told.add(size)
+        needed = self._needed(size, tile)
+        if needed > self.budget:
+            megabytes = (round(number / 1e6) for number in (self.budget, needed))
+            log.warning(
+                "memory of %d MB is too little for %s, the smallest tiles of %s take about %d MB; "
+                "allow more, or use a smaller size",
+                *(next(megabytes), size, tile, next(megabytes)),
+            )
+        if self._sees_all:
+            log.warning(
+                "a layer's receptive field is the whole picture or unknown: dreams in tiles of %s differ from whole "
+                "ones; allow more memory, or use another network",
+                tile,
+            )
+
     def tile_for(self, size: Size) -> Size | None:
         """The size of the tiles, halos included, for a picture; None when it fits whole.
 
         Of those that fit it is the one with the least to compute; the smallest possible one where none does.
         """
-        area = size.height * size.width
-        if self.budget is None or area * self._bytes_per_pixel <= self.budget:
+        if self.budget is None or self._needed(size, size) <= self.budget:
             return None
-        most = (self.budget - area * _IMAGE_BYTES) / (self._bytes_per_pixel - _IMAGE_BYTES)
         rows, columns = self._sides(size.height), self._sides(size.width)
-        grids = [(down * across, high * wide, Size(high, wide)) for down, high in rows for across, wide in columns]
-        fitting = [(count * area, count, tile) for count, area, tile in grids if area <= most]
+        grids = [(down * across, Size(high, wide)) for down, high in rows for across, wide in columns]
+        fitting = [(count * math.prod(tile), tile) for count, tile in grids if self._needed(size, tile) <= self.budget]
         return min(fitting)[-1] if fitting else Size(rows[-1][1], columns[-1][1])
 
     def _sides(self, length: int) -> list[tuple[int, int]]:
@@ -137,8 +167,8 @@ class TiledEngine:
             yield 0, length, 0
             return
         core = (tile - 2 * self.halo) // self.stride * self.stride
-        # As few tiles as cover the side; what they have to spare is where they may begin.
-        count = max(2, -(-(length - 2 * self.halo) // core))
+        # As few tiles as cover the side and a stride more: what they have to spare is where they may begin.
+        count = max(2, -(-(length - 2 * self.halo + self.stride) // core))
         spare = (count * core + 2 * self.halo - length) // self.stride
         first = core + self.halo - int(start * (spare + 1)) * self.stride
         edges = [0, *(first + core * index for index in range(count - 1)), length]
@@ -146,6 +176,13 @@ class TiledEngine:
         for begin, end in pairwise(edge for edge in edges if edge <= length):
             if begin < end:
                 yield begin, end, min(max(0, begin - self.halo), last)
+
+
+def _halo(field: int | None) -> float:
+    """Pixels around a tile that its core needs, for a layer's receptive field; None where that is not known."""
+    if field is None:
+        return _LARGEST_HALO
+    return min(_LARGEST_HALO, max(field * _HALO_SHARE, min(field / 2, _SMALLEST_HALO)))
 
 
 def bytes_per_pixel(backbone: Backbone, choice: EngineChoice) -> float:

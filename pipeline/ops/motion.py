@@ -86,11 +86,14 @@ def inside(positions: Tensor, size: Size) -> Tensor:
 
 
 def sees_beyond(matrix: Tensor, size: Size) -> bool:
-    """Whether a pixel of a picture of `size` is read outside of it through a backward (3, 3) matrix, on the CPU."""
+    """Whether part of a picture of `size` is read outside of it through a backward (3, 3) matrix, on the CPU.
+
+    That is so long before a whole pixel is, when a camera moves slowly.
+    """
     # The corners tell for all pixels: what they enclose stays within them.
-    x, y = (torch.tensor([0.5, side - 0.5], dtype=matrix.dtype) for side in (size.width, size.height))
-    corners = torch.stack(project(matrix, *torch.meshgrid(x, y, indexing="xy")))[None]
-    return bool((inside(corners, size) < 1).any())
+    corners = (torch.tensor([0, side], dtype=matrix.dtype) for side in (size.width, size.height))
+    x, y = project(matrix, *torch.meshgrid(*corners, indexing="xy"))
+    return max(float(-x.min()), float(x.max()) - size.width, float(-y.min()), float(y.max()) - size.height) > 1e-6
 
 
 def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
