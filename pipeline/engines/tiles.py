@@ -80,7 +80,7 @@ class TiledEngine:
                 self.shrink(size_of(image), tile, error)
 
     def shrink(self, size: Size, tile: Size | None, error: torch.OutOfMemoryError) -> None:
-        """Take half of what ran out, at most; raise the error again when tiles can't be smaller.
+        """Have tiles take half of what ran out, at most; raise the error again when tiles can't be smaller.
 
         Raises DeviceError where there must be none.
         """
@@ -90,7 +90,7 @@ class TiledEngine:
                 "use a smaller `size` or a layer's or channel's objective"
             ) from error
         used = size if tile is None else tile
-        self.budget = self._needed(size, used) // 2
+        self.budget = (self._needed(size, used) + self._needed(size, Size(0, 0))) // 2
         if self.tile_for(size) == tile:
             raise error
         if torch.cuda.is_available():
@@ -109,11 +109,10 @@ class TiledEngine:
         self._told.add(size)
         needed = self._needed(size, tile)
         if needed > self.budget:
-            megabytes = (round(number / 1e6) for number in (self.budget, needed))
             log.warning(
-                "memory of %d MB is too little for %s, the smallest tiles of %s take about %d MB; "
+                "memory of %.0f MB is too little for %s, the smallest tiles of %s take about %.0f MB; "
                 "allow more, or use a smaller size",
-                *(next(megabytes), size, tile, next(megabytes)),
+                *(self.budget / 1e6, size, tile, needed / 1e6),
             )
         if self._sees_all:
             log.warning(
