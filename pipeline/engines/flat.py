@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,12 +69,7 @@ class Replay:
     def __init__(self, tape: Tape, constant: Callable[[Constant], Tensor]) -> None:
         self._tape = tape
         self._constant = constant
-        last_use = {value: index for index, node in enumerate(tape.nodes) for value in node.inputs}
-        kept = set(tape.targets.values())
-        self._done: list[list[Value]] = [[] for _ in tape.nodes]
-        for value, index in last_use.items():
-            if value not in kept:
-                self._done[index].append(value)
+        self._done = done_after([node.inputs for node in tape.nodes], tape.targets.values())
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """The activations by layer of a normalised input."""
@@ -84,6 +79,16 @@ class Replay:
             for value in done:
                 del values[value]
         return {name: values[value] for name, value in self._tape.targets.items()}
+
+
+def done_after(inputs: Sequence[Iterable[Value]], kept: Collection[Value]) -> list[list[Value]]:
+    """For each step, given what each reads: the values that no later one reads, and that are not `kept`."""
+    last_use = {value: index for index, values in enumerate(inputs) for value in values}
+    done: list[list[Value]] = [[] for _ in inputs]
+    for value, index in last_use.items():
+        if value not in kept:
+            done[index].append(value)
+    return done
 
 
 def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Constant], Tensor]) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.backbones import Backbone
 from pipeline.backbones.tape import Node, Tape, Value
 from pipeline.engines.base import EngineChoice, PrecisionName, score_gradients
-from pipeline.engines.flat import FlatNetwork, channels_last
+from pipeline.engines.flat import FlatNetwork, channels_last, done_after
 from pipeline.engines.operators import Convolve, Operator, clip_of, is_convolution, is_sum, single_operator
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
@@ -45,12 +45,7 @@ class Chain:
     def __init__(self, tape: Tape, flat: FlatNetwork) -> None:
         self._targets = tape.targets
         self._operators = lower(tape, flat)
-        last_use = {value: index for index, op in enumerate(self._operators) for value in op.inputs}
-        kept = set(tape.targets.values())
-        self._done: list[list[Value]] = [[] for _ in self._operators]
-        for value, index in last_use.items():
-            if value not in kept:
-                self._done[index].append(value)
+        self._done = done_after([operator.inputs for operator in self._operators], tape.targets.values())
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """The activations by layer of a normalised input."""
