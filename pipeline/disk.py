@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +56,27 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_regular(path: Path, at_most: int | None = None) -> None:
+    """Raises OSError, whose `strerror` says why, unless `path` is a regular file of at most so many bytes.
+
+    A device or a pipe may never end, or never begin: nothing that a preset names is opened before this.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder, must be a file", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is a device or a pipe, must be a regular file", str(path))
+    if at_most is not None and status.st_size > at_most:
+        said = f"holds {status.st_size / 1e6:.0f} MB, at most {at_most / 1e6:.0f} MB are read"
+        raise OSError(errno.EFBIG, said, str(path))
+
+
+def read_regular(path: Path, at_most: int) -> bytes:
+    """All bytes of a regular file. Raises OSError as `require_regular` does."""
+    require_regular(path, at_most)
+    return path.read_bytes()
 
 
 def digest_or_absent(path: Path) -> str:
