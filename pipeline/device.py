@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline import threads
 from pipeline.errors import DeviceError
 from pipeline.frame import rounded, to_uint8
 
@@ -36,6 +37,7 @@ def open_device(name: str) -> torch.device:
     device = _pick(name)
     if device.type == "cpu":
         keep_freed_memory()
+        threads.wait_briefly()
     if device.type == "cuda":
         be_exact()
         if device.index is not None:
