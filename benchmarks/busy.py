@@ -33,7 +33,7 @@ def render_once(way: str, preset: str, frames: int) -> float:
     from pipeline.preset import find_preset
 
     if way == "spinning":
-        threads.wait_briefly = lambda: None  # type: ignore[assignment]
+        threads.wait_briefly = lambda: None
     began: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_preset(find_preset(preset), [Override("duration", f"{frames}f")])
