@@ -26,7 +26,9 @@ def printable(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(letter if _is_harmless(letter) or (lines and letter == "\n") else _escaped(letter) for letter in text)
+    return "".join(
+        letter if _is_harmless(letter) or (lines and letter == "\n") else _escaped(letter) for letter in text
+    )
 
 
 def _is_harmless(letter: str) -> bool:

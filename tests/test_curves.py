@@ -168,7 +168,9 @@ def test_keyframes_in_frames_and_seconds_are_put_in_order_by_the_frame_rate() ->
 
 def frames_of(text: str, count: int, seed: int = 3) -> list[float]:
     """A schedule's value in each of Deforum's frames."""
-    values = Deforum(text, Fraction(15)).values(Moments.at_frames(np.arange(count, dtype=float), count, seed, Fraction(15)))
+    values = Deforum(text, Fraction(15)).values(
+        Moments.at_frames(np.arange(count, dtype=float), count, seed, Fraction(15))
+    )
     return [float(value) for value in values]
 
 

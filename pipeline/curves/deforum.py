@@ -119,7 +119,9 @@ class Deforum(Curve):
         known = self._known(seed, last)
         keys: dict[int, float | Formula] = {}
         for key, value in self._keys:
-            where = key if isinstance(key, float) else float(np.float64(key({**known, "t": np.float64(math.nan)}, seed)))
+            where = (
+                key if isinstance(key, float) else float(np.float64(key({**known, "t": np.float64(math.nan)}, seed)))
+            )
             # Deforum looks at the frames of the film only; keyframes outside it are never met.
             if math.isfinite(where) and where > -1 and (last is None or int(where) <= last):
                 keys[int(where)] = value

@@ -5,6 +5,7 @@ The rule for tabs: they separate, as blanks do, and they never indent.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -15,10 +16,20 @@ from pipeline.errors import PresetError, Problem
 
 MAX_NODES = 50_000
 MAX_DEPTH = 50
+LONG_SCHEDULE = "a long schedule can stand in a file of its own, as {file: moves.csv}"
 TABS = "a tab stands where YAML wants spaces; indent with spaces"
 _ENDS = "\0\r\n\x85\u2028\u2029"
 _GAPS = _ENDS + " \t"
 _FLOW = ",[]{}"
+# Words of one line, with the blanks between them: outside and inside brackets, and in each kind of quotes.
+_WORD = r"(?:[^\0 \t\r\n:{0}]++|:(?![\0 \t\r\n{0}]))++"
+_QUOTED = r"[^\0 \t\r\n{0}]++"
+_BLOCK_WORDS, _FLOW_WORDS = (
+    re.compile(rf"{word}(?:[ \t]++(?!#){word})*+") for word in (_WORD.format(ends) for ends in ("", r",\[\]{}"))
+)
+_IN_DOUBLE, _IN_SINGLE = (
+    re.compile(rf"{word}(?:[ \t]++{word})*+") for word in (_QUOTED.format(ends) for ends in (r"\"\\", "'"))
+)
 
 
 class Loader(yaml.SafeLoader):
@@ -41,8 +52,7 @@ class Loader(yaml.SafeLoader):
         self._depth += 1
         line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
         if self._nodes > MAX_NODES:
-            remedy = "a long schedule can stand in a file of its own, as {file: moves.csv}"
-            message = f"holds more than {MAX_NODES} values; {remedy}"
+            message = f"holds more than {MAX_NODES} values; {LONG_SCHEDULE}"
             raise PresetError([Problem(self._called, (), message, line)])
         if self._depth > MAX_DEPTH:
             raise PresetError([Problem(self._called, (), f"is nested too deeply, more than {MAX_DEPTH} levels", line)])
@@ -92,35 +102,48 @@ class Loader(yaml.SafeLoader):
     def check_key(self) -> bool:
         return self.peek(1) in _GAPS
 
+    def check_value(self) -> bool:
+        if not self.flow_level:
+            return self.peek(1) in _GAPS
+        # Behind a key in quotes or brackets, as in JSON, the value follows at once.
+        return self.peek(1) in _GAPS + _FLOW or self.buffer[self.pointer - 1] in "\"'}]"
+
     def check_plain(self) -> bool:
         first, unsafe = self.peek(), _GAPS + (_FLOW if self.flow_level else "")
         return first not in _GAPS + "-?:,[]{}#&*!|>'\"%@`" or (first in "-?:" and self.peek(1) not in unsafe)
 
-    def scan_plain(self) -> Token:
+    def forward(self, length: int = 1) -> None:
+        """Past some letters; PyYAML goes one by one."""
+        passed = self.buffer[self.pointer : self.pointer + length]
+        if "\n" in passed or "\r" in passed or "\ufeff" in passed:
+            super().forward(length)
+            return
+        self.pointer += length
+        self.index += length
+        self.column += length
+
+    def scan_plain(self) -> ScalarToken:
         """A scalar without quotes; inside brackets it may hold `?`, and anywhere tabs."""
         chunks: list[str] = []
         start = end = self.get_mark()
         indent = self.indent + 1
+        words = _FLOW_WORDS if self.flow_level else _BLOCK_WORDS
         spaces: list[str] = []
-        while self.peek() != "#" and (length := self._plain_length()):
+        while self.peek() != "#" and (found := words.match(self.buffer, self.pointer)):
             self.allow_simple_key = False
-            chunks += [*spaces, self.prefix(length)]
-            self.forward(length)
+            chunks += [*spaces, found[0]]
+            self.forward(len(found[0]))
             end = self.get_mark()
             spaces = self.scan_plain_spaces(indent, start)
             if not spaces or self.peek() == "#" or (not self.flow_level and self.column < indent):
                 break
         return ScalarToken("".join(chunks), True, start, end)  # type: ignore[no-untyped-call]
 
-    def _plain_length(self) -> int:
-        flow = _FLOW if self.flow_level else ""
-        ends, after_colon = _GAPS + flow, _GAPS + flow
-        length = 0
-        while (letter := self.peek(length)) not in ends and not (
-            letter == ":" and self.peek(length + 1) in after_colon
-        ):
-            length += 1
-        return length
+    def scan_flow_scalar_non_spaces(self, double: bool, start_mark: Any) -> list[str]:
+        found = (_IN_DOUBLE if double else _IN_SINGLE).match(self.buffer, self.pointer)
+        words = [] if found is None else [found[0]]
+        self.forward(sum(map(len, words)))
+        return words + super().scan_flow_scalar_non_spaces(double, start_mark)  # type: ignore[no-untyped-call]
 
     def scan_plain_spaces(self, indent: int, start_mark: Any) -> list[str]:
         """What stands between two words of a scalar without quotes; nothing where it ends."""

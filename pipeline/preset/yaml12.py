@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 
 from pipeline.errors import KeyPath, PresetError, Problem
-from pipeline.preset.scanner import MAX_NODES, TABS, Loader
+from pipeline.preset.scanner import LONG_SCHEDULE, MAX_NODES, TABS, Loader
 
 MAX_BYTES = 3_000_000
+MAX_LINES = 100_000
 MAX_KEY = 200
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -93,6 +94,8 @@ def _decode(raw: bytes, name: str) -> str:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         raise _refusal(name, "is not text in UTF-8; is it a preset, or a picture or film?") from None
+    if text.count("\n") + text.count("\r") > MAX_LINES:
+        raise _refusal(name, f"has more than {MAX_LINES} lines; {LONG_SCHEDULE}")
     if "\0" in text:
         raise _refusal(name, "holds zero bytes; is it a preset, or a binary file?")
     return text
