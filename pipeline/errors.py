@@ -26,13 +26,12 @@ def printable(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        letter if _is_harmless(letter) or (lines and letter == "\n") else _escaped(letter) for letter in text
-    )
+    kept = _JOINERS + "\n" if lines else _JOINERS
+    return "".join(letter if letter in kept or _is_harmless(letter) else _escaped(letter) for letter in text)
 
 
 def _is_harmless(letter: str) -> bool:
-    return letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN
+    return unicodedata.category(letter) not in _UNSEEN
 
 
 def _escaped(letter: str) -> str:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pipeline.errors import KeyPath, Problem
 from pipeline.preset.yaml12 import Document
 
-_MOST_TOLD = 50
+MOST_TOLD = 50
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
@@ -33,9 +33,9 @@ _KINDS = {
 def explain(error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document) -> list[Problem]:
     """One problem for each finding in a `model` that stands at `base` in the document."""
     findings = error.errors()
-    problems = [_problem(finding, model, base, document) for finding in findings[:_MOST_TOLD]]
-    if len(findings) > _MOST_TOLD:
-        problems.append(document.problem(base, f"and {len(findings) - _MOST_TOLD} more problems like these"))
+    problems = [_problem(finding, model, base, document) for finding in findings[:MOST_TOLD]]
+    if len(findings) > MOST_TOLD:
+        problems.append(document.problem(base, f"and {len(findings) - MOST_TOLD} more problems like these"))
     return problems
 
 

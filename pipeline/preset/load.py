@@ -15,7 +15,7 @@ from pipeline.curves import curves_of
 from pipeline.device import is_there
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
-from pipeline.preset.explain import explain, shown, unknown
+from pipeline.preset.explain import MOST_TOLD, explain, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.overrides import Override, apply_override
@@ -97,7 +97,9 @@ class _Builder:
             if ordered:
                 self._check_round(preset)
         if self._problems or preset is None:
-            raise PresetError(self._problems)
+            more = len(self._problems) - MOST_TOLD
+            tail = [Problem(self._document.name, (), f"and {more} more problems")] if more > 0 else []
+            raise PresetError([*self._problems[:MOST_TOLD], *tail])
         return preset
 
     def _add(self, path: KeyPath, message: str) -> None:
@@ -121,8 +123,10 @@ class _Builder:
         if len(top) > MAX_STAGE_KEYS:
             self._add((), f"has {len(top)} keys, may have at most {MAX_STAGE_KEYS}")
             return None
-        validate = lambda keys: Preset.model_validate({**keys, "stages": stages}, context=self._context)  # noqa: E731
-        return self._validated(validate, Preset, top, ())
+        preset: Preset | None = self._validated(
+            lambda keys: Preset.model_validate({**keys, "stages": stages}, context=self._context), Preset, top, ()
+        )
+        return preset
 
     def _validated(self, validate: Callable[[Any], Any], model: Any, keys: dict[str, Any], path: KeyPath) -> Any:
         """What `validate` makes of the keys at `path`; None, with the problems told, where they are wrong."""

@@ -50,17 +50,15 @@ def apply_override(document: Document, override: Override) -> None:
     if not keys:
         raise _refusal(override, "needs a key, such as fps=30 or dream.steps=4")
     target: Any = document.data
+    key: Any
     for depth, key in enumerate(keys[:-1]):
         _require_room(override, target, keys[: depth + 1])
-        if target[key] is None if isinstance(target, list) else target.get(key) is None:
+        if (target[key] if isinstance(target, list) else target.get(key)) is None:
             target[key] = [None] if keys[depth + 1] == 0 and isinstance(keys[depth + 1], int) else {}
         target = target[key]
     _require_room(override, target, keys)
     target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
-    for known in (document.lines, document.sources):
-        for path in [path for path in known if path[: len(keys)] == keys]:
-            del known[path]  # type: ignore[attr-defined]  # of either dictionary
-    document.sources[keys] = str(override)
+    document.replace(keys, str(override))
 
 
 def _require_room(override: Override, target: object, path: KeyPath) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from yaml.scanner import ScannerError
-from yaml.tokens import ScalarToken, Token
+from yaml.tokens import ScalarToken
 
 from pipeline.errors import PresetError, Problem
 
@@ -56,7 +56,7 @@ class Loader(yaml.SafeLoader):
             raise PresetError([Problem(self._called, (), message, line)])
         if self._depth > MAX_DEPTH:
             raise PresetError([Problem(self._called, (), f"is nested too deeply, more than {MAX_DEPTH} levels", line)])
-        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
@@ -70,7 +70,7 @@ class Loader(yaml.SafeLoader):
             if self.peek() == "#":
                 while self.peek() not in _ENDS:
                     self.forward()
-            if not self.scan_line_break():
+            if not self.scan_line_break():  # type: ignore[no-untyped-call]
                 return
             if not self.flow_level:
                 self.allow_simple_key = True
@@ -91,13 +91,13 @@ class Loader(yaml.SafeLoader):
     def fetch_block_entry(self) -> None:
         if not self.flow_level and self._tab_line == self.line:
             raise ScannerError(None, None, TABS, self.get_mark())
-        super().fetch_block_entry()  # type: ignore[no-untyped-call]
+        super().fetch_block_entry()
 
     def fetch_value(self) -> None:
         key = self.possible_simple_keys.get(self.flow_level)
         if not self.flow_level and key and key.line == self._tab_line and key.column > self._tab_column:
             raise ScannerError(None, None, TABS, key.mark)
-        super().fetch_value()  # type: ignore[no-untyped-call]
+        super().fetch_value()
 
     def check_key(self) -> bool:
         return self.peek(1) in _GAPS
@@ -137,13 +137,13 @@ class Loader(yaml.SafeLoader):
             spaces = self.scan_plain_spaces(indent, start)
             if not spaces or self.peek() == "#" or (not self.flow_level and self.column < indent):
                 break
-        return ScalarToken("".join(chunks), True, start, end)  # type: ignore[no-untyped-call]
+        return ScalarToken("".join(chunks), True, start, end)
 
     def scan_flow_scalar_non_spaces(self, double: bool, start_mark: Any) -> list[str]:
         found = (_IN_DOUBLE if double else _IN_SINGLE).match(self.buffer, self.pointer)
         words = [] if found is None else [found[0]]
         self.forward(sum(map(len, words)))
-        return words + super().scan_flow_scalar_non_spaces(double, start_mark)  # type: ignore[no-untyped-call]
+        return words + super().scan_flow_scalar_non_spaces(double, start_mark)
 
     def scan_plain_spaces(self, indent: int, start_mark: Any) -> list[str]:
         """What stands between two words of a scalar without quotes; nothing where it ends."""
@@ -154,7 +154,7 @@ class Loader(yaml.SafeLoader):
         self.forward(length)
         if self.peek() not in _ENDS[1:]:
             return [blanks] if blanks else []
-        first = self.scan_line_break()
+        first = self.scan_line_break()  # type: ignore[no-untyped-call]
         self.allow_simple_key = True
         breaks: list[str] = []
         while not self._at_document_mark():
@@ -162,13 +162,13 @@ class Loader(yaml.SafeLoader):
                 self._refuse_indenting_tab(indent - 1)
             if self.peek() not in _ENDS[1:]:
                 return ([first] if first != "\n" else [] if breaks else [" "]) + breaks
-            breaks.append(self.scan_line_break())
+            breaks.append(self.scan_line_break())  # type: ignore[no-untyped-call]
         return []
 
     def _at_document_mark(self) -> bool:
         return self.column == 0 and self.prefix(3) in ("---", "...") and self.peek(3) in _GAPS
 
-    def scan_anchor(self, TokenClass: Any) -> Token:
+    def scan_anchor(self, TokenClass: Any) -> Any:
         """`&name` or `*name`, of any letters."""
         start = self.get_mark()
         self.forward()
@@ -181,13 +181,12 @@ class Loader(yaml.SafeLoader):
             raise ScannerError(None, None, "an anchor or alias needs a name", self.get_mark())
         name = self.prefix(length)
         self.forward(length)
-        token: Token = TokenClass(name, start, self.get_mark())
-        return token
+        return TokenClass(name, start, self.get_mark())
 
     def scan_block_scalar_ignored_line(self, start_mark: Any) -> None:
         self._skip_blanks(False)
-        super().scan_block_scalar_ignored_line(start_mark)  # type: ignore[no-untyped-call]
+        super().scan_block_scalar_ignored_line(start_mark)
 
     def scan_directive_ignored_line(self, start_mark: Any) -> None:
         self._skip_blanks(False)
-        super().scan_directive_ignored_line(start_mark)  # type: ignore[no-untyped-call]
+        super().scan_directive_ignored_line(start_mark)

@@ -61,6 +61,11 @@ class Document:
                 return Problem(self.name, path, message, self.lines[written[:end]])
         return Problem(self.name, path, message)
 
+    def replace(self, path: KeyPath, source: str) -> None:
+        """Take note that the value at `path` comes from elsewhere now."""
+        self.lines = {key: line for key, line in self.lines.items() if key[: len(path)] != path}
+        self.sources = {key: old for key, old in self.sources.items() if key[: len(path)] != path} | {path: source}
+
     def written(self, path: KeyPath) -> KeyPath:
         """The path as the document has it: where one mapping stands for a list of one, it is its own `[0]`."""
         value, result = self.data, []
@@ -111,7 +116,7 @@ def _parse(text: str, name: str) -> Document:
     except yaml.reader.ReaderError as error:
         raise _refusal(name, f"holds a character YAML does not allow (#x{error.character:04x})") from None
     try:
-        node = loader.get_single_node()  # type: ignore[no-untyped-call]
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
         raise _refusal(name, _explain(error), line) from None

@@ -63,7 +63,7 @@ class RunSpec:
         return max(1, round(ENDLESS_SECONDS * self.fps)) if self.frames is None else self.frames
 
     def timeline(self, curve: Curve) -> Moments:
-        """Every frame that a check of the curve looks at: all, or of a long film its ends, the keyframes and a sample."""
+        """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""
         index = looked_at(self.checked_frames, self.looks, curve.knots(self.fps) * float(self.fps))
         return Moments.at_frames(index, self.frames, self.seed, self.fps)
 
