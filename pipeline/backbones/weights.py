@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
         raise ModelError(f"there is no weights file {path}; check the path, or use `auto` or `random`") from None
+    except pickle.UnpicklingError as error:  # torch's words for it run over many lines
+        raise ModelError(f"the weights {path} can't be read: damaged, or more than the tensors of a network") from error
     except Exception as error:  # a damaged pickle leads to exceptions of every kind
         said = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = said.partition("\n")[0] or type(error).__name__

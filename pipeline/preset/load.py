@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipeline.curves import curves_of
 from pipeline.device import is_there
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
-from pipeline.preset.explain import MOST_TOLD, explain, shown, unknown
+from pipeline.preset.boundary import ModelT, validated
+from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.overrides import Override, apply_override
@@ -23,7 +22,7 @@ from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 from pipeline.stages import STAGES, Role, RunSpec, StageConfig
 from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
 
-MAX_STAGES, MAX_STAGE_KEYS = 64, 100
+MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
 # A check of curves makes at most so many passes over a moment, all together: some seconds.
@@ -120,23 +119,14 @@ class _Builder:
         return None
 
     def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
-        if len(top) > MAX_STAGE_KEYS:
-            self._add((), f"has {len(top)} keys, may have at most {MAX_STAGE_KEYS}")
-            return None
-        preset: Preset | None = self._validated(
-            lambda keys: Preset.model_validate({**keys, "stages": stages}, context=self._context), Preset, top, ()
-        )
-        return preset
+        return self._validated(Preset, top, (), {"stages": stages})
 
-    def _validated(self, validate: Callable[[Any], Any], model: Any, keys: dict[str, Any], path: KeyPath) -> Any:
-        """What `validate` makes of the keys at `path`; None, with the problems told, where they are wrong."""
-        try:
-            return validate(keys)
-        except ValidationError as error:
-            self._problems.extend(explain(error, model, path, self._document))
-        except Exception as error:
-            self._add((*path, *_guilty_key(validate, keys)), mishap(error))
-        return None
+    def _validated(
+        self, model: type[ModelT], keys: dict[str, Any], path: KeyPath, extra: dict[str, Any] | None = None
+    ) -> ModelT | None:
+        made, problems = validated(model, keys, path, self._document, self._context, extra)
+        self._problems.extend(problems)
+        return made
 
     def _stages(self) -> list[StageConfig | None]:
         listed = self._document.data.get("stages")
@@ -168,9 +158,6 @@ class _Builder:
         if not isinstance(name, str) or name not in STAGES:
             self._add((*path, "stage"), unknown("stage", str(name), STAGES))
             return None
-        if len(entry) > MAX_STAGE_KEYS:
-            self._add(path, f"has {len(entry)} keys, may have at most {MAX_STAGE_KEYS}")
-            return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
@@ -180,10 +167,7 @@ class _Builder:
         if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
-        config: StageConfig | None = self._validated(
-            lambda given: model.model_validate(given, context=self._context), model, keys, path
-        )
-        return config
+        return self._validated(model, keys, path)
 
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
@@ -236,18 +220,6 @@ def _free_id(name: str, taken: set[str]) -> str:
     while (candidate := name if number == 1 else f"{name}-{number}") in taken:
         number += 1
     return candidate
-
-
-def _guilty_key(validate: Callable[[Any], Any], keys: dict[str, Any]) -> KeyPath:
-    """The key that no validation survives, if one does it alone."""
-    for key, value in keys.items():
-        try:
-            validate({key: value})
-        except ValidationError:
-            continue
-        except Exception:
-            return (key,)
-    return ()
 
 
 def _looks(stages: Sequence[StageConfig | None]) -> int:
