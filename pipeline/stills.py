@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from pipeline import backbones
 from pipeline.engines import build_engine, choose_engine
-from pipeline.errors import MediaError, PresetError, Problem
+from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
 from pipeline.objectives import build_objective
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.preset.explain import explain
+from pipeline.preset.boundary import validated
 from pipeline.preset.yaml12 import Document
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
@@ -143,14 +142,18 @@ class StillDreamer:
 
 def dream_config(keys: Mapping[str, Any]) -> DreamConfig:
     """The dream's config from keys as a preset has them. Raises PresetError."""
-    try:
-        return DreamConfig.model_validate({"id": "dream"} | dict(keys), context={"folder": Path.cwd()})
-    except ValidationError as error:
-        raise PresetError(explain(error, DreamConfig, (), Document("", {}))) from error
+    given, context = {"id": "dream"} | dict(keys), {"folder": Path.cwd()}
+    config, problems = validated(DreamConfig, given, (), Document("", given), context)
+    if config is None:
+        raise PresetError(problems)
+    return config
 
 
 def _refuse(config: DreamConfig, spec: RunSpec) -> None:
-    problems = [Problem("", key, message) for key, message in config.problems(spec)]
+    try:
+        problems = [Problem("", parse_path(key), message) for key, message in config.problems(spec)]
+    except Exception as error:
+        raise PresetError([Problem("", (), mishap(error))]) from error
     if problems:
         raise PresetError(problems)
 

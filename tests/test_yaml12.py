@@ -78,9 +78,9 @@ def test_plain_aliases_work() -> None:
 
 def test_places_are_known() -> None:
     document = read_document(b"a: 1\nstages:\n  - stage: noise\n    kind: pink\n", "p.yaml")
-    assert document.where(("stages", 0, "kind")) == "p.yaml:4"
-    assert document.where(("stages", 0, "missing")) == "p.yaml:3"
-    assert document.where(("nowhere",)) == "p.yaml:1"
+    assert document.problem(("stages", 0, "kind"), "x").line == 4
+    assert document.problem(("stages", 0, "missing"), "x").line == 3
+    assert str(document.problem(("nowhere",), "x")) == "p.yaml:1: nowhere: x"
 
 
 @settings(deadline=None)

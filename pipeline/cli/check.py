@@ -25,5 +25,7 @@ def command(
         frames = preset.duration.to_frames(preset.fps)
         counted = "" if frames is None else f", {frames} frames"
         typer.echo(f"{text}: ok, {preset.size}, {preset.fps} fps, {preset.duration}{counted}")
+        for note in preset.notes:
+            typer.echo(f"{text}: note: {note}")
     if problems:
         raise PresetError(problems)

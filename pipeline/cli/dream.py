@@ -24,7 +24,7 @@ GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Feature
 ObjectiveOption = Annotated[
     str | None, typer.Option(metavar="YAML", help="As in presets: '[{class: banana}, {class: lemon, weight: -1}]'.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Another seed gives another picture.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Another seed gives another picture.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
@@ -207,4 +207,4 @@ def _known_bits(bits: int | None) -> None:
 
 
 def _mistake(option: str, message: str) -> PipelineError:
-    return PresetError([Problem("", option, message)])
+    return PresetError([Problem("", (option,) if option else (), message)])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pipeline.checkpoint import Checkpoint
+from pipeline.device import open_device
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, clock
 from pipeline.preset import Preset
@@ -70,6 +71,7 @@ def render(
 
     Raises PipelineError for whatever the user or the machine has to change; what was rendered is kept.
     """
+    open_device(preset.device)  # a preset for another machine makes no folder here
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
         if folder.holds_run() and not overwrite:
