@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.device import DEVICE_NAMES, is_device_name, open_device
 from pipeline.disk import PARTIAL
+from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
@@ -94,7 +98,44 @@ class Preset(BaseModel):
 
     def to_yaml(self) -> str:
         """The resolved preset as YAML."""
-        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=100)
+        return plain_yaml(self.resolved())
+
+    def stage_key(self, index: int) -> str:
+        """What the keys of a stage begin with, as `--set` takes them: its id, or `stages[2]` for one that would not do.
+
+        No two stages share it.
+        """
+        name = self.stages[index].id
+        return name if re.fullmatch(r"[^.]+", name) and name not in Preset.model_fields else f"stages[{index}]"
+
+    def inputs(self) -> dict[str, Input]:
+        """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
+        found = {_key(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
+        for index, stage in enumerate(self.stages):
+            for each in inputs_of(stage, ("stages", index)):
+                found[f"{self.stage_key(index)}.{_key(each.place[2:])}"] = each
+        return found
+
+    def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """`resolved`, with other texts for the inputs of these keys."""
+        data = copy.deepcopy(self.resolved())
+        for key, each in self.inputs().items():
+            if key in texts:
+                inner: Any = data
+                for part in each.place[:-1]:
+                    inner = inner[part]
+                inner[each.place[-1]] = texts[key]
+        return data
+
+
+def _key(place: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return text.removeprefix(".")
+
+
+def plain_yaml(data: object) -> str:
+    """Plain data as YAML, keys in their order."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
 def stage_name(config: StageConfig) -> str:
