@@ -19,6 +19,7 @@ from pipeline.stages import STAGES, Role, StageConfig
 
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
+SINK = "encode"  # what a chain ends with that names no end of its own
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -190,6 +191,8 @@ class _Builder:
                 taken.add(config.id)
             configs.append(config)
         self._check_order(listed)
+        if not any(isinstance(entry, dict) and entry.get("stage") == SINK for entry in listed):
+            configs.append(STAGES[SINK].config.model_validate({"id": _free_id(SINK, taken)}))
         return configs
 
     def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> StageConfig | None:

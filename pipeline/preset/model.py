@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -118,13 +117,13 @@ class Preset(BaseModel):
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """`resolved`, with other texts for the inputs of these keys."""
-        data = copy.deepcopy(self.resolved())
-        for key, each in self.inputs().items():
-            if key in texts:
-                inner: Any = data
-                for part in each.place[:-1]:
-                    inner = inner[part]
-                inner[each.place[-1]] = texts[key]
+        data, inputs = self.resolved(), self.inputs()
+        for key, text in texts.items():
+            *above, last = inputs[key].place
+            inner: Any = data
+            for part in above:
+                inner = inner[part]
+            inner[last] = text
         return data
 
 

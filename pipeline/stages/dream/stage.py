@@ -50,7 +50,7 @@ class Dream(Effect[DreamConfig]):
         self._unseen: Tensor | None = None
 
     def pinned(self) -> dict[str, str]:
-        taken = {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
+        taken: dict[str, str] = {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
         if self.config.memory == "auto" and self._budget is not None:
             taken["memory"] = memory_text(self._budget)  # another machine has another half
         return taken
