@@ -394,8 +394,9 @@ def test_the_log_tells_events(preset: Preset, tmp_path: Path) -> None:
     assert events.count("segment") == 3
 
 
-def test_kill_9_at_random_moments(tmp_path: Path) -> None:
-    torture(tmp_path, kills=4, seed=11)
+@pytest.mark.parametrize("lead_in", [0, 24])
+def test_kill_9_at_random_moments(tmp_path: Path, lead_in: int) -> None:
+    torture(tmp_path, kills=3, seed=11, lead_in=lead_in)
 
 
 def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.device import DEVICE_NAMES, is_device_name, open_device
 from pipeline.disk import PARTIAL
-from pipeline.media.inputs import Input, inputs_of
+from pipeline.media.inputs import Input, inputs_of, key_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.stages import STAGES, RunSpec, StageConfig
@@ -109,10 +109,10 @@ class Preset(BaseModel):
 
     def inputs(self) -> dict[str, Input]:
         """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
-        found = {_key(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
+        found = {key_of(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
         for index, stage in enumerate(self.stages):
             for each in inputs_of(stage, ("stages", index)):
-                found[f"{self.stage_key(index)}.{_key(each.place[2:])}"] = each
+                found[f"{self.stage_key(index)}.{key_of(each.place[2:])}"] = each
         return found
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -125,11 +125,6 @@ class Preset(BaseModel):
                 inner = inner[part]
             inner[last] = text
         return data
-
-
-def _key(place: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return text.removeprefix(".")
 
 
 def plain_yaml(data: object) -> str:

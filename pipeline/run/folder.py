@@ -15,6 +15,7 @@ import filelock
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError
+from pipeline.media.inputs import key_of
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.log import read_log
 
@@ -147,8 +148,14 @@ class RunFolder:
         if not checked and not moved:
             return preset
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
-        overrides += [Override(key, text, quoted=True) for key, text in (moved or {}).items()]
-        given = parse_preset(preset.to_yaml(), name=str(self.preset_file), overrides=overrides, checked=checked)
+        places = {key: key_of(each.place) for key, each in preset.inputs().items()}  # an id is also a stage's kind
+        overrides += [Override(places.get(key, key), text, quoted=True) for key, text in (moved or {}).items()]
+        try:
+            given = parse_preset(preset.to_yaml(), name=str(self.preset_file), overrides=overrides, checked=checked)
+        except PresetError as error:
+            if not moved:
+                raise
+            raise RunError(f"{error}\n{_only_moved(preset)}") from None
         _require_only_moved(preset, given)
         return given
 
@@ -248,10 +255,12 @@ def _require_only_moved(before: Preset, after: Preset) -> None:
     changes = changed_keys(*({**data, "duration": "", "audio": ""} for data in (old, new)))
     if changes:
         listed = "\n  ".join(changes)
-        raise RunError(
-            f"a run that goes on takes new places of its files, nothing else:\n  {listed}\n"
-            f"the keys that name files are {', '.join(files) or 'none here'}; for other changes render anew, with --out"
-        )
+        raise RunError(f"{_only_moved(before)}:\n  {listed}")
+
+
+def _only_moved(preset: Preset) -> str:
+    keys = ", ".join(preset.inputs()) or "none"
+    return f"a run that goes on takes new places of its files, nothing else (here: {keys}); render anew, with --out"
 
 
 def changed_keys(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

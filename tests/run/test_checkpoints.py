@@ -121,7 +121,9 @@ def test_tensors_of_any_kind_fall_back(run: Path, whole: bytes, kind: str) -> No
 
 def test_a_state_of_other_stages_is_told(run: Path) -> None:
     found = checkpoint.load(run / "state", 12)
-    checkpoint.save(run / "state", checkpoint.Checkpoint(12, found.tensors | {"zoom/strange": torch.ones(1)}, found.facts))
+    checkpoint.save(
+        run / "state", checkpoint.Checkpoint(12, found.tensors | {"zoom/strange": torch.ones(1)}, found.facts)
+    )
     with pytest.raises(RunError, match="the checkpoint at frame 12 is not one of these stages"):
         pipeline.resume(run)
 

@@ -37,7 +37,7 @@ def preset(tmp_path: Path) -> Preset:
     elsewhere.mkdir()
     shutil.copy(photograph("chelsea.png"), home / "pictures/cat.png")
     shutil.copy(photograph("coffee.png"), elsewhere / "cat.png")
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=3", elsewhere / "none")  # a name that is also a word
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=3", "-f", "wav", elsewhere / "none")  # a name that is also a word
     stages = STAGES.replace("ELSEWHERE", str(elsewhere))
     return quick(home, stages=stages, head=HEAD.replace("21f", "9f"))
 
@@ -76,7 +76,11 @@ def test_extracted_it_renders_the_same_frames(preset: Preset, tmp_path: Path) ->
     (there / "pictures").mkdir(parents=True)
     done = finished("extract", str(film), "-o", str(there / "mine.yaml"))
     assert done.returncode == 0, done.stderr
-    assert "palette.image wants cat.png, " in done.stdout and "BLAKE2b" in done.stdout and done.stdout.count("missing") == 2
+    assert (
+        "palette.image wants cat.png, " in done.stdout
+        and "BLAKE2b" in done.stdout
+        and done.stdout.count("missing") == 2
+    )
     shutil.move(tmp_path / "home/me/presets/pictures/cat.png", there / "pictures/cat.png")
     shutil.move(tmp_path / "home/me/other/cat.png", there / "cat.png")
     shutil.rmtree(tmp_path / "home")
@@ -124,7 +128,9 @@ def test_an_earlier_films_comment_is_the_preset_itself(preset: Preset, tmp_path:
     assert found.wanted[0].found_in(tmp_path) == "there"
 
 
-@pytest.mark.parametrize("text", [None, "holiday 2024", "[1, 2]", "preset: 3", "preset: {name: x}", "a: [", "\x1b[31m: 1"])
+@pytest.mark.parametrize(
+    "text", [None, "holiday 2024", "[1, 2]", "preset: 3", "preset: {name: x}", "a: [", "\x1b[31m: 1"]
+)
 def test_other_films_are_told(tmp_path: Path, text: str | None) -> None:
     film = counter(tmp_path / "film.mp4", 4, "4")
     if text is not None:

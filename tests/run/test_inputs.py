@@ -109,7 +109,9 @@ def test_moved_files_are_known_by_what_is_in_them(preset: Preset, tmp_path: Path
     run = stopped(preset, tmp_path / "run")
     (tmp_path / "new").mkdir()
     (tmp_path / "one/same.png").rename(tmp_path / "new/same.png")
-    with pytest.raises(RunError, match=r"palette\.image: .* is gone.*\n.*dreamreel resume .* --set palette\.image=PATH"):
+    with pytest.raises(
+        RunError, match=r"palette\.image: .* is gone.*\n.*dreamreel resume .* --set palette\.image=PATH"
+    ):
         pipeline.resume(run)
     with pytest.raises(RunError, match=r"palette\.image: .*does not hold"):  # another one is not taken for it
         pipeline.resume(run, moved={"palette.image": str(tmp_path / "two/same.png")})
@@ -128,6 +130,8 @@ def test_the_command_takes_new_places(preset: Preset, tmp_path: Path) -> None:
     assert refused.returncode == 1 and "--set palette.image=PATH" in refused.stderr
     wrong = finished("resume", str(run), "--set", "zoom.zoom=2")
     assert wrong.returncode == 1 and "new places of its files, nothing else" in wrong.stderr
+    kind = finished("resume", str(run), "--set", "dream.octaves=x")
+    assert kind.returncode == 1 and "Traceback" not in kind.stderr
     arguments = ("--input", "there/cat.png", "--set", "palette.image=there/same.png")
     done = finished("resume", str(run), *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -88,7 +88,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Disk]:
 
 
 def test_whatever_is_put_in_place_was_synced_before_and_its_folder_after(run: tuple[Path, Disk]) -> None:
-    folder, disk = run
+    disk = run[1]
     wanted = ("preset.yaml", "quick.mp4", "segments/000000.mp4", "segments/000001.mp4", "segments/000002.mp4")
     for name in (*wanted, "state/000000010.json", "state/000000021.safetensors"):
         assert disk.places(f"run/{name}"), name
@@ -114,7 +114,9 @@ def test_a_checkpoint_comes_after_all_that_it_counts(run: tuple[Path, Disk]) -> 
         assert tensors and disk.synced(folder / "state", tensors[0]) < number
         for segment in range(frame // 8):
             whole = [n for n in disk.places(f"segments/{segment:06d}.mp4") if n < number]
-            spool = [n for n, c in enumerate(disk.calls[:number]) if c.kind == "sync" and c.path.stem == f"{segment:06d}"]
+            spool = [
+                n for n, c in enumerate(disk.calls[:number]) if c.kind == "sync" and c.path.stem == f"{segment:06d}"
+            ]
             assert (whole and disk.synced(folder / "segments", whole[-1]) < number) or spool
         if frame % 8:
             spool_file = folder / f"segments/{frame // 8:06d}.rgb24"

@@ -77,9 +77,7 @@ def test_what_stood_in_at_the_beginning_is_kept(
     assert pipeline.resume(run).finished  # with the reference, though the packed engine is there again
 
 
-def test_memory_that_runs_out_in_a_probe_is_not_remembered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_that_runs_out_in_a_probe_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     text = STAGES.replace("engine: packed", "precision: float32")
     preset = quick(tmp_path, stages=text)
