@@ -66,9 +66,9 @@ class RunFolder:
         found = self.segments.iterdir() if self.segments.is_dir() else ()
         return dict(sorted((int(path.stem), path) for path in found if named.fullmatch(path.name)))
 
-    def scraps(self) -> Iterator[Path]:
+    def scraps(self) -> list[Path]:
         """Everything in `segments/` that has a name which a run gives; never a user's own files."""
-        return (path for path in self.segments.iterdir() if _SEGMENT.fullmatch(path.name))
+        return [path for path in self.segments.iterdir() if _SEGMENT.fullmatch(path.name)]
 
     def holds_run(self) -> bool:
         """Whether a run was begun here: a preset that dreamreel wrote, and a folder for checkpoints."""
@@ -117,17 +117,20 @@ class RunFolder:
             write_whole(self.preset_file, text.encode())
 
     def clear(self) -> None:
-        """Remove what a run left here, and nothing else. Raises RunError when that fails."""
+        """Remove what a run left here, and nothing else. Raises RunError when that fails.
+
+        The preset goes last: a run that is half removed is still one.
+        """
         with self.writing():
             with contextlib.suppress(PipelineError):
                 preset = self.load_preset()
                 for file in (self.film(preset), *self.leftovers(preset)):
                     file.unlink(missing_ok=True)
-            for file in (self.preset_file, self.log_file, self.poster, self.sheet, self.plot):
-                file.unlink(missing_ok=True)
             checkpoint.drop_all(self.state)
-            for file in self.scraps() if self.segments.is_dir() else ():
+            for file in self.scraps() if self.segments.is_dir() else []:
                 file.unlink()
+            for file in (self.log_file, self.poster, self.sheet, self.plot, self.preset_file):
+                file.unlink(missing_ok=True)
 
     def load_preset(
         self, duration: str | None = None, moved: Mapping[str, str] | None = None, *, checked: bool = False

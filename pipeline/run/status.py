@@ -118,12 +118,10 @@ def assemble(out: str | Path) -> tuple[Path, int]:
     film that is there already is never replaced by a shorter one.
     """
     folder = RunFolder(out)
-    preset = folder.load_preset()
-    newest = _newest(folder, preset)
-    inputs = newest.facts.inputs if newest is not None else as_facts(fingerprints(preset, lambda text: None), None)
-    made_with = newest.facts.environment if newest is not None else versions()
-    comment = film_comment(preset, inputs, made_with, folder.origin())
+    folder.load_preset()
     with folder.film_locked(), folder.writing():
+        preset = folder.load_preset()  # the run may have been begun anew while this waited
+        comment = _comment(folder, preset)
         for _ in range(_TRIES):
             pieces, whole = _closed_segments(folder, preset)
             spool = folder.spool(len(pieces))
@@ -135,6 +133,12 @@ def assemble(out: str | Path) -> tuple[Path, int]:
                     raise
                 # The run closed the piece meanwhile: it is a whole segment by now.
     raise RunError(f"{folder.path} renders too fast to be joined meanwhile; try again")
+
+
+def _comment(folder: RunFolder, preset: Preset) -> str:
+    newest = _newest(folder, preset)
+    inputs = newest.facts.inputs if newest is not None else as_facts(fingerprints(preset, lambda text: None), None)
+    return film_comment(preset, inputs, newest.facts.environment if newest is not None else versions(), folder.origin())
 
 
 def _join_all(folder: RunFolder, preset: Preset, pieces: list[Path], whole: int, comment: str) -> int:

@@ -1,4 +1,4 @@
-"""A checkpoint is read like anything from outside: damaged, foreign or in another's place, it is told, never trusted."""
+"""A checkpoint is read like anything from outside: damaged or foreign, it is told and never trusted."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ stages:
   - {{stage: video, path: film.mp4, motion: raft, weights: raft.pth}}
   - {{stage: flow}}
   - {{stage: dream, weights: net.pth, mask: {{image: a/m.png}}, objective: {{layer: blocks.1.0, guide: a/g.png}}}}
-  - {{stage: dream, id: late, mask: {{film: rows}}, objective: [{{layer: blocks.1.0}}, {{layer: blocks.2.0, guide: b/g.png}}]}}
+  - {{stage: dream, id: late, mask: {{film: rows}},
+     objective: [{{layer: blocks.1.0}}, {{layer: blocks.2.0, guide: b/g.png}}]}}
   - {{stage: palette, id: a.b, image: p.png}}
 """
 
@@ -67,6 +68,21 @@ def test_every_key_that_names_a_file_has_a_name_of_its_own(tmp_path: Path) -> No
         "late.mask.film": "rows",
         "stages[4].image": "p.png",  # its id would not do as a key
     }
+
+
+def test_a_curve_out_of_a_file_is_an_input() -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from pydantic import BaseModel
+
+    from pipeline.media.inputs import Input, inputs_of
+
+    class Config(BaseModel):
+        strengths: Any
+
+    config = Config(strengths=(SimpleNamespace(file=None), SimpleNamespace(file="/a/moves.csv")))
+    assert list(inputs_of(config)) == [Input(("strengths", 1, "file"), Path("/a/moves.csv"), False)]
 
 
 def test_no_field_of_any_stage_names_a_file_unmarked() -> None:

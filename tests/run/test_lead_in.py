@@ -40,7 +40,8 @@ def test_it_stops_at_any_frame_and_goes_on_to_the_same_bytes(preset: Preset, tmp
         found = pipeline.report(run)
         assert found.frames == max(0, frames - 12) and found.checkpoints[frames - 12] == "whole"
         resumed: list[int] = []
-        result = pipeline.resume(run, options=Options(on_lead_in=lambda number, total: resumed.append(number)))
+        options = Options(on_lead_in=lambda number, total, resumed=resumed: resumed.append(number))  # type: ignore[misc]
+        result = pipeline.resume(run, options=options)
         assert result.path.read_bytes() == whole, frames
         assert resumed == list(range(frames + 1, 13))
 
