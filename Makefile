@@ -37,6 +37,7 @@ test: setup
 
 torture: setup
 	$(BIN)/python -m tests.torture --kills 25
+	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
 
 check: setup
 	$(BIN)/ruff check .

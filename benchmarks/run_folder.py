@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.common import processor_seconds, report, threads, time_in_turn
 from pipeline.frame import to_uint8
-from pipeline.loop import Chain, Frame, frames
+from pipeline.loop import Chain, Pass, frames
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Override, Preset, find_preset, load_preset
 from pipeline.run import Options, render
@@ -41,7 +41,7 @@ class Steps:
         self.seconds = 0.0
         self._step = Chain.step
 
-    def timed(self, chain: Chain, index: int, previous: Tensor | None) -> Frame:
+    def timed(self, chain: Chain, index: int, previous: Tensor | None) -> Pass:
         """In the place of `Chain.step`."""
         start = processor_seconds()
         frame = self._step(chain, index, previous)

@@ -1,12 +1,14 @@
 """Checkpoints: the whole state of a run at one frame, verified on loading, never pickled.
 
 Each is a pair: `NNNNNNNNN.safetensors` holds the tensors, `NNNNNNNNN.json` the rest, the digest of the tensors'
-file and its own. The JSON is written last: a pair without it was never finished.
+file and its own. The JSON is written last: a pair without it was never finished. Within a lead-in, frames count up
+to the first one from below 0.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,17 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from pipeline.disk import PARTIAL, digest_of, replacing, write_whole
+from pipeline.disk import digest_of, read_regular, replacing, require_regular, write_whole
 
 KEPT = 2
+_MOST_RECORD_BYTES = 1 << 26
+_UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
+_NAME = re.compile(r"(-?[0-9]{9,18})(\.part-[0-9]+)?\.(json|safetensors)")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`frame` frames are done. `tensors` are on the CPU; `facts` is plain JSON data."""
+    """`frame` frames are done, or as many of the lead-in are left. `tensors` are on the CPU; `facts` is JSON data."""
 
     frame: int
     tensors: dict[str, Tensor]
@@ -34,71 +39,74 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     tensors = _tensors_path(folder, checkpoint.frame)
     with replacing(tensors) as partial:
         safetensors.torch.save_file({k: v.contiguous() for k, v in checkpoint.tensors.items()}, partial)
-    record = {"frame": checkpoint.frame, "tensors_digest": digest_of(tensors), "facts": checkpoint.facts}
+    record = {
+        "frame": checkpoint.frame,
+        "tensors_digest": digest_of(tensors),
+        "tensors_bytes": tensors.stat().st_size,
+        "facts": checkpoint.facts,
+    }
     record["digest"] = digest_of(_canonical(record))
     write_whole(_record_path(folder, checkpoint.frame), json.dumps(record, indent=1).encode())
     for frame in frames_kept(folder)[:-KEPT]:
-        _remove(folder, frame)
+        _record_path(folder, frame).unlink(missing_ok=True)
+        _tensors_path(folder, frame).unlink(missing_ok=True)
 
 
 def frames_kept(folder: Path) -> list[int]:
     """The frame numbers of the finished checkpoints, oldest first, damaged ones included."""
-    return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit())
+    return sorted(int(name[1]) for name, _ in _ours(folder) if name[2] is None and name[3] == "json")
 
 
 def load(folder: Path, frame: int) -> Checkpoint:
     """The checkpoint at `frame`. Raises ValueError saying what is damaged."""
     try:
-        record = json.loads(_record_path(folder, frame).read_bytes())
+        record = json.loads(read_regular(_record_path(folder, frame), _MOST_RECORD_BYTES))
         digest = record.pop("digest")
-        if digest != digest_of(_canonical(record)) or record["frame"] != frame:
+        if digest != digest_of(_canonical(record)) or record["frame"] != frame or not isinstance(record["facts"], dict):
             raise ValueError("its record is damaged")
-        if digest_of(_tensors_path(folder, frame)) != record["tensors_digest"]:
+        path = _tensors_path(folder, frame)
+        require_regular(path)
+        if path.stat().st_size != record["tensors_bytes"] or digest_of(path) != record["tensors_digest"]:
             raise ValueError("its tensors are damaged")
         # Cloned into aligned memory, as it was: a product of numbers stored elsewhere may have other last digits.
-        tensors = {k: v.clone() for k, v in safetensors.torch.load_file(_tensors_path(folder, frame)).items()}
+        tensors = {k: v.clone() for k, v in safetensors.torch.load_file(path).items()}
     except OSError as error:
         raise ValueError(f"it can't be read ({error.strerror})") from None
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, SafetensorError):
+    except (KeyError, TypeError, AttributeError, RecursionError, SafetensorError, *_UNREADABLE):
         raise ValueError("its record is damaged") from None
     return Checkpoint(frame, tensors, record["facts"])
 
 
-def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that is whole, or None, and a line for each newer one that is not."""
-    damaged: list[str] = []
-    for frame in reversed(frames_kept(folder)):
-        try:
-            return load(folder, frame), damaged
-        except ValueError as error:
-            damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
-    return None, damaged
-
-
 def drop_after(folder: Path, frame: int) -> None:
     """Remove every checkpoint past `frame`, and what an interrupted save left."""
-    for newer in frames_kept(folder):
-        if newer > frame:
-            _remove(folder, newer)
-    kept = set(frames_kept(folder))
-    for path in folder.iterdir():
-        if PARTIAL in path.name or (
-            path.suffix == ".safetensors" and path.stem.isdigit() and int(path.stem) not in kept
-        ):
+    finished = set(frames_kept(folder))
+    for name, path in _ours(folder):
+        if name[2] is not None or int(name[1]) > frame or int(name[1]) not in finished:
             path.unlink()
 
 
-def _remove(folder: Path, frame: int) -> None:
-    _record_path(folder, frame).unlink(missing_ok=True)
-    _tensors_path(folder, frame).unlink(missing_ok=True)
+def drop_all(folder: Path) -> None:
+    """Remove every checkpoint and what interrupted saves left."""
+    for _, path in _ours(folder):
+        path.unlink()
+
+
+def _ours(folder: Path) -> list[tuple[re.Match[str], Path]]:
+    """The files whose names a run gives, and nobody else's."""
+    found = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return [(name, path) for name, path in found if name is not None]
 
 
 def _tensors_path(folder: Path, frame: int) -> Path:
-    return folder / f"{frame:09d}.safetensors"
+    return folder / f"{_stem(frame)}.safetensors"
 
 
 def _record_path(folder: Path, frame: int) -> Path:
-    return folder / f"{frame:09d}.json"
+    return folder / f"{_stem(frame)}.json"
+
+
+def _stem(frame: int) -> str:
+    return f"{'-' if frame < 0 else ''}{abs(frame):09d}"
 
 
 def _canonical(record: dict[str, Any]) -> bytes:

@@ -87,6 +87,11 @@ def be_exact() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, of the device or of the host; torch has no one class for both."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
+
+
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
     """`tensor`, which lies on the CPU, on `device`. Nothing waits for a CUDA device."""
     # From other memory than pinned, the driver may wait for all that the device has still to do.

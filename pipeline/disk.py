@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-ABSENT = "absent"  # the digest of a file that is not there
 PARTIAL = ".part"  # stands in a file's name until the file is whole
 
 
@@ -47,6 +46,15 @@ def is_partial_of(path: Path, stems: set[str]) -> bool:
     return bool(mark) and stem in stems and rest.partition(".")[0].isdigit()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, each on the disk in the one above. Raises OSError."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        with contextlib.suppress(PermissionError):  # one may make folders where one may not look
+            sync(each.parent)
+
+
 def sync(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     if path.is_dir() and os.name == "nt":
@@ -77,14 +85,6 @@ def read_regular(path: Path, at_most: int) -> bytes:
     """All bytes of a regular file. Raises OSError as `require_regular` does."""
     require_regular(path, at_most)
     return path.read_bytes()
-
-
-def digest_or_absent(path: Path) -> str:
-    """The digest of a file, or `ABSENT`."""
-    try:
-        return digest_of(path)
-    except OSError:
-        return ABSENT
 
 
 def digest_of(data: bytes | Path, length: int | None = None) -> str:

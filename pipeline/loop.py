@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,6 @@ from pipeline.stages import (
     STAGES,
     Effect,
     Encode,
-    EncodeConfig,
     EndOfFootage,
     FrameContext,
     Role,
@@ -31,16 +30,40 @@ from pipeline.stages import (
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One frame of the film: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id.
+class Pass:
+    """One pass of the chain: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id.
 
-    `feedback` is what the next frame is made from: the image without the stages that are only shown.
+    `feedback` is what the next frame is made from: the image without the stages that are only shown. The loop, its
+    stages and the threads behind it go on reading these tensors: nobody writes to them, and strangers get a `Frame`.
     """
 
     index: int
     image: Tensor
     times: dict[str, float]
     feedback: Tensor
+
+
+class Frame:
+    """One frame of the film, to keep and to change at will: nothing of the loop's is in it.
+
+    `index` counts from 0, `times` are seconds by stage id. Pictures are copied when they are first asked for, so that
+    who only counts frames pays nothing.
+    """
+
+    def __init__(self, made: Pass) -> None:
+        self.index = made.index
+        self.times = dict(made.times)
+        self._made = made
+
+    @cached_property
+    def image(self) -> Tensor:
+        """What the film shows: (1, 3, H, W) float32 in [0, 1]."""
+        return self._made.image.clone()
+
+    @cached_property
+    def feedback(self) -> Tensor:
+        """What the next frame is made from, likewise: the image without the stages that are only shown."""
+        return self._made.feedback.clone()
 
 
 class Chain:
@@ -55,18 +78,14 @@ class Chain:
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
         self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
 
-    def step(self, index: int, previous: Tensor | None) -> Frame:
-        """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
+    @property
+    def first(self) -> int:
+        """The index of the frame that has none before it: below 0 where there is a lead-in, which is not shown."""
+        return -self.spec.lead_in
 
-        The first frame comes after the lead-in, whose time it counts as its own.
-        """
+    def step(self, index: int, previous: Tensor | None) -> Pass:
+        """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none."""
         times: dict[str, float] = {}
-        if index == 0:
-            for early in range(-self.spec.lead_in, 0):
-                previous = self._step(early, previous, times).feedback
-        return self._step(index, previous, times)
-
-    def _step(self, index: int, previous: Tensor | None, times: dict[str, float]) -> Frame:
         ctx = FrameContext(index, self.spec, previous, camera=partial(self.camera, index))
         with torch.no_grad():
             with clock(times, self.source.config.id):
@@ -76,7 +95,7 @@ class Chain:
                     image = effect(image, ctx)
                 if effect.config.feeds_back:
                     feedback = image
-        return Frame(index, image, times, feedback)
+        return Pass(index, image, times, feedback)
 
     def camera(self, start: int, end: int) -> Tensor:
         """The backward (3, 3) float64 pixel matrix of all cameras' motion from frame `start` to frame `end`.
@@ -118,14 +137,23 @@ class Chain:
             stage.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})
 
     def pin(self, preset: Preset) -> Preset:
-        """The preset with every `auto` that a stage decided for itself replaced by what it took."""
+        """The preset with what this chain computes with, and on, in place of every `auto` and of what was asked for.
+
+        A run's preset is its own pin: where it is not, something that the run began with can't be had any more.
+        """
         pins = {stage.config.id: stage.pinned() for stage in self.stages}
         stages = tuple(config.model_copy(update=pins.get(config.id, {})) for config in preset.stages)
-        return preset.model_copy(update={"stages": stages})
+        device = str(self.spec.device) if preset.device == "auto" else preset.device
+        return preset.model_copy(update={"stages": stages, "device": device})
 
-    def fingerprints(self) -> dict[str, str]:
-        """Digests of all files the stages work with."""
-        return {name: digest for stage in self.stages for name, digest in stage.fingerprints().items()}
+    def fingerprints(self, preset: Preset) -> dict[str, str]:
+        """Digests of what the stages work with beside the files that the preset names, by stage and key."""
+        built = {stage.config.id: stage.fingerprints() for stage in self.stages}
+        return {
+            f"{preset.stage_key(index)}.{key}": digest
+            for index, config in enumerate(preset.stages)
+            for key, digest in built[config.id].items()
+        }
 
     def report(self) -> list[str]:
         """What the stages have to say about the run."""
@@ -155,9 +183,11 @@ def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:
 
 
 def build_sink(preset: Preset, spec: RunSpec) -> Encode:
-    """The preset's encode stage, or one with its defaults."""
-    configs = [config for config in preset.stages if isinstance(config, EncodeConfig)]
-    return Encode(configs[0] if configs else EncodeConfig.model_validate({"id": "encode"}), spec)
+    """The preset's sink."""
+    (config,) = (config for config in preset.stages if config.role is Role.SINK)
+    sink = STAGES[stage_name(config)].build(config, spec)
+    assert isinstance(sink, Encode)
+    return sink
 
 
 @contextmanager
@@ -172,10 +202,11 @@ def frames(preset: Preset) -> Iterator[Frame]:
     """The film's frames, one after the other; each is computed when it is asked for."""
     with Chain(preset) as chain:
         previous = None
-        for index in range(chain.spec.frames) if chain.spec.frames is not None else count():
+        for index in count(chain.first) if chain.spec.frames is None else range(chain.first, chain.spec.frames):
             try:
-                frame = chain.step(index, previous)
+                made = chain.step(index, previous)
             except EndOfFootage:
                 return
-            previous = frame.feedback
-            yield frame
+            previous = made.feedback
+            if index >= 0:
+                yield Frame(made)

@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from torch import Tensor
 
 from pipeline.device import upload
-from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
 from pipeline.media.footage import Timing, at_constant_rate, open_footage
@@ -22,8 +21,6 @@ from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.ops import mask
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
-
-_DIGESTED = 1 << 24  # bytes of a film: enough to tell another one
 
 
 class _Mask(BaseModel):
@@ -47,10 +44,6 @@ class _Mask(BaseModel):
         """What is wrong with it, as (key, message)."""
         return iter(())
 
-    def fingerprints(self) -> dict[str, str]:
-        """Digests of the files it works with."""
-        return {}
-
 
 class ImageMask(_Mask):
     """Where a picture is bright."""
@@ -66,9 +59,6 @@ class ImageMask(_Mask):
             read_picture(Path(self.image))
         except MediaError as error:
             yield "image", str(error)
-
-    def fingerprints(self) -> dict[str, str]:
-        return {f"mask {Path(self.image).name}": digest_of(Path(self.image))}
 
 
 @lru_cache(maxsize=4)
@@ -88,12 +78,6 @@ class FilmMask(_Mask):
             open_footage(Path(self.film), Fraction(1))
         except MediaError as error:
             yield "film", str(error)
-
-    def fingerprints(self) -> dict[str, str]:
-        path = Path(self.film)
-        if not path.is_file():
-            return {}  # a row of stills
-        return {f"mask {path.name}": digest_of(path, min(path.stat().st_size, _DIGESTED))}
 
 
 class RadialMask(_Mask):

@@ -161,7 +161,8 @@ def _dream(choice: EngineChoice, seed: int) -> Tensor:
     keys |= {"engine": choice.engine, "precision": choice.precision}
     spec = RunSpec(size, Fraction(24), 1, seed, CPU)
     stage = Dream(DreamConfig.model_validate(keys), spec)
-    assert stage.pinned() == {"engine": choice.engine, "precision": choice.precision}
+    pins = stage.pinned()
+    assert (pins["engine"], pins["precision"]) == (choice.engine, choice.precision)
     # Part of a photograph, another one for each seed: out of bare noise the way up is chance.
     top, left = 10 * seed, 30 * seed
     photograph = from_array(chelsea()[top : top + size.height, left : left + size.width])

@@ -94,7 +94,6 @@ def test_a_film_masks_frame_by_frame_wherever_it_is_entered(tmp_path: Path) -> N
     assert torch.equal(shown[5], shown[6]) and torch.equal(shown[6], shown[7])
     for index in (3, 7):
         assert torch.equal(MaskReel(config, Fraction(12))(frame, index), shown[index])
-    assert config.fingerprints()
 
 
 @pytest.mark.parametrize("jitter", [0, 16])

@@ -1,6 +1,6 @@
 """A real render in a process of its own, killed at random moments until it is done; then the same bytes?
 
-    python -m tests.torture [--kills 25] [--seed 0]
+    python -m tests.torture [--kills 25] [--seed 0] [--lead-in 16]
 
 `make torture` runs it; `make test` calls it with a handful of kills.
 """
@@ -25,14 +25,16 @@ from tests.processes import dreamreel, run_dreamreel
 PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
 
 
-def torture(folder: Path, kills: int, seed: int) -> Counter[str]:
+def torture(folder: Path, kills: int, seed: int, lead_in: int = 0) -> Counter[str]:
     """Render, kill `kills` times, resume to the end and compare. Returns what was going on at the kills.
+
+    A lead-in of so many frames comes before the film's 60, and is as much of the work.
 
     Raises AssertionError when the film is not the one of a render that was never stopped.
     """
     chance = random.Random(seed)
     preset = folder / "small.yaml"
-    preset.write_text(PRESET)
+    preset.write_text(PRESET + (f"lead_in: {lead_in}f\n" if lead_in else ""))
     run_dreamreel("render", str(preset), "-o", str(folder / "whole"))
     scenes: Counter[str] = Counter()
     command = ["render", str(preset), "-o", str(folder / "killed")]
@@ -65,6 +67,8 @@ def scene(run: Path) -> str:
     """What the kill interrupted, from what it left behind."""
     if list((run / "state").glob("*.part*")):
         return "a checkpoint half-written"
+    if list((run / "state").glob("-*.json")):
+        return "the lead-in"
     if list((run / "segments").glob("*.part*")):
         return "a segment half-written"
     return "between two writes"
@@ -90,9 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lead-in", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        scenes = torture(Path(folder), arguments.kills, arguments.seed)
+        scenes = torture(Path(folder), arguments.kills, arguments.seed, arguments.lead_in)
     print(f"{arguments.kills} kills, the same bytes; interrupted: {dict(scenes)}")
 
 

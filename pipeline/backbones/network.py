@@ -14,6 +14,7 @@ from pipeline.backbones.recipes import Recipe, build_network, find_recipe
 from pipeline.backbones.structure import PROBE_SIDE, find_layer
 from pipeline.backbones.tape import Recorder, Tape, UnsupportedNetwork, meta_state, named_tensors, prune
 from pipeline.backbones.weights import AUTO, weights_for
+from pipeline.device import is_out_of_memory
 from pipeline.frame import Size
 
 
@@ -73,6 +74,8 @@ class Backbone:
             with torch.no_grad(), Recorder(state, image) as recorder:
                 found = self._run(image, state)
         except Exception as error:  # networks of others: each fails in its own way on shapes alone
+            if is_out_of_memory(error):
+                raise
             raise UnsupportedNetwork(f"it does not run on shapes alone: {error}") from error
         targets = {name: recorder.value_of(tensor) for name, tensor in found.items()}
         return prune(Tape(tuple(recorder.nodes), targets, recorder.shapes))

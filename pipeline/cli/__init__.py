@@ -8,7 +8,7 @@ import traceback
 import typer
 from rich.console import Console
 
-from pipeline.cli import atlas, check, dream, layers, plot, presets, render, runs, stages
+from pipeline.cli import atlas, check, dream, extract, layers, plot, presets, render, runs, stages
 from pipeline.errors import PipelineError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("render")(render.render_command)
 app.command("resume")(render.resume_command)
 app.command("info")(runs.info_command)
 app.command("assemble")(runs.assemble_command)
+app.command("extract")(extract.command)
 app.command("plot")(plot.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,17 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.stopping import Stopping
+from pipeline.errors import RunError
 
 if TYPE_CHECKING:
     from pipeline.preset import Preset
     from pipeline.run import Options, Result
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.")]
+MovedOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=PATH", help="Where a file of the run is by now: dream.mask.image=new/mask.png."),
+]
 CheckpointOption = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="At most so much work is ever lost.")]
 
 
@@ -39,7 +45,11 @@ def render_command(
     # These import torch: only now, so that --help and usage errors are instant.
     from pipeline.preset import find_preset, load_preset
     from pipeline.run import render
+    from pipeline.run.folder import RunFolder
 
+    if RunFolder(preset).holds_run():
+        again = f"dreamreel render {shlex.quote(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
+        raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
     loaded = load_preset(find_preset(preset), changes)
     _watch(loaded, checkpoint_every, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
 
@@ -47,14 +57,21 @@ def render_command(
 def resume_command(
     run: RunArgument,
     duration: options.DurationOption = None,
+    set_: MovedOption = None,
+    input_: options.InputOption = None,
     checkpoint_every: CheckpointOption = 30.0,
 ) -> None:
-    """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one."""
+    """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one.
+
+    --input and --set say where its files are by now, if they were moved. They must hold what they held.
+    """
+    changes = options.overrides(set_, input_, None, None, None, None, None)
     from pipeline.run import resume
     from pipeline.run.folder import RunFolder
 
-    preset = RunFolder(run).load_preset(duration)
-    _watch(preset, checkpoint_every, lambda watched: resume(run, duration=duration, options=watched))
+    moved = {change.key: change.value for change in changes}
+    preset = RunFolder(run).load_preset(duration, moved)
+    _watch(preset, checkpoint_every, lambda watched: resume(run, duration=duration, moved=moved, options=watched))
 
 
 def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], Result]) -> None:

@@ -4,7 +4,7 @@ from pipeline.engines.ascent import climb, climb_octaves
 from pipeline.engines.base import Engine, EngineChoice
 from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
 from pipeline.engines.plan import Climb
-from pipeline.engines.tiles import TiledEngine, memory_budget, parse_memory
+from pipeline.engines.tiles import TiledEngine, memory_budget, memory_text, parse_memory
 
 __all__ = [
     "Climb",
@@ -18,5 +18,6 @@ __all__ = [
     "climb",
     "climb_octaves",
     "memory_budget",
+    "memory_text",
     "parse_memory",
 ]

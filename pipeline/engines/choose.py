@@ -18,6 +18,7 @@ import torch
 
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
+from pipeline.device import is_out_of_memory
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
@@ -42,7 +43,10 @@ _CACHE_VERSION = 1
 
 
 def build_engine(backbone: Backbone, choice: EngineChoice) -> Engine:
-    """The engine of a choice; the reference, with a line in the log, where the network does not allow it."""
+    """The engine of a choice; the reference, with a line in the log, where the network does not allow it.
+
+    Raises what torch raises when memory runs out: that says nothing about the network, and the next try may be right.
+    """
     try:
         if choice.engine == "folded" or (choice.engine == "graph" and backbone.device.type != "cuda"):
             return FoldedEngine(backbone, choice.precision)
@@ -51,6 +55,8 @@ def build_engine(backbone: Backbone, choice: EngineChoice) -> Engine:
         if choice.engine == "graph":
             return GraphEngine(backbone, choice.precision)
     except (UnsupportedNetwork, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         # Operators that lack a bfloat16 form, or shapes that a recorded pass can't take, end here too.
         log.warning("%s: the %s engine can't run it, the reference does: %s", backbone.recipe.name, choice, error)
     return Reference(backbone)
@@ -68,8 +74,8 @@ def choose_engine(
     found = known.get(_remembered().get(key, ""))
     if found is not None:
         return found
-    choice = _fastest(backbone, objective, _class_side(backbone, size), allowed)
-    return _remember(key, choice, known)
+    choice, tried_all = _fastest(backbone, objective, _class_side(backbone, size), allowed)
+    return _remember(key, choice, known) if tried_all else choice
 
 
 def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey) -> list[EngineChoice]:
@@ -85,20 +91,24 @@ def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey)
     return [EngineChoice(name, exactness)]
 
 
-def _fastest(backbone: Backbone, objective: Objective, side: int, allowed: list[EngineChoice]) -> EngineChoice:
+def _fastest(
+    backbone: Backbone, objective: Objective, side: int, allowed: list[EngineChoice]
+) -> tuple[EngineChoice, bool]:
+    """The fastest choice, and whether all had their chance: memory that runs out today may be there tomorrow."""
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
-    best, best_time = EngineChoice("reference", "float32"), float("inf")
+    best, best_time, tried_all = EngineChoice("reference", "float32"), float("inf"), True
     for choice in allowed:
         try:
             engine = build_engine(backbone, choice)
             seconds = _time(partial(engine, image, objective), backbone.device, best_time * _HOPELESS)
         except RuntimeError as error:
             log.warning("%s: the %s engine fails, it is left out: %s", backbone.recipe.name, choice, error)
+            tried_all = tried_all and not is_out_of_memory(error)
             continue
         log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, choice, 1e3 * seconds)
         if seconds < best_time * _CLEARLY:
             best, best_time = engine.choice, seconds
-    return best
+    return best, tried_all
 
 
 def _time(step: Callable[[], object], device: torch.device, hopeless: float) -> float:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import is_out_of_memory
 from pipeline.engines.base import log
 from pipeline.engines.flat import channels_last
 
@@ -104,6 +105,8 @@ def has_packed_convolution(dtype: torch.dtype) -> bool:
     try:
         return _probe_packed_convolution(dtype)
     except (AttributeError, RuntimeError, TypeError, NotImplementedError) as error:
+        if is_out_of_memory(error):
+            raise  # no answer: the other convolution has other last digits
         log.warning("no prepacked convolutions in %s, torch's public ones stand in: %s", dtype, error)
         return False
 

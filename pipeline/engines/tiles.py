@@ -206,16 +206,22 @@ def _bytes(node: Node, tape: Tape, dtype: torch.dtype) -> int:
 def memory_budget(memory: str, device: torch.device) -> int:
     """Bytes that a gradient step may take: `auto`, half of what the machine or the device has; or such as `4GB`.
 
-    Half of the whole, not of what is free now, so that a film renders the same way again.
+    Half of the whole, not of what is free now, so that a film renders the same way again; in whole megabytes, which
+    `memory_text` can write down.
     """
     if memory != "auto":
         return parse_memory(memory)
     if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory) // 2
+        return int(torch.cuda.get_device_properties(device).total_memory) // 2 // 10**6 * 10**6
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 // 10**6 * 10**6
     except (AttributeError, OSError, ValueError):  # not every system tells
         return 4 * 10**9
+
+
+def memory_text(budget: int) -> str:
+    """A budget of whole megabytes as presets write it."""
+    return f"{budget // 10**6}MB"
 
 
 def parse_memory(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,19 @@ def resolve(text: str, folder: Path) -> Path:
     return path
 
 
+def package_path(path: Path) -> str | None:
+    """`package:NAME/inside/it.png` for a file inside an installed Python package, which is there on any machine."""
+    for folder in reversed(path.parents):
+        if not (folder / "__init__.py").is_file():
+            continue
+        text = f"package:{folder.name}/{path.relative_to(folder).as_posix()}"
+        try:
+            return text if resolve(text, Path()) == path else None
+        except (ValueError, ImportError):
+            return None
+    return None
+
+
 def expand(text: str) -> Path:
     """`text` as a path, with `~` and `~NAME` written out. Raises ValueError when there is no such home."""
     try:
@@ -49,7 +63,20 @@ def _absolute(text: str, info: ValidationInfo) -> str:
     return str(resolve(text, folder))
 
 
-MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+@dataclass(frozen=True)
+class NamesFile:
+    """Marks a config's field whose text is the path of an input, unless it is one of `words`.
+
+    Every field so marked is fingerprinted, may move between stop and resume, and is made relative in a film's
+    metadata (`pipeline.media.inputs`); no stage has to think of that itself.
+    """
+
+    words: frozenset[str] = frozenset()
+    first_only: bool = False
+    """whether the first frame alone needs it, so that a run that is past it goes on without"""
+
+
+MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute), NamesFile()]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
 
 
@@ -70,5 +97,10 @@ def _absolute_sound(text: str, info: ValidationInfo) -> str:
     return path
 
 
-AudioField = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute_sound)]
+AudioField = Annotated[
+    str,
+    Field(min_length=1, max_length=4096),
+    AfterValidator(_absolute_sound),
+    NamesFile(frozenset({"none", "source"})),
+]
 """Which sound a film gets: none, source, or a path, validated to an absolute one."""

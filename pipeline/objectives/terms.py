@@ -24,7 +24,6 @@ from torch import Tensor
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
 from pipeline.curves import Constant, CurveField, Moment, Within
-from pipeline.disk import digest_of
 from pipeline.errors import MediaError, ModelError
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import MediaPath
@@ -61,10 +60,6 @@ class _Term(BaseModel):
     def build(self, backbone: Backbone) -> Objective:
         """The score. Raises MediaError when a picture it needs can't be read."""
         raise NotImplementedError
-
-    def fingerprints(self) -> dict[str, str]:
-        """Digests of the files it works with."""
-        return {}
 
 
 class _OnLayer(_Term):
@@ -192,9 +187,6 @@ class GuideTerm(_OnLayer):
         with torch.no_grad():
             features = backbone(seen)[self.layer][0].flatten(1)
         return F.normalize(features[:, :: -(-features.shape[1] // _GUIDE_FEATURES)], dim=0)
-
-    def fingerprints(self) -> dict[str, str]:
-        return {f"guide {Path(self.guide).name}": digest_of(Path(self.guide))}
 
 
 class DirectionTerm(_OnLayer):

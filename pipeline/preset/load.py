@@ -25,6 +25,7 @@ from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
+SINK = "encode"  # what a chain ends with that names no end of its own
 # A check of curves makes at most so many passes over a moment, all together: some seconds.
 _STILL_FPS = Fraction(1, 500)
 _MOST_WORK, _FEWEST_LOOKS = 300_000_000, 1000
@@ -145,6 +146,8 @@ class _Builder:
                 taken.add(config.id)
             configs.append(config)
         self._check_order(listed)
+        if not any(isinstance(entry, dict) and entry.get("stage") == SINK for entry in listed):
+            configs.append(STAGES[SINK].config.model_validate({"id": _free_id(SINK, taken)}))
         return configs
 
     def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> StageConfig | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
+from pipeline.media.inputs import Input, inputs_of, key_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.preset.names import require_name
@@ -93,7 +96,39 @@ class Preset(BaseModel):
 
     def to_yaml(self) -> str:
         """The resolved preset as YAML."""
-        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=100)
+        return plain_yaml(self.resolved())
+
+    def stage_key(self, index: int) -> str:
+        """What the keys of a stage begin with, as `--set` takes them: its id, or `stages[2]` for one that would not do.
+
+        No two stages share it.
+        """
+        name = self.stages[index].id
+        return name if re.fullmatch(r"[^.]+", name) and name not in Preset.model_fields else f"stages[{index}]"
+
+    def inputs(self) -> dict[str, Input]:
+        """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
+        found = {key_of(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
+        for index, stage in enumerate(self.stages):
+            for each in inputs_of(stage, ("stages", index)):
+                found[f"{self.stage_key(index)}.{key_of(each.place[2:])}"] = each
+        return found
+
+    def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """`resolved`, with other texts for the inputs of these keys."""
+        data, inputs = self.resolved(), self.inputs()
+        for key, text in texts.items():
+            *above, last = inputs[key].place
+            inner: Any = data
+            for part in above:
+                inner = inner[part]
+            inner[last] = text
+        return data
+
+
+def plain_yaml(data: object) -> str:
+    """Plain data as YAML, keys in their order."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
 def stage_name(config: StageConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 
 import cv2
@@ -10,19 +11,36 @@ import imageio_ffmpeg
 import torch
 
 PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "numpy", "imageio-ffmpeg", "av")
+# Variables by which libraries choose other kernels, whose sums end in other last digits.
+_VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENCV_IPP",
+)
+
+
+def versions() -> dict[str, str]:
+    """The versions of everything that makes frames and films."""
+    facts = {name: _version(name) for name in PACKAGES}
+    facts["opencv"] = str(cv2.__version__)  # whichever of its packages is there
+    facts["python"] = platform.python_version()
+    facts["ffmpeg"] = imageio_ffmpeg.get_ffmpeg_version()
+    return facts
 
 
 def environment(device: torch.device) -> dict[str, str]:
     """Names and versions that matter, as text."""
-    facts = {name: _version(name) for name in PACKAGES}
-    facts["opencv"] = str(cv2.__version__)  # whichever of its packages is there
-    facts["python"] = platform.python_version()
+    facts = versions()
     facts["machine"] = f"{platform.system()} {platform.machine()}"
     facts["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     facts["cpu"] = torch.backends.cpu.get_cpu_capability()
-    facts["threads"] = f"{torch.get_num_threads()} torch, {cv2.getNumThreads()} OpenCV"
-    facts["ffmpeg"] = imageio_ffmpeg.get_ffmpeg_version()
-    return facts
+    return facts | {name: os.environ[name] for name in _VARIABLES if name in os.environ}
 
 
 def _version(package: str) -> str:

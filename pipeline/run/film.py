@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.disk import partial_path, replacing
+from pipeline.errors import MediaError
 from pipeline.frame import from_array
-from pipeline.media.joining import contact_sheet, join, read_frames_at
+from pipeline.media.joining import contact_sheet, count_frames, join, read_frames_at
 from pipeline.media.picture import write_png
 from pipeline.media.sound import add_sound
 from pipeline.preset import Preset
@@ -16,15 +17,15 @@ from pipeline.run.folder import RunFolder, segment_frames
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH = 12, 4, 320
 
 
-def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: int) -> None:
+def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: int, comment: str) -> None:
     """Join pieces that hold `frames` frames into `film`, with the sound the preset asks for. Raises MediaError."""
     sound = preset.soundtrack()
     if sound is None:
-        join(pieces, film, preset.fps, preset.to_yaml())
+        join(pieces, film, preset.fps, comment)
         return
     silent = partial_path(film.with_stem(f"{film.stem}-silent"), ".mp4")
     try:
-        join(pieces, silent, preset.fps, preset.to_yaml())
+        join(pieces, silent, preset.fps, comment)
         with replacing(film) as partial:
             if not add_sound(silent, sound, frames / preset.fps, preset.fps, partial):
                 silent.replace(partial)
@@ -32,18 +33,28 @@ def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: 
         silent.unlink(missing_ok=True)
 
 
-def finish_film(folder: RunFolder, preset: Preset, frames: int) -> None:
+def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> None:
     """Join the closed segments that hold `frames` frames, and make the poster and the contact sheet.
+
+    The film's lock is held. `comment` goes into its metadata.
 
     Raises MediaError when that fails, RunError for the disk.
     """
     pieces = [folder.segment(number) for number in range(-(-frames // segment_frames(preset.fps)))]
     film = folder.film(preset)
     with folder.writing():
-        join_with_sound(pieces, preset, film, frames)
+        join_with_sound(pieces, preset, film, frames, comment)
         pictures = read_frames_at(film, _shown(frames, segment_frames(preset.fps)), preset.fps)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
+
+
+def has_more_frames(film: Path, frames: int) -> bool:
+    """Whether there is a film already that is longer, which nothing shorter may replace."""
+    try:
+        return film.exists() and count_frames(film) > frames
+    except MediaError:
+        return False  # what can't be read is no film
 
 
 def _shown(frames: int, segment_length: int) -> list[int]:

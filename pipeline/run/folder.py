@@ -1,22 +1,30 @@
-"""The run folder: where everything of a run lies, who may work in it, and what must stay the same."""
+"""The run folder: where everything of a run lies, which names are a run's, and who may work in it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import shlex
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import filelock
 
-from pipeline.disk import is_partial_of, write_whole
-from pipeline.errors import RunError
-from pipeline.preset import Override, Preset, load_preset
+from pipeline import checkpoint
+from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
+from pipeline.errors import PipelineError, PresetError, RunError
+from pipeline.media.inputs import key_of
+from pipeline.preset import Override, Preset, load_preset, parse_preset
+from pipeline.run.log import read_log
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
+_ORIGIN = "# It was begun with: "
 SEGMENT_SECONDS = 2
+_MOST_PRESET_BYTES = 1 << 26
+_SEGMENT = re.compile(r"[0-9]{6,}(-assembly)?(\.part-[0-9]+)?\.(mp4|rgb24)")
+_REST = "move it away, or choose another folder with --out"
 
 
 def segment_frames(fps: Fraction) -> int:
@@ -52,61 +60,138 @@ class RunFolder:
         """The raw frames of a piece: one (H, W, 3) uint8 after the other."""
         return self.segments / f"{number:06d}.rgb24"
 
+    def pieces(self, suffix: str) -> dict[int, Path]:
+        """The whole segments (`.mp4`) or spools (`.rgb24`) by number, rising."""
+        named = re.compile(rf"[0-9]{{6,}}{re.escape(suffix)}")
+        found = self.segments.iterdir() if self.segments.is_dir() else ()
+        return dict(sorted((int(path.stem), path) for path in found if named.fullmatch(path.name)))
+
+    def scraps(self) -> list[Path]:
+        """Everything in `segments/` that has a name which a run gives; never a user's own files."""
+        return [path for path in self.segments.iterdir() if _SEGMENT.fullmatch(path.name)]
+
     def holds_run(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether a run was begun here: a preset that dreamreel wrote, and a folder for checkpoints."""
         try:
-            return self.preset_file.exists() and self.state.is_dir()
+            return self.state.is_dir() and self._wrote_preset()
         except OSError:  # a name no file system takes
             return False
 
+    def _wrote_preset(self) -> bool:
+        """Whether `preset.yaml` is a run's: by its first line, or, where an editor dropped that, by the log."""
+        try:
+            with self.preset_file.open("rb") as file:
+                if file.read(len(HEADER)) == HEADER.encode():
+                    return True
+        except FileNotFoundError:
+            return False
+        return next(iter(read_log(self.log_file)), {}).get("event") == "begin"
+
     def require_free(self, preset: Preset) -> None:
-        """Raises RunError when the folder holds files of the names a run writes, and is no run."""
+        """Raises RunError when the folder holds files of the names a run writes that no run of dreamreel's wrote."""
         if self.holds_run():
-            return
-        for file in (self.preset_file, self.log_file, self.film(preset), self.poster, self.sheet):
+            with contextlib.suppress(PipelineError):
+                if self.film(self.load_preset()) == self.film(preset):
+                    return
+            own: tuple[Path, ...] = (self.film(preset),)
+        else:
+            own = (self.preset_file, self.log_file, self.film(preset), self.poster, self.sheet)
+            with self.writing():
+                own += tuple(each for folder in (self.state, self.segments) for each in _foreign(folder))
+        for file in own:
             if file.exists():
-                raise RunError(f"{file} is there already and belongs to no run; choose another folder with --out")
+                raise RunError(f"{file} is there already and belongs to no run; {_REST}")
 
     def leftovers(self, preset: Preset) -> list[Path]:
-        """What interrupted processes left half-written, and nobody else's files."""
+        """What interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
         stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)} | {f"{film.stem}-silent"}
         return [path for path in self.preset_file.parent.iterdir() if is_partial_of(path, stems)]
 
-    def create(self, preset: Preset) -> None:
-        """Make the folder and write the preset. Raises RunError when it can't be written to."""
+    def create(self, preset: Preset, origin: str | None) -> None:
+        """Make the folder and write the preset, which came from the file `origin`. Raises RunError for the disk."""
+        text = HEADER + ("" if origin is None else f"{_ORIGIN}{json.dumps(origin)}\n") + preset.to_yaml()
         with self.writing():
-            self.state.mkdir(parents=True, exist_ok=True)
-            self.segments.mkdir(exist_ok=True)
-            write_whole(self.preset_file, (HEADER + preset.to_yaml()).encode())
+            make_folder(self.state)
+            make_folder(self.segments)
+            write_whole(self.preset_file, text.encode())
 
     def clear(self) -> None:
-        """Remove what a run left here, and nothing else. Raises RunError when that fails."""
-        with self.writing():
-            with contextlib.suppress(RunError):
-                self.film(self.load_preset()).unlink(missing_ok=True)
-            for file in (self.preset_file, self.log_file, self.poster, self.sheet, self.plot):
-                file.unlink(missing_ok=True)
-            for folder in (self.state, self.segments):
-                if folder.exists():
-                    shutil.rmtree(folder)
+        """Remove what a run left here, and nothing else. Raises RunError when that fails.
 
-    def load_preset(self, duration: str | None = None) -> Preset:
+        The preset goes last: a run that is half removed is still one.
+        """
+        with self.writing():
+            with contextlib.suppress(PipelineError):
+                preset = self.load_preset()
+                for file in (self.film(preset), *self.leftovers(preset)):
+                    file.unlink(missing_ok=True)
+            checkpoint.drop_all(self.state)
+            for file in self.scraps() if self.segments.is_dir() else []:
+                file.unlink()
+            for file in (self.log_file, self.poster, self.sheet, self.plot, self.preset_file):
+                file.unlink(missing_ok=True)
+
+    def load_preset(
+        self, duration: str | None = None, moved: Mapping[str, str] | None = None, *, checked: bool = False
+    ) -> Preset:
         """The run's resolved preset, with another `duration` if given, which is checked.
 
-        Without one, nothing is: a run can be looked at, and often go on, when a picture it began with is gone.
+        Without one, nothing is unless asked for: a run can be looked at, and often go on, when a picture it began with
+        is gone.
+        `moved` are new paths, relative to the current folder, by the keys of the preset that name files.
 
-        Raises RunError when this is no run, PresetError when the preset does not load.
+        Raises RunError when this is no run, its preset can't be read, or a key in `moved` names no file; PresetError
+        when the preset with the changes does not load.
         """
         if not self.holds_run():
             raise RunError(f"{self.path} holds no run; `dreamreel render PRESET --out {self.path}` begins one")
+        preset = self._written_preset()
+        checked = checked or duration is not None
+        if not checked and not moved:
+            return preset
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
-        return load_preset(self.preset_file, overrides, checked=duration is not None)
+        places = {key: key_of(each.place) for key, each in preset.inputs().items()}  # an id is also a stage's kind
+        overrides += [Override(places.get(key, key), text, quoted=True) for key, text in (moved or {}).items()]
+        try:
+            given = parse_preset(preset.to_yaml(), name=str(self.preset_file), overrides=overrides, checked=checked)
+        except PresetError as error:
+            if not moved:
+                raise
+            raise RunError(f"{error}\n{_only_moved(preset)}") from None
+        _require_only_moved(preset, given)
+        return given
+
+    def _written_preset(self) -> Preset:
+        try:
+            read_regular(self.preset_file, _MOST_PRESET_BYTES)
+            return load_preset(self.preset_file, checked=False)
+        except (OSError, PresetError) as error:
+            said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            raise RunError(
+                f"the preset of the run in {self.path} can't be read any more: {said}\n"
+                f"put {self.preset_file} back as it was, or begin again: dreamreel render PRESET --overwrite --out "
+                f"{shlex.quote(str(self.path))}"
+            ) from None
+
+    def origin(self) -> str | None:
+        """The file that the run's preset came from, if it is known."""
+        try:
+            lines = read_regular(self.preset_file, _MOST_PRESET_BYTES).decode(errors="replace").splitlines()
+            found = json.loads(next(line for line in lines[:2] if line.startswith(_ORIGIN)).removeprefix(_ORIGIN))
+        except (OSError, StopIteration, ValueError, RecursionError):
+            return None
+        return found if isinstance(found, str) else None
 
     @property
     def resume_hint(self) -> str:
         """How to go on, ready to be pasted into a shell."""
-        return f"go on with: dreamreel resume {shlex.quote(str(self.path))}"
+        return f"go on with: {self.resume_command}"
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on, ready to be pasted into a shell."""
+        return f"dreamreel resume {shlex.quote(str(self.path))}"
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -127,7 +212,7 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keeps other processes out. The system frees the lock of a dead one. Raises RunError when it is taken."""
         with self.writing():
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             lock = filelock.FileLock(self.lock_file)
             try:
                 lock.acquire(timeout=1)  # `info` holds it for a moment
@@ -137,6 +222,48 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    @contextlib.contextmanager
+    def film_locked(self, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+        """Around whatever replaces the film or removes what is half-written: one process does so at a time.
+
+        A run holds it within its own lock, `assemble` holds it alone. So what is half-written when somebody gets it
+        is a dead process's. Waits for the other, which is no longer than a film takes to be joined, and says so.
+        """
+        with self.writing():
+            make_folder(self.segments)
+            lock = filelock.FileLock(self.segments / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                say(f"another process is writing the film in {self.path}: waiting for it")
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _foreign(folder: Path) -> list[Path]:
+    """What a folder that no run made holds; itself when it is none."""
+    if not folder.is_dir():
+        return [folder]
+    return [path for path in folder.iterdir() if path.name != ".lock"]
+
+
+def _require_only_moved(before: Preset, after: Preset) -> None:
+    """Raises RunError when more than the duration and the paths of files differs."""
+    files = before.inputs().keys() & after.inputs().keys()
+    old, new = (preset.with_inputs(dict.fromkeys(files, "")) for preset in (before, after))
+    changes = changed_keys(*({**data, "duration": "", "audio": ""} for data in (old, new)))
+    if changes:
+        listed = "\n  ".join(changes)
+        raise RunError(f"{_only_moved(before)}:\n  {listed}")
+
+
+def _only_moved(preset: Preset) -> str:
+    keys = ", ".join(preset.inputs()) or "none"
+    return f"a run that goes on takes new places of its files, nothing else (here: {keys}); render anew, with --out"
 
 
 def changed_keys(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk import require_regular
+
+_LONGEST_LINE = 1 << 16  # bytes; ours are some hundreds
+
 
 class RunLog:
     """Appends lines to a run's log. Raises OSError when the disk refuses."""
@@ -37,6 +41,7 @@ class RunLog:
 
 
 def _ends_a_line(path: Path) -> bool:
+    require_regular(path)
     with path.open("rb") as file:
         if file.seek(0, os.SEEK_END) == 0:
             return True
@@ -45,19 +50,30 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a log, in order; lines cut short by a kill are left out."""
-    if not path.exists():
+    """The records of a log, in order; what is no record, such as a line cut short by a kill, is left out.
+
+    A log that is not there or can't be read has none: it is for people, and no frame depends on it.
+    """
+    try:
+        require_regular(path)
+        with path.open("rb") as file:
+            while line := file.readline(_LONGEST_LINE):
+                record = _record(line)
+                if record is not None:
+                    yield record
+    except OSError:
         return
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if isinstance(record, dict):
-                yield record
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def frame_records(path: Path) -> dict[int, dict[str, Any]]:
     """The newest record of every frame; a resumed run renders some frames twice."""
-    return {record["frame"]: record for record in read_log(path) if "frame" in record and "event" not in record}
+    records = (record for record in read_log(path) if "event" not in record)
+    return {record["frame"]: record for record in records if type(record.get("frame")) is int}

@@ -27,7 +27,7 @@ from pipeline.checkpoint import Checkpoint
 from pipeline.device import HostCopies
 from pipeline.disk import digest_of, replacing, sync
 from pipeline.errors import MediaError, RunError
-from pipeline.loop import Frame
+from pipeline.loop import Pass
 from pipeline.media.behind import Behind, Work
 from pipeline.media.joining import count_frames
 from pipeline.ops.measure import look
@@ -39,7 +39,7 @@ RESERVE_BYTES = 64 << 20  # a render stops before the disk is fuller than this
 
 
 class Recorder:
-    """Takes frames in order from `start` on; leaving its context waits until all are safe.
+    """Takes the film's frames in order from `start` on; leaving its context waits until all are safe.
 
     `encode` makes a film from a file of raw frames, which come from `device`. Errors of either thread come out of the
     next call: RunError for the disk, MediaError for ffmpeg.
@@ -58,14 +58,14 @@ class Recorder:
         self._encoder = Behind("encoder", depth=2)
         self._writer = Behind("recorder", depth=4)
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Pass) -> None:
         """Record a frame."""
         # The loop goes on adding to a frame's times.
         work = partial(self._record, frame.index, dict(frame.times), self._copies(frame.image))
         self._writer.put(self._timed(work))
 
     def save(self, frame: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Save a checkpoint that counts `frame` frames, once they are safe."""
+        """Save a checkpoint that counts `frame` frames, once they are safe; below 0 it lies within the lead-in."""
         self._writer.put(self._timed(partial(self._save, frame, tensors, facts)))
 
     def finish(self) -> None:
@@ -119,17 +119,16 @@ class Recorder:
 
     def _uncounted_spools(self) -> Iterator[tuple[str, str]]:
         """The digest of every spool that no whole segment stands for, by number; each is synced."""
-        for path in sorted(self._folder.segments.glob("*" + self._folder.spool(0).suffix)):
-            whole = int(path.stem) < self._next // self._length
-            if not (whole and self._folder.segment(int(path.stem)).exists()):
+        for number, path in self._folder.pieces(".rgb24").items():
+            whole = number < self._next // self._length
+            if not (whole and self._folder.segment(number).exists()):
                 sync(path)
-                yield str(int(path.stem)), digest_of(path)
+                yield str(number), digest_of(path)
 
     def drop_spools(self) -> None:
         """Remove the spools that no kept checkpoint needs, because their segments are there."""
         oldest = min(checkpoint.frames_kept(self._folder.state), default=0)
-        for path in self._folder.segments.glob("*" + self._folder.spool(0).suffix):
-            number = int(path.stem)
+        for number, path in self._folder.pieces(".rgb24").items():
             if number < oldest // self._length and self._folder.segment(number).exists():
                 path.unlink()
 

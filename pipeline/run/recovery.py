@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
 
 from pipeline import checkpoint
-from pipeline.checkpoint import Checkpoint
 from pipeline.curves import curves_of
-from pipeline.disk import ABSENT, PARTIAL, digest_of
+from pipeline.disk import digest_of
 from pipeline.errors import MediaError, RunError
+from pipeline.loop import Chain
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
+from pipeline.run.environment import environment
+from pipeline.run.facts import Facts, Found, load_found
 from pipeline.run.folder import RunFolder, changed_keys
+from pipeline.run.inputs import masked
 from pipeline.units import parse_duration
 
 
-def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> tuple[Checkpoint | None, list[str]]:
+def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> tuple[Found | None, list[str]]:
     """The newest checkpoint whose state and frames are all there, and a line for each newer one that is not.
 
     None when the run was killed before its first checkpoint. Raises RunError when there are checkpoints and none
     can be used: starting again is for the user to decide.
     """
     damaged: list[str] = []
-    frames = checkpoint.frames_kept(folder.state)
-    for frame in reversed(frames):
+    for frame in reversed(checkpoint.frames_kept(folder.state)):
         try:
-            found = checkpoint.load(folder.state, frame)
+            found = load_found(folder, frame, preset.size)
             verify_frames(folder, found, preset, segment_length)
             return found, damaged
         except ValueError as error:
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
     if damaged:
+        place = shlex.quote(str(folder.path))
         raise RunError(
-            "\n".join(damaged) + f"\nno checkpoint of {folder.path} is left; `dreamreel assemble {folder.path}` keeps "
-            "the film so far, `dreamreel render --overwrite` begins again"
+            "\n".join(damaged) + f"\nno checkpoint of {folder.path} is left; `dreamreel assemble {place}` keeps "
+            f"the film so far, `dreamreel render {place}/preset.yaml --overwrite --out {place}` begins again"
         )
     return None, []
 
 
-def verify_frames(folder: RunFolder, found: Checkpoint, preset: Preset, length: int) -> None:
+def verify_frames(folder: RunFolder, found: Found, preset: Preset, length: int) -> None:
     """Every frame the checkpoint counts lies in a whole segment or an undamaged spool. Raises ValueError."""
     frame_bytes = preset.size.height * preset.size.width * 3
     for number in range(-(-found.frame // length)):
         frames = min(length, found.frame - number * length)
         if frames == length and _segment_is_whole(folder, number, length):
             continue
-        spool, digest = folder.spool(number), found.facts["spools"].get(str(number))
+        spool, digest = folder.spool(number), found.facts.spools.get(str(number))
         wanted = frames * frame_bytes
-        if not spool.exists() or spool.stat().st_size < wanted:
+        if not spool.is_file() or spool.stat().st_size < wanted:
             raise ValueError(f"segment {number} and its spooled frames are gone")
         # A whole segment that was damaged later has no digest of its spool noted, an open one always has.
         if (digest is None and frames < length) or (digest is not None and digest_of(spool, wanted) != digest):
@@ -56,21 +59,20 @@ def verify_frames(folder: RunFolder, found: Checkpoint, preset: Preset, length: 
 
 def _segment_is_whole(folder: RunFolder, number: int, frames: int) -> bool:
     try:
-        return folder.segment(number).exists() and count_frames(folder.segment(number)) == frames
+        return folder.segment(number).is_file() and count_frames(folder.segment(number)) == frames
     except MediaError:
         return False
 
 
-def require_same_run(found: Checkpoint, preset: Preset, fingerprints: dict[str, str]) -> None:
-    """The preset and the files it names are those the run was begun with. Raises RunError naming what is not."""
-    old, new = dict(found.facts["preset"]), preset.resolved()
+def require_same_preset(before: Facts, preset: Preset) -> None:
+    """The preset is the one the run was begun with, but for where its files are. Raises RunError naming other keys."""
+    places = [each.place for key, each in preset.inputs().items() if key in before.inputs]
+    old, new = masked(before.preset, places), masked(preset.resolved(), places)
     if old.pop("duration") != new.pop("duration"):
-        require_same_curves(found, preset)
-    old.pop("audio"), new.pop("audio")  # it touches no frame
+        require_same_curves(before, preset)
+    for data in (old, new):
+        data.pop("audio", None)  # it touches no frame
     changes = changed_keys(old, new)
-    # A picture that only the first frame needed may be gone.
-    there = {name: digest for name, digest in fingerprints.items() if digest != ABSENT}
-    changes += changed_keys({name: found.facts["fingerprints"].get(name) for name in there}, there)
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(
@@ -79,16 +81,16 @@ def require_same_run(found: Checkpoint, preset: Preset, fingerprints: dict[str, 
         )
 
 
-def require_same_curves(found: Checkpoint, preset: Preset) -> None:
+def require_same_curves(before: Facts, preset: Preset) -> None:
     """No curve takes another way because the film gets another length. Raises RunError naming those that do."""
-    before = parse_duration(found.facts["preset"]["duration"]).to_frames(preset.fps)
-    if before == preset.duration.to_frames(preset.fps):
+    frames = parse_duration(before.preset["duration"]).to_frames(preset.fps)
+    if frames == preset.duration.to_frames(preset.fps):
         return
     keys = [
         f"{stage.id}.{key}"
         for stage in preset.stages
         for key, _, curve, _ in curves_of(stage)
-        if curve.depends_on_length(before, preset.fps)
+        if curve.depends_on_length(frames, preset.fps)
     ]
     keys += [stage.id for stage in preset.stages if stage.closes]
     if keys:
@@ -99,22 +101,39 @@ def require_same_curves(found: Checkpoint, preset: Preset) -> None:
         )
 
 
-def environment_warnings(found: Checkpoint, now: dict[str, str]) -> list[str]:
-    """A line for everything of the machine or its software that is not as it was."""
-    then: dict[str, Any] = found.facts["environment"]
-    return [f"{change}: the bytes may differ from here on" for change in changed_keys(then, dict(now))]
+def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[str]:
+    """What the run took for itself is what it gets now: engine, precision, memory, device, a network's numbers.
+
+    Raises RunError naming what is not, since the frames from here on would be others. Returns a line for everything
+    else of the machine and its software that is not as it was, and may or may not matter.
+    """
+    changes = changed_keys(preset.resolved(), chain.pin(preset).resolved())
+    changes += changed_keys(before.built, chain.fingerprints(preset))
+    if changes:
+        listed = "\n  ".join(changes)
+        raise RunError(
+            f"what the run was begun with can't be had now:\n  {listed}\n"
+            "it goes on with nothing else: the frames from here on would be others. Try again when the machine is as "
+            "it was then (with as much free memory, the same weights and versions), or render anew, with --out"
+        )
+    different = changed_keys(before.environment, environment(chain.spec.device))
+    return [f"{change}: the bytes may differ from here on" for change in different]
 
 
 def clear_past(folder: RunFolder, preset: Preset, frame: int, segment_length: int, frame_bytes: int) -> list[int]:
-    """Drop everything past `frame`, and what was left half-written; returns the segments still to be encoded."""
+    """Drop everything past `frame`, and what was left half-written; returns the segments still to be encoded.
+
+    The film's lock is held: nobody else is writing what looks half-written.
+    """
     checkpoint.drop_after(folder.state, frame)
-    number_open, frames_open = divmod(frame, segment_length)
-    for path in folder.segments.iterdir():
-        if PARTIAL in path.name or not path.stem.isdigit() or int(path.stem) > number_open:
+    number_open, frames_open = divmod(max(0, frame), segment_length)
+    kept = {folder.segment(number) for number in range(number_open)}
+    kept |= {folder.spool(number) for number in range(number_open + 1)}
+    for path in folder.scraps():
+        if path not in kept:
             path.unlink()
     for path in folder.leftovers(preset):
         path.unlink()
-    folder.segment(number_open).unlink(missing_ok=True)
     spool = folder.spool(number_open)
     if spool.exists():
         with spool.open("r+b") as file:

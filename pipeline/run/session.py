@@ -3,60 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from torch import Tensor
 
-from pipeline.checkpoint import Checkpoint
-from pipeline.device import open_device
+from pipeline.device import is_out_of_memory, open_device
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
-from pipeline.loop import Chain, Frame, clock
+from pipeline.loop import Chain, Frame, Pass, clock
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
-from pipeline.run.film import finish_film
+from pipeline.run.facts import PREVIOUS, Found, InputFacts
+from pipeline.run.film import finish_film, has_more_frames
 from pipeline.run.folder import RunFolder, segment_frames
+from pipeline.run.inputs import as_facts, fingerprints, require_same_inputs
 from pipeline.run.log import RunLog
+from pipeline.run.metadata import film_comment
+from pipeline.run.options import OnFrame, Options, Result
 from pipeline.run.recorder import RESERVE_BYTES, Recorder, encode_spool, require_space
-from pipeline.run.recovery import clear_past, environment_warnings, find_checkpoint, require_same_run
+from pipeline.run.recovery import clear_past, find_checkpoint, require_same_machine, require_same_preset
 from pipeline.stages import EndOfFootage, RunSpec
-
-OnFrame = Callable[[Frame, RunSpec], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is watched and kept; none of it changes a byte of the film."""
-
-    on_frame: OnFrame = lambda frame, spec: None
-    """sees every frame"""
-    on_message: Callable[[str], None] = lambda text: None
-    """hears warnings"""
-    should_stop: Callable[[], bool] = lambda: False
-    """asked before every frame; True ends the render with a checkpoint"""
-    checkpoint_seconds: float = 30.0
-    """at most so much work is ever lost"""
-
-
-@dataclass
-class Result:
-    """What a render made. `finished` is False when it was stopped on the way."""
-
-    path: Path
-    folder: Path
-    frames: int
-    rendered: int
-    """frames rendered by this call"""
-    seconds: float
-    times: dict[str, float] = field(default_factory=dict)
-    """seconds by stage id, over the frames of this call"""
-    finished: bool = False
-    notes: list[str] = field(default_factory=list)
-    """what the user should hear about, such as damage in the footage that was bridged"""
 
 
 def render(
@@ -78,7 +49,7 @@ def render(
             choice = "or begin again with --overwrite, or elsewhere with --out"
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
         folder.require_free(preset)
-        return _Session(folder, preset, _options(options, on_frame)).begin()
+        return _Session(folder, preset, _options(options, on_frame), preset.origin).begin()
 
 
 def resume(
@@ -86,72 +57,105 @@ def resume(
     on_frame: OnFrame | None = None,
     *,
     duration: str | None = None,
+    moved: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> Result:
     """Go on with the run in `out` from its newest checkpoint; a longer `duration` extends it.
 
-    Raises RunError when there is no run, when its preset was changed, or when no checkpoint can be used.
+    `moved` says where the run's files are now, by the preset's keys that name them: `{"image.path": "new/cat.png"}`.
+    They must hold what they held; another `audio`, which touches no frame, may be anything.
+
+    Raises RunError when there is no run, when its preset or one of its files was changed, when something that it took
+    for itself at the beginning can't be had, or when no checkpoint can be used.
     """
     folder = RunFolder(out)
-    preset = folder.load_preset(duration)
+    preset = folder.load_preset(duration, moved)
     with folder.locked():
-        return _Session(folder, preset, _options(options, on_frame)).resume()
+        session = _Session(folder, preset, _options(options, on_frame), folder.origin())
+        return session.resume(duration, {} if moved is None else moved)
 
 
 def _options(options: Options | None, on_frame: OnFrame | None) -> Options:
     options = Options() if options is None else options
-    return options if on_frame is None else Options(**{**vars(options), "on_frame": on_frame})
+    return options if on_frame is None else dataclasses.replace(options, on_frame=on_frame)
 
 
 class _Session:
     """One process's work on a run, under its lock."""
 
-    def __init__(self, folder: RunFolder, preset: Preset, options: Options) -> None:
-        self._folder, self._preset, self._options = folder, preset, options
+    def __init__(self, folder: RunFolder, preset: Preset, options: Options, origin: str | None) -> None:
+        self._folder, self._preset, self._options, self._origin = folder, preset, options, origin
         self._length = segment_frames(preset.fps)
         self._frame_bytes = preset.size.height * preset.size.width * 3
         self._started = time.perf_counter()
         self._seconds_before = 0.0
+        self._inputs: dict[str, InputFacts] = {}
 
     def begin(self) -> Result:
         """Render from the first frame."""
         with self._hinted(), Chain(self._preset) as chain:
             require_space(self._folder, self._space_needed(0))
+            self._inputs = as_facts(fingerprints(self._preset, self._options.on_message), None)
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
-                self._folder.clear()
+                with self._folder.film_locked(self._options.on_message):
+                    self._folder.clear()
             self._preset = chain.pin(self._preset)
-            self._folder.create(self._preset)
+            self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "begin", preset_file=self._preset.origin)
+                self._note(log, "begin", preset_file=self._origin)
                 return self._run(chain, log, None)
 
-    def resume(self) -> Result:
+    def resume(self, duration: str | None, moved: Mapping[str, str]) -> Result:
         """Render from the newest checkpoint that can be used."""
-        found, damaged = find_checkpoint(self._folder, self._preset, self._length)
+        with self._folder.writing():
+            found, damaged = find_checkpoint(self._folder, self._preset, self._length)
         self._say(damaged)
-        frames = self._preset.duration.to_frames(self._preset.fps)
-        if found is not None and frames is not None and found.frame > frames:
-            raise RunError(f"{found.frame} frames are rendered already; a duration of {frames} would drop some of them")
+        if found is None:  # it begins at the first frame, which needs all that a new render does
+            self._preset = self._folder.load_preset(duration, moved, checked=True)
+        self._require_same(found, moved)
         with self._hinted(), self._threads(found), Chain(self._preset) as chain:
-            if found is not None:
-                require_same_run(found, self._preset, chain.fingerprints())
-                self._say(environment_warnings(found, environment(chain.spec.device)))
-                self._seconds_before = found.facts["seconds"]
-            self._folder.create(self._preset)
+            if found is None:
+                self._preset = chain.pin(self._preset)
+            else:
+                self._say(require_same_machine(found.facts, self._preset, chain))
+                self._seconds_before = found.facts.seconds
+            self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "resume", frame=found.frame if found is not None else 0)
+                self._note(log, "resume", frame=found.frame if found is not None else chain.first)
                 self._prepare(chain, found)
                 return self._run(chain, log, found)
 
+    def _require_same(self, found: Found | None, moved: Mapping[str, str]) -> None:
+        """What can be judged before anything is built. Raises RunError."""
+        frames, before = self._preset.duration.to_frames(self._preset.fps), None if found is None else found.facts
+        if found is not None and frames is not None and found.frame > frames:
+            raise RunError(f"{found.frame} frames are rendered already; a duration of {frames} would drop some of them")
+        if before is not None:
+            require_same_preset(before, self._preset)
+        with self._hinted():
+            now = fingerprints(self._preset, self._options.on_message)
+            require_same_inputs(self._folder, self._preset, now, before, moved.keys())
+        self._inputs = as_facts(now, before)
+        try:
+            open_device(self._preset.device)
+        except DeviceError:
+            raise RunError(
+                f"the run was begun on the device {self._preset.device!r}, which is not there; "
+                f"{self._folder.resume_hint} where one is, or render anew, with --out"
+            ) from None
+
     @contextlib.contextmanager
-    def _threads(self, found: Checkpoint | None) -> Iterator[None]:
+    def _threads(self, found: Found | None) -> Iterator[None]:
         """As many threads as the run was begun with: sums in another order have other last digits."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(before if found is None else found.facts["threads"])
+        before = torch.get_num_threads(), cv2.getNumThreads()
+        if found is not None:
+            torch.set_num_threads(found.facts.threads)
+            cv2.setNumThreads(found.facts.opencv_threads)
         try:
             yield
         finally:
-            torch.set_num_threads(before)
+            torch.set_num_threads(before[0])
+            cv2.setNumThreads(before[1])
 
     def _note(self, log: RunLog, event: str, **facts: Any) -> None:
         with self._folder.writing():
@@ -168,83 +172,88 @@ class _Session:
         with contextlib.closing(log):
             yield log
 
-    def _prepare(self, chain: Chain, found: Checkpoint | None) -> None:
-        with self._folder.writing():
-            frame = found.frame if found is not None else 0
+    def _prepare(self, chain: Chain, found: Found | None) -> None:
+        frame = found.frame if found is not None else 0
+        with self._folder.film_locked(self._options.on_message), self._folder.writing():
             for number in clear_past(self._folder, self._preset, frame, self._length, self._frame_bytes):
                 encode_spool(self._folder, number, self._length, chain.sink.encode)
 
-    def _run(self, chain: Chain, log: RunLog, found: Checkpoint | None) -> Result:
-        start = found.frame if found is not None else 0
+    def _run(self, chain: Chain, log: RunLog, found: Found | None) -> Result:
+        start = max(0, found.frame) if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
         require_space(self._folder, self._space_needed(start))
-        device = chain.spec.device
-        with Recorder(self._folder, log, chain.sink.encode, self._length, start, device) as recorder:
-            self._loop(chain, recorder, found, result)
+        facts = self._facts(chain)
+        with Recorder(self._folder, log, chain.sink.encode, self._length, start, chain.spec.device) as recorder:
+            self._loop(chain, recorder, found, result, facts)
         recorder.drop_spools()  # the last segments came after the last checkpoint
         result.times[chain.sink.config.id] = recorder.seconds
         if result.finished or (chain.spec.frames is None and result.frames > 0):
-            finish_film(self._folder, self._preset, result.frames)
+            self._finish(result, film_comment(self._preset, self._inputs, facts["environment"], self._origin))
         result.notes = chain.report()
         result.seconds = time.perf_counter() - self._started
         self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
         return result
 
-    def _loop(self, chain: Chain, recorder: Recorder, found: Checkpoint | None, result: Result) -> None:
-        previous, facts = self._restore(chain, found), self._facts(chain)
-        saved_frame, saved_at = result.frames, time.perf_counter()
-        while result.frames != chain.spec.frames and not self._options.should_stop():
+    def _finish(self, result: Result, comment: str) -> None:
+        with self._folder.film_locked(self._options.on_message):
+            if result.finished or not has_more_frames(result.path, result.frames):
+                finish_film(self._folder, self._preset, result.frames, comment)
+
+    def _loop(
+        self, chain: Chain, recorder: Recorder, found: Found | None, result: Result, facts: dict[str, Any]
+    ) -> None:
+        index, previous = (chain.first, None) if found is None else (found.frame, found.restore(chain))
+        saved, saved_at = index, time.perf_counter()
+        while index != chain.spec.frames and not self._options.should_stop():
             began = time.perf_counter()
             try:
-                frame = chain.step(result.frames, previous)
+                made = chain.step(index, previous)
             except EndOfFootage:
                 result.finished = True
                 break
-            with clock(frame.times, "waiting"):
-                recorder.put(frame)
-            previous = frame.feedback
-            self._count(frame, result, chain.spec)
+            if index >= 0:
+                with clock(made.times, "waiting"):
+                    recorder.put(made)
+            index, previous = index + 1, made.feedback
+            self._count(made, chain.spec, result)
             now = time.perf_counter()
             # Early by a frame's time, for the work that would be lost while the next one is made.
             if now - saved_at + (now - began) >= self._options.checkpoint_seconds or self._spool_is_long(result):
-                self._save(chain, recorder, previous, result.frames, facts)
-                saved_frame, saved_at = result.frames, now
-        result.finished = result.finished or result.frames == chain.spec.frames
+                self._save(chain, recorder, previous, index, facts)
+                saved, saved_at = index, now
+        result.finished = result.finished or index == chain.spec.frames
         if previous is not None:
             if result.finished or chain.spec.frames is None:
                 recorder.finish()
-            if result.frames != saved_frame:
-                self._save(chain, recorder, previous, result.frames, facts)
+            if index != saved:
+                self._save(chain, recorder, previous, index, facts)
 
-    def _count(self, frame: Frame, result: Result, spec: RunSpec) -> None:
+    def _count(self, made: Pass, spec: RunSpec, result: Result) -> None:
+        for stage, seconds in made.times.items():
+            result.times[stage] = result.times.get(stage, 0.0) + seconds
+        if made.index < 0:
+            self._options.on_lead_in(made.index + 1 + spec.lead_in, spec.lead_in)
+            return
         result.frames += 1
         result.rendered += 1
-        for stage, seconds in frame.times.items():
-            result.times[stage] = result.times.get(stage, 0.0) + seconds
-        self._options.on_frame(frame, spec)
+        self._options.on_frame(Frame(made), spec)
 
     def _spool_is_long(self, result: Result) -> bool:
         """On a fast device, spools are dropped every few segments whatever the clock says, to bound the disk."""
-        return result.rendered % (8 * self._length) == 0
-
-    def _restore(self, chain: Chain, found: Checkpoint | None) -> Tensor | None:
-        if found is None:
-            return None
-        tensors = dict(found.tensors)
-        previous = tensors.pop("previous").to(chain.spec.device)
-        chain.load_state_dict(tensors)
-        return previous
+        return result.rendered > 0 and result.rendered % (8 * self._length) == 0
 
     def _facts(self, chain: Chain) -> dict[str, Any]:
         return {
             "preset": self._preset.resolved(),
-            "fingerprints": chain.fingerprints(),
+            "inputs": {key: each.model_dump() for key, each in self._inputs.items()},
+            "built": chain.fingerprints(self._preset),
             "environment": environment(chain.spec.device),
             "threads": torch.get_num_threads(),
+            "opencv_threads": cv2.getNumThreads(),
         }
 
     def _save(self, chain: Chain, recorder: Recorder, previous: Tensor, frame: int, facts: dict[str, Any]) -> None:
-        tensors = {"previous": previous.detach().to("cpu", copy=True), **chain.state_dict()}
+        tensors = {PREVIOUS: previous.detach().to("cpu", copy=True), **chain.state_dict()}
         seconds = self._seconds_before + time.perf_counter() - self._started
         recorder.save(frame, tensors, {**facts, "seconds": round(seconds, 3)})
 
@@ -262,7 +271,7 @@ class _Session:
             try:
                 yield
             except (RuntimeError, MemoryError) as error:
-                if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
                 raise DeviceError(f"out of memory; {remedy}") from error
@@ -270,8 +279,3 @@ class _Session:
             if not self._folder.holds_run() or "dreamreel " in str(error) or isinstance(error, PresetError):
                 raise
             raise type(error)(f"{error}\nwhat was rendered is kept; {self._folder.resume_hint}") from error
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    # On the CPU, torch has no class of its own for it.
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -10,14 +10,20 @@ import torch
 
 from pipeline import checkpoint
 from pipeline.disk import partial_path
-from pipeline.errors import PresetError, RunError
+from pipeline.errors import MediaError, PipelineError, RunError
 from pipeline.loop import build_sink
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset, load_preset
-from pipeline.run.film import join_with_sound
+from pipeline.run.environment import versions
+from pipeline.run.facts import Found, load_found
+from pipeline.run.film import has_more_frames, join_with_sound
 from pipeline.run.folder import RunFolder, changed_keys, segment_frames
+from pipeline.run.inputs import as_facts, fingerprints
 from pipeline.run.log import read_log
+from pipeline.run.metadata import film_comment
 from pipeline.run.recovery import verify_frames
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Report:
     total: int | None
     segments: int
     checkpoints: dict[int, str]
-    """by frame: whole, or what is damaged"""
+    """by frame, below 0 within the lead-in: whole, or what is damaged"""
     seconds: float
     film: Path | None
     changes: list[str]
@@ -45,26 +51,37 @@ def report(out: str | Path) -> Report:
     """What there is to know about the run in `out`. Raises RunError when there is none."""
     folder = RunFolder(out)
     preset = folder.load_preset()
-    newest, _ = checkpoint.load_newest(folder.state)
-    frames = newest.frame if newest is not None else 0
+    kept = checkpoint.frames_kept(folder.state)
+    newest = _newest(folder, preset)
+    frames = max(0, newest.frame) if newest is not None else 0
     total, film = preset.duration.to_frames(preset.fps), folder.film(preset)
     events = [record for record in read_log(folder.log_file) if "event" in record]
     # Footage may end before the length it told.
     finished = film.exists() and (frames == total or (bool(events) and events[-1]["event"] == "finished"))
-    origin = next((record["preset_file"] for record in events if "preset_file" in record), None)
+    origin = folder.origin()
     return Report(
         folder=folder.path,
         preset=preset,
         state="rendering" if _is_locked(folder) else "finished" if finished else "stopped",
         frames=frames,
         total=total,
-        segments=sum(1 for path in folder.segments.glob("*.mp4") if path.stem.isdigit()),
-        checkpoints={frame: _health(folder, preset, frame) for frame in checkpoint.frames_kept(folder.state)},
-        seconds=newest.facts["seconds"] if newest is not None else 0.0,
+        segments=len(folder.pieces(".mp4")),
+        checkpoints={frame: _health(folder, preset, frame) for frame in kept},
+        seconds=newest.facts.seconds if newest is not None else 0.0,
         film=film if film.exists() else None,
         changes=_changes(origin, preset),
         origin=origin,
     )
+
+
+def _newest(folder: RunFolder, preset: Preset) -> Found | None:
+    """The newest checkpoint whose own files are whole."""
+    for frame in reversed(checkpoint.frames_kept(folder.state)):
+        try:
+            return load_found(folder, frame, preset.size)
+        except ValueError:
+            continue
+    return None
 
 
 def _is_locked(folder: RunFolder) -> bool:
@@ -80,7 +97,7 @@ def _is_locked(folder: RunFolder) -> bool:
 
 def _health(folder: RunFolder, preset: Preset, frame: int) -> str:
     try:
-        verify_frames(folder, checkpoint.load(folder.state, frame), preset, segment_frames(preset.fps))
+        verify_frames(folder, load_found(folder, frame, preset.size), preset, segment_frames(preset.fps))
     except ValueError as error:
         return str(error)
     return "whole"
@@ -89,7 +106,7 @@ def _health(folder: RunFolder, preset: Preset, frame: int) -> str:
 def _changes(origin: str | None, preset: Preset) -> list[str]:
     try:
         changes = [] if origin is None else changed_keys(load_preset(origin).resolved(), preset.resolved())
-    except PresetError:
+    except (PipelineError, OSError, ValueError):
         return [f"{origin} can't be read any more"]
     return [change for change in changes if ": auto -> " not in change]  # what the run decided for itself
 
@@ -101,42 +118,60 @@ def assemble(out: str | Path) -> tuple[Path, int]:
     film that is there already is never replaced by a shorter one.
     """
     folder = RunFolder(out)
-    preset = folder.load_preset()
-    pieces, frames = _closed_segments(folder, preset)
+    folder.load_preset()
+    with folder.film_locked(), folder.writing():
+        preset = folder.load_preset()  # the run may have been begun anew while this waited
+        comment = _comment(folder, preset)
+        for _ in range(_TRIES):
+            pieces, whole = _closed_segments(folder, preset)
+            spool = folder.spool(len(pieces))
+            spooled = spool.exists()
+            try:
+                return folder.film(preset), _join_all(folder, preset, pieces, whole, comment)
+            except (MediaError, FileNotFoundError):
+                if not spooled or spool.exists():
+                    raise
+                # The run closed the piece meanwhile: it is a whole segment by now.
+    raise RunError(f"{folder.path} renders too fast to be joined meanwhile; try again")
+
+
+def _comment(folder: RunFolder, preset: Preset) -> str:
+    newest = _newest(folder, preset)
+    inputs = newest.facts.inputs if newest is not None else as_facts(fingerprints(preset, lambda text: None), None)
+    return film_comment(preset, inputs, newest.facts.environment if newest is not None else versions(), folder.origin())
+
+
+def _join_all(folder: RunFolder, preset: Preset, pieces: list[Path], whole: int, comment: str) -> int:
+    """Join whole pieces, which hold so many frames, and what the open spool has; returns how many frames there are."""
     extra = partial_path(folder.segments / f"{len(pieces):06d}-assembly.mp4", ".mp4")
-    with folder.writing():
-        try:
-            spooled = _encode_open_spool(folder, preset, len(pieces), extra)
-            if spooled:
-                pieces.append(extra)
-            if not pieces:
-                raise RunError(f"{folder.path} has no frame yet")
-            _require_longer(folder.film(preset), frames + spooled)
-            join_with_sound(pieces, preset, folder.film(preset), frames + spooled)
-        finally:
-            extra.unlink(missing_ok=True)
-    return folder.film(preset), frames + spooled
+    film = folder.film(preset)
+    try:
+        frames = whole + _encode_open_spool(folder, preset, len(pieces), extra)
+        if frames > whole:
+            pieces = [*pieces, extra]
+        if not pieces:
+            raise RunError(f"{folder.path} has no frame yet")
+        if has_more_frames(film, frames):
+            there = count_frames(film)
+            raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
+        join_with_sound(pieces, preset, film, frames, comment)
+        return frames
+    finally:
+        extra.unlink(missing_ok=True)
 
 
 def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int]:
-    pieces: list[Path] = []
-    while (piece := folder.segment(len(pieces))).exists():
-        pieces.append(piece)
-    later = [int(path.stem) for path in folder.segments.glob("*.mp4") if path.stem.isdigit()]
-    if any(number > len(pieces) for number in later):
+    found = folder.pieces(".mp4")
+    pieces = [found[number] for number in range(len(found)) if number in found]
+    if len(pieces) < len(found):
+        missing = next(number for number in range(len(found)) if number not in found)
         raise RunError(
-            f"segment {len(pieces)} of {folder.path} is missing, and later ones are there; "
+            f"segment {missing} of {folder.path} is missing, and later ones are there; "
             f"the pieces lie in {folder.segments}"
         )
     if pieces and count_frames(pieces[-1]) < segment_frames(preset.fps) and folder.spool(len(pieces) - 1).exists():
         pieces.pop()  # the last one of a finished film: its spool says the same, or more
     return pieces, sum(map(count_frames, pieces))
-
-
-def _require_longer(film: Path, frames: int) -> None:
-    there = count_frames(film) if film.exists() else 0
-    if there > frames:
-        raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
 
 
 def _encode_open_spool(folder: RunFolder, preset: Preset, number: int, film: Path) -> int:

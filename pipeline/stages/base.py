@@ -228,11 +228,17 @@ class Stage(Generic[ConfigT]):
         assert not state, f"{type(self).__name__} holds no state"
 
     def fingerprints(self) -> dict[str, str]:
-        """Digests of the files the stage works with; a run that goes on wants the same ones."""
+        """Digests of what the stage works with beside the files its config names, by key: a network's numbers.
+
+        A run that goes on wants the same ones. Files have theirs without the stage's doing (`NamesFile`).
+        """
         return {}
 
     def pinned(self) -> dict[str, str]:
-        """Keys of the config whose `auto` was decided when the stage was built; a resumed run keeps to them."""
+        """Keys of the config whose `auto` was decided when the stage was built, with what was taken.
+
+        Told as it is, not as it was asked for: a resumed run is refused when that differs.
+        """
         return {}
 
     def report(self) -> list[str]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
 from pipeline.device import upload
-from pipeline.disk import digest_or_absent
 from pipeline.errors import MediaError
 from pipeline.media.footage import PICTURES, footage_info
-from pipeline.media.paths import MediaPath
+from pipeline.media.paths import MediaPath, NamesFile
 from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.stages.base import FrameContext, Role, RunSpec, Source, StageConfig
 
@@ -25,7 +24,9 @@ class ImageConfig(StageConfig):
     """Start from a picture."""
 
     role: ClassVar[Role] = Role.SOURCE
-    path: MediaPath = Field(description="the picture: relative to the preset, absolute, or package:NAME/inside/it.png")
+    path: Annotated[MediaPath, NamesFile(first_only=True)] = Field(
+        description="the picture: relative to the preset, absolute, or package:NAME/inside/it.png"
+    )
     fit: Fit = Field(
         "crop",
         description="crop: fill the frame; pad: show all, margins mirrored; stretch: change the proportions",
@@ -50,9 +51,6 @@ class ImageConfig(StageConfig):
 
 class Image(Source[ImageConfig]):
     """The picture at first, the previous output from then on."""
-
-    def fingerprints(self) -> dict[str, str]:
-        return {self.config.path: digest_or_absent(Path(self.config.path))}
 
     def __call__(self, ctx: FrameContext) -> Tensor:
         if ctx.previous is not None:

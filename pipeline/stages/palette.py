@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
-from pipeline.disk import digest_of
 from pipeline.errors import MediaError
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import read_picture
@@ -107,9 +106,6 @@ class Palette(Effect[PaletteConfig]):
             self._colours = sample_colours(colours, _SAMPLES, torch.Generator().manual_seed(0)).to(self.spec.device)
         else:
             self._statistics = statistics_of_colours(colours).to(self.spec.device)
-
-    def fingerprints(self) -> dict[str, str]:
-        return {} if self.config.image is None else {self.config.image: digest_of(Path(self.config.image))}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config

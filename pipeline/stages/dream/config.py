@@ -14,7 +14,7 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import resolve
+from pipeline.media.paths import NamesFile, resolve
 from pipeline.objectives import LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import RunSpec, StageConfig
@@ -89,7 +89,7 @@ class DreamConfig(StageConfig):
         "each with `soft` edges and `invert: true`",
     )
 
-    weights: str = Field(
+    weights: Annotated[str, NamesFile(frozenset({AUTO, RANDOM}))] = Field(
         "auto",
         max_length=4096,
         description="auto: the network's published weights; a .safetensors or .pth file; or random, for tests",

@@ -9,7 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline import backbones
-from pipeline.engines import Climb, TiledEngine, build_engine, choose_engine, climb_octaves, memory_budget
+from pipeline.engines import (
+    Climb,
+    TiledEngine,
+    build_engine,
+    choose_engine,
+    climb_octaves,
+    memory_budget,
+    memory_text,
+)
 from pipeline.frame import Size, size_of
 from pipeline.masks import MaskReel
 from pipeline.objectives import build_objective
@@ -32,8 +40,8 @@ class Dream(Effect[DreamConfig]):
         self._weights_digest = backbone.digest()
         choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
         # What only the whole picture can score is never tiled.
-        budget = None if self.objective.sees_whole else memory_budget(config.memory, spec.device)
-        self.engine = TiledEngine(build_engine(backbone, choice), backbone, budget)
+        self._budget = None if self.objective.sees_whole else memory_budget(config.memory, spec.device)
+        self.engine = TiledEngine(build_engine(backbone, choice), backbone, self._budget)
         self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
         self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
 
@@ -42,12 +50,13 @@ class Dream(Effect[DreamConfig]):
         self._unseen: Tensor | None = None
 
     def pinned(self) -> dict[str, str]:
-        return {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
+        taken: dict[str, str] = {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
+        if self.config.memory == "auto" and self._budget is not None:
+            taken["memory"] = memory_text(self._budget)  # another machine has another half
+        return taken
 
     def fingerprints(self) -> dict[str, str]:
-        files = {name: digest for term in self.config.terms for name, digest in term.fingerprints().items()}
-        files |= {} if self.config.mask is None else self.config.mask.fingerprints()
-        return {f"weights of {self.config.model}": self._weights_digest} | files
+        return {"model": self._weights_digest}
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
@@ -119,10 +128,14 @@ class Dream(Effect[DreamConfig]):
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}
+        if self.engine.budget is not None and self.engine.budget != self._budget:
+            kept["budget"] = torch.tensor(self.engine.budget)  # memory ran out: tiles have been smaller since
         return {name: value for name, value in kept.items() if value is not None} | self.objective.state_dict()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        here = {name: value.to(self.spec.device) for name, value in state.items()}
+        if "budget" in state:
+            self.engine.budget = int(state["budget"])
+        here = {name: value.to(self.spec.device) for name, value in state.items() if name != "budget"}
         self._pending, self._unseen = here.pop("pending", None), here.pop("unseen", None)
         self.objective.load_state_dict(here)
 

@@ -1,0 +1,46 @@
+"""How a run is watched, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.loop import Frame
+from pipeline.stages import RunSpec
+
+OnFrame = Callable[[Frame, RunSpec], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is watched and kept; none of it changes a byte of the film."""
+
+    on_frame: OnFrame = lambda frame, spec: None
+    """sees every frame of the film"""
+    on_lead_in: Callable[[int, int], None] = lambda done, total: None
+    """hears of every frame of the lead-in, which is not shown: how many are done, of how many"""
+    on_message: Callable[[str], None] = lambda text: None
+    """hears warnings"""
+    should_stop: Callable[[], bool] = lambda: False
+    """asked before every frame, those of the lead-in too; True ends the render with a checkpoint"""
+    checkpoint_seconds: float = 30.0
+    """at most so much work is ever lost"""
+
+
+@dataclass
+class Result:
+    """What a render made. `finished` is False when it was stopped on the way."""
+
+    path: Path
+    folder: Path
+    frames: int
+    """of the film, rendered by this call or before; a lead-in is not counted"""
+    rendered: int
+    """frames of the film rendered by this call"""
+    seconds: float
+    times: dict[str, float] = field(default_factory=dict)
+    """seconds by stage id, over all that this call rendered, a lead-in too"""
+    finished: bool = False
+    notes: list[str] = field(default_factory=list)
+    """what the user should hear about, such as damage in the footage that was bridged"""
