@@ -1,7 +1,34 @@
 """One root for everything a user can do wrong or a machine can refuse; each message names the remedy."""
 
+import os
+import shlex
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
+_BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with whatever a terminal would obey or not show written out, such as `\\x1b`."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if ord(character) in _BYTES:
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    unseen = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _JOINERS
+    return character.encode("unicode_escape").decode() if unseen else character
+
+
+def shell_word(text: str) -> str:
+    """`text` as one word of a command, ready to be pasted into a shell, whatever stands in it."""
+    if printable(text) == text:
+        return shlex.quote(text)
+    # What can't be printed, bash, zsh and ksh read like so.
+    shown = (chr(b) if 32 <= b < 127 and b not in b"\\'" else f"\\x{b:02x}" for b in os.fsencode(text))
+    return f"$'{''.join(shown)}'"
 
 
 class PipelineError(Exception):

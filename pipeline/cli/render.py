@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import options
-from pipeline.cli.stopping import Stopping
+from pipeline.cli.complete import folders
+from pipeline.cli.stopping import STOPPED, Stopping
+from pipeline.cli.watch import Watch
 
 if TYPE_CHECKING:
     from pipeline.preset import Preset
     from pipeline.run import Options, Result
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.")]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.", autocompletion=folders),
+]
 CheckpointOption = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="At most so much work is ever lost.")]
 
 
@@ -36,12 +41,13 @@ def render_command(
 ) -> None:
     """Render a preset to a film."""
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
-    # These import torch: only now, so that --help and usage errors are instant.
-    from pipeline.preset import find_preset, load_preset
-    from pipeline.run import render
+    with Watch(f"checking {preset}", stderr=True):
+        # These import torch, which takes seconds: only now, so that --help and usage errors are instant.
+        from pipeline.preset import find_preset, load_preset
+        from pipeline.run import render
 
-    loaded = load_preset(find_preset(preset), changes)
-    _watch(loaded, checkpoint_every, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
+        loaded = load_preset(find_preset(preset), changes)
+    _watch(loaded, checkpoint_every, False, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
 
 
 def resume_command(
@@ -50,18 +56,19 @@ def resume_command(
     checkpoint_every: CheckpointOption = 30.0,
 ) -> None:
     """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one."""
-    from pipeline.run import resume
-    from pipeline.run.folder import RunFolder
+    with Watch(f"reading {run}", stderr=True):
+        from pipeline.run import resume
+        from pipeline.run.folder import RunFolder
 
-    preset = RunFolder(run).load_preset(duration)
-    _watch(preset, checkpoint_every, lambda watched: resume(run, duration=duration, options=watched))
+        preset = RunFolder(run).load_preset(duration)
+    _watch(preset, checkpoint_every, True, lambda watched: resume(run, duration=duration, options=watched))
 
 
-def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], Result]) -> None:
+def _watch(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:
     from pipeline.cli.progress import RenderProgress
     from pipeline.run import Options
 
-    with RenderProgress(preset) as progress, Stopping(progress.say) as stopping:
+    with RenderProgress(preset, resumed=resumed) as progress, Stopping(progress.say) as stopping:
         watched = Options(
             on_frame=progress.on_frame,
             on_message=progress.say,
@@ -71,4 +78,4 @@ def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], 
         result = work(watched)
     progress.summary(result)
     if not result.finished:
-        raise typer.Exit(130)
+        raise typer.Exit(STOPPED)

@@ -16,6 +16,7 @@ from typing import Literal
 import filelock
 import torch
 
+from pipeline.activity import report
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
@@ -88,7 +89,8 @@ def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey)
 def _fastest(backbone: Backbone, objective: Objective, side: int, allowed: list[EngineChoice]) -> EngineChoice:
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
     best, best_time = EngineChoice("reference", "float32"), float("inf")
-    for choice in allowed:
+    for number, choice in enumerate(allowed):
+        report("trying which engine is fastest here", number, len(allowed))
         try:
             engine = build_engine(backbone, choice)
             seconds = _time(partial(engine, image, objective), backbone.device, best_time * _HOPELESS)

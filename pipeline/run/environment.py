@@ -6,8 +6,9 @@ import importlib.metadata
 import platform
 
 import cv2
-import imageio_ffmpeg
 import torch
+
+from pipeline.media.ffmpeg import ffmpeg_version
 
 PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "numpy", "imageio-ffmpeg", "av")
 
@@ -21,7 +22,7 @@ def environment(device: torch.device) -> dict[str, str]:
     facts["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     facts["cpu"] = torch.backends.cpu.get_cpu_capability()
     facts["threads"] = f"{torch.get_num_threads()} torch, {cv2.getNumThreads()} OpenCV"
-    facts["ffmpeg"] = imageio_ffmpeg.get_ffmpeg_version()
+    facts["ffmpeg"] = ffmpeg_version()
     return facts
 
 

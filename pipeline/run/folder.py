@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -12,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from pipeline.disk import is_partial_of, write_whole
-from pipeline.errors import RunError
+from pipeline.errors import RunError, shell_word
 from pipeline.preset import Override, Preset, load_preset
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
@@ -99,14 +98,16 @@ class RunFolder:
         Raises RunError when this is no run, PresetError when the preset does not load.
         """
         if not self.holds_run():
-            raise RunError(f"{self.path} holds no run; `dreamreel render PRESET --out {self.path}` begins one")
+            raise RunError(
+                f"{self.path} holds no run; `dreamreel render PRESET --out {shell_word(str(self.path))}` begins one"
+            )
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
         return load_preset(self.preset_file, overrides, checked=duration is not None)
 
     @property
     def resume_hint(self) -> str:
         """How to go on, ready to be pasted into a shell."""
-        return f"go on with: dreamreel resume {shlex.quote(str(self.path))}"
+        return f"go on with: dreamreel resume {shell_word(str(self.path))}"
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
 from pipeline.curves import curves_of
 from pipeline.disk import ABSENT, PARTIAL, digest_of
-from pipeline.errors import MediaError, RunError
+from pipeline.errors import MediaError, RunError, shell_word
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder, changed_keys
@@ -32,7 +32,8 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
     if damaged:
         raise RunError(
-            "\n".join(damaged) + f"\nno checkpoint of {folder.path} is left; `dreamreel assemble {folder.path}` keeps "
+            "\n".join(damaged)
+            + f"\nno checkpoint of {folder.path} is left; `dreamreel assemble {shell_word(str(folder.path))}` keeps "
             "the film so far, `dreamreel render --overwrite` begins again"
         )
     return None, []

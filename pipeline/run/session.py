@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.checkpoint import Checkpoint
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, clock
+from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
 from pipeline.run.film import finish_film
@@ -70,6 +72,7 @@ def render(
 
     Raises PipelineError for whatever the user or the machine has to change; what was rendered is kept.
     """
+    ffmpeg_program()  # before hours of work that nothing could write down
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
         if folder.holds_run() and not overwrite:
@@ -90,6 +93,7 @@ def resume(
 
     Raises RunError when there is no run, when its preset was changed, or when no checkpoint can be used.
     """
+    ffmpeg_program()
     folder = RunFolder(out)
     preset = folder.load_preset(duration)
     with folder.locked():
@@ -210,6 +214,7 @@ class _Session:
         result.finished = result.finished or result.frames == chain.spec.frames
         if previous is not None:
             if result.finished or chain.spec.frames is None:
+                report("encoding the last frames")
                 recorder.finish()
             if result.frames != saved_frame:
                 self._save(chain, recorder, previous, result.frames, facts)

@@ -14,6 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.curves import Moment, Moments, curves_of, range_problem
 from pipeline.frame import Size
 from pipeline.media.sound import Soundtrack
@@ -168,6 +169,8 @@ class StageConfig(BaseModel):
         """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""
         for key, place, curve, bounds in curves_of(self):
             for moments in spec.timeline():
+                if moments.frame[0] > 0:  # a film of many chunks: others are checked at once
+                    report(f"checking {key}", int(moments.frame[0]), spec.frames)
                 message = curve.problem(moments)
                 if message is None and bounds is not None:
                     message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
