@@ -27,6 +27,18 @@ def is_device_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def likely_device(name: str) -> torch.device:
+    """The device that `open_device` would take for a known name; nothing is opened, and it need not be there."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def is_there(device: torch.device) -> bool:
+    """Whether this machine has it."""
+    return device.type == "cpu" or (
+        torch.cuda.is_available() and device.type == "cuda" and (device.index or 0) < torch.cuda.device_count()
+    )
+
+
 def open_device(name: str) -> torch.device:
     """The device of a name, ready to compute: `auto` takes CUDA where there is one, else the CPU.
 
@@ -46,11 +58,8 @@ def open_device(name: str) -> torch.device:
 def _pick(name: str) -> torch.device:
     if not is_device_name(name):
         raise DeviceError(f"the device is {name!r}, must be {DEVICE_NAMES}")
-    cuda = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if cuda else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and not (cuda and (device.index or 0) < torch.cuda.device_count()):
+    device = likely_device(name)
+    if not is_there(device):
         raise DeviceError(f"the device {name!r} is not there; `device: auto` (or --device auto) takes what is")
     return device
 

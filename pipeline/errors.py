@@ -1,25 +1,48 @@
 """One root for everything a user can do wrong or a machine can refuse; each message names the remedy."""
 
+import ast
 import os
+import re
 import shlex
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
-_BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
+KeyPath = tuple[str | int, ...]
+"""Where a value stands in a preset: keys, and places in lists."""
+
+# Unicode's categories of control and format characters, surrogates, and separators of lines and paragraphs.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"  # of letters in some scripts, and of emoji
+_SHORT = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
+_BARE = re.compile(r"[^.\[\]\"'=\s]+(?: +[^.\[\]\"'=\s]+)*")
+_SETTING_PART = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^"'=]+""")
+_PART = re.compile(r"""\[(\d{1,9})\]|\.?(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([^.\[\]"']+))""")
 
 
-def printable(text: str) -> str:
-    """`text` on one line, with whatever a terminal would obey or not show written out, such as `\\x1b`."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_printable, text))
+def printable(text: str, *, lines: bool = False) -> str:
+    """`text` with all that could act on a terminal, or hide there, written as escapes: `\\x1b`, `\\u202e`, `\\n`.
+
+    Bytes of names that are not UTF-8 show as `\\xff`. With `lines`, line ends stay. Done twice it is the same as once.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if _is_harmless(letter) or (lines and letter == "\n") else _escaped(letter) for letter in text
+    )
 
 
-def _printable(character: str) -> str:
-    if ord(character) in _BYTES:
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    unseen = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _JOINERS
-    return character.encode("unicode_escape").decode() if unseen else character
+def _is_harmless(letter: str) -> bool:
+    return letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # PEP 383: a byte that was no UTF-8
+        code -= 0xDC00
+    if letter in _SHORT:
+        return _SHORT[letter]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def shell_word(text: str) -> str:
@@ -27,12 +50,74 @@ def shell_word(text: str) -> str:
     if printable(text) == text:
         return shlex.quote(text)
     # What can't be printed, bash, zsh and ksh read like so.
-    shown = (chr(b) if 32 <= b < 127 and b not in b"\\'" else f"\\x{b:02x}" for b in os.fsencode(text))
+    shown = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))
     return f"$'{''.join(shown)}'"
+
+
+def format_path(path: KeyPath) -> str:
+    """`stages[1].octaves`; a key that such a path can't hold stands in quotes. `parse_path` reads it back."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_bare_or_quoted(part)}" for part in path)
+    return text.removeprefix(".")
+
+
+def _bare_or_quoted(key: str) -> str:
+    return key if _BARE.fullmatch(key) and printable(key) == key else repr(key)
+
+
+def parse_path(text: str) -> KeyPath:
+    """The keys of `stages[1].octaves`. Raises ValueError where it is no path."""
+    keys: list[str | int] = []
+    end = 0
+    while end < len(text):
+        match = _PART.match(text, end)
+        if match is None or (not keys and text.startswith(".")):
+            raise ValueError(f"{text[:60]!r} is no path of keys; write it as stages[1].octaves")
+        keys.append(_key(*match.groups()))
+        end = match.end()
+    return tuple(keys)
+
+
+def split_setting(text: str) -> tuple[str, str] | None:
+    """Key and value of `KEY=VALUE`, where a key in quotes may hold `=` too; None where there is no `=`."""
+    end = next((end for end in _ends_of_parts(text) if text.startswith("=", end)), text.find("="))
+    return None if end < 0 else (text[:end].strip(), text[end + 1 :].strip())
+
+
+def _ends_of_parts(text: str) -> Iterator[int]:
+    end = 0
+    while match := _SETTING_PART.match(text, end):
+        end = match.end()
+        yield end
+
+
+def _key(index: str | None, quoted: str | None, bare: str) -> str | int:
+    if quoted is not None:
+        try:
+            return str(ast.literal_eval(quoted))
+        except (SyntaxError, ValueError):
+            raise ValueError(f"{quoted} is not text in quotes") from None
+    return bare if index is None else int(index)
+
+
+def mishap(error: Exception) -> str:
+    """What a message says of an exception that no check foresaw, where presets and files come in.
+
+    With DREAMREEL_TRACEBACK in the environment it is raised instead, so that a bug of ours can be found.
+    """
+    if os.environ.get("DREAMREEL_TRACEBACK"):
+        raise error
+    if isinstance(error, PipelineError | UnicodeError):
+        return str(error)
+    reason = " ".join(str(error).split())[:200]
+    words = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    return f"can't be worked with ({words}); if it is right, please report it, with DREAMREEL_TRACEBACK=1 set"
 
 
 class PipelineError(Exception):
     """Something the user or the machine has to change. Shown without a traceback; exit status 1."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), lines=True)
 
 
 class ModelError(PipelineError):
@@ -56,11 +141,15 @@ class Problem:
     """One thing wrong with a preset: where it stands, the key's path, and what to do about it."""
 
     where: str
-    path: str
+    """the file, or what stands in its place, such as `--set fps=x`; empty: nowhere in particular"""
+    path: KeyPath
     message: str
+    line: int | None = None
+    """in the file, from 1"""
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        where = self.where if self.line is None else f"{self.where}:{self.line}"
+        return ": ".join(printable(part) for part in (where, format_path(self.path), self.message) if part)
 
 
 class PresetError(PipelineError):

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.device import open_device
 from pipeline.preset import Preset, stage_name
 from pipeline.stages import (
     STAGES,
@@ -46,11 +47,13 @@ class Chain:
     """The built stages of a preset, and the step from one frame to the next."""
 
     def __init__(self, preset: Preset) -> None:
-        self.spec: RunSpec = preset.spec()
+        self.spec: RunSpec = preset.spec(open_device(preset.device))
         self.source = build_source(preset, self.spec)
         effects = (STAGES[stage_name(c)].build(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         self.sink = build_sink(preset, self.spec)
+        # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
+        self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
 
     def step(self, index: int, previous: Tensor | None) -> Frame:
         """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
@@ -78,14 +81,22 @@ class Chain:
     def camera(self, start: int, end: int) -> Tensor:
         """The backward (3, 3) float64 pixel matrix of all cameras' motion from frame `start` to frame `end`.
 
-        Several cameras take turns within each frame, so the way is composed frame by frame.
+        Several cameras take turns within each frame, so the way is composed frame by frame, from the last one back:
+        whoever asks for the ways of many frames to one end has each step taken once.
         """
-        whole = torch.eye(3, dtype=torch.float64)
-        for index in range(start + 1, end + 1):
-            for effect in self.effects:
-                moved = effect.camera(index)
-                whole = whole if moved is None else whole @ moved
-        return whole
+        if not (self._ways_from <= start <= end == self._ways_from + len(self._ways) - 1):
+            ways = torch.eye(3, dtype=torch.float64).repeat(end - start + 1, 1, 1)
+            for index in range(end, start, -1):
+                ways[index - 1 - start] = self._camera_step(index) @ ways[index - start]
+            self._ways_from, self._ways = start, ways
+        return self._ways[start - self._ways_from].clone()
+
+    def _camera_step(self, index: int) -> Tensor:
+        step = torch.eye(3, dtype=torch.float64)
+        for effect in self.effects:
+            moved = effect.camera(index)
+            step = step if moved is None else step @ moved
+        return step
 
     @property
     def stages(self) -> tuple[Stage[Any], ...]:

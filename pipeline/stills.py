@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.engines import build_engine, choose_engine
-from pipeline.errors import MediaError, PresetError, Problem
+from pipeline.errors import MediaError, PresetError, Problem, parse_path
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
@@ -150,7 +150,7 @@ def dream_config(keys: Mapping[str, Any]) -> DreamConfig:
 
 
 def _refuse(config: DreamConfig, spec: RunSpec) -> None:
-    problems = [Problem("", key, message) for key, message in config.problems(spec)]
+    problems = [Problem("", parse_path(key), message) for key, message in config.problems(spec)]
     if problems:
         raise PresetError(problems)
 

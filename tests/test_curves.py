@@ -168,7 +168,7 @@ def test_keyframes_in_frames_and_seconds_are_put_in_order_by_the_frame_rate() ->
 
 def frames_of(text: str, count: int, seed: int = 3) -> list[float]:
     """A schedule's value in each of Deforum's frames."""
-    values = Deforum(text, Fraction(15)).values(Moments.at_frames(0, count, count, seed, Fraction(15)))
+    values = Deforum(text, Fraction(15)).values(Moments.at_frames(np.arange(count, dtype=float), count, seed, Fraction(15)))
     return [float(value) for value in values]
 
 
@@ -197,8 +197,8 @@ def test_broken_schedules_are_refused(text: str) -> None:
 
 def test_deforum_zoom_per_frame_is_exact_over_frames() -> None:
     schedule = Deforum("0:(1.02), 10:(1.1)", Fraction(15))
-    per_second = PerSecond(schedule, "factor").values(Moments.at_frames(0, 12, 12, 0, Fraction(15)))
-    frames = schedule.values(Moments.at_frames(0, 12, 12, 0, Fraction(15)))
+    per_second = PerSecond(schedule, "factor").values(Moments.at_frames(np.arange(12.0), 12, 0, Fraction(15)))
+    frames = schedule.values(Moments.at_frames(np.arange(12.0), 12, 0, Fraction(15)))
     assert per_second ** (1 / 15) == pytest.approx(frames, rel=1e-12)
     with pytest.raises(ValueError, match="width: 512"):
         PerSecond(schedule, "pan")

@@ -160,7 +160,7 @@ def test_what_is_no_mapping_is_refused(write_preset: Write, text: str) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "can't be read: No such file" in problems_of(tmp_path / "none.yaml")
-    assert "can't be read: Is a directory" in problems_of(tmp_path)
+    assert "can't be read: is a folder" in problems_of(tmp_path)
 
 
 def test_damaged_pictures_are_refused(tmp_path: Path, write_preset: Write) -> None:

@@ -73,5 +73,5 @@ def _channels(text: str | None, layer: str | None) -> range | None:
     match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
     if match is None or layer is None or int(match[2] or match[1]) < int(match[1]):
         reason = "needs --layer too" if layer is None else "must be A-B, such as 0-31"
-        raise PresetError([Problem("", "--channels", f"is {text!r}, {reason}")])
+        raise PresetError([Problem("", ("--channels",), f"is {text!r}, {reason}")])
     return range(int(match[1]), int(match[2] or match[1]) + 1)

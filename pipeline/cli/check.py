@@ -44,5 +44,7 @@ def command(
         frames = preset.duration.to_frames(preset.fps)
         counted = "" if frames is None else f", {frames} frames"
         say(f"{text}: ok, {preset.size}, {preset.fps} fps, {preset.duration}{counted}")
+        for note in preset.notes:
+            say(f"{text}: note: {note}")
     if problems:
         raise PresetError(problems)

@@ -27,7 +27,7 @@ def say(text: str = "", *, bold: bool = False) -> None:
 
 def complain(text: str) -> None:
     """Print lines to standard error, in red on a terminal."""
-    _print(Text("\n".join(map(printable, text.split("\n")))), console(stderr=True), "red")
+    _print(Text(printable(text, lines=True)), console(stderr=True), "red")
 
 
 def _print(text: Text, to: Console, style: str) -> None:

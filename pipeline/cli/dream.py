@@ -208,4 +208,4 @@ def _known_bits(bits: int | None) -> None:
 
 
 def _mistake(option: str, message: str) -> PipelineError:
-    return PresetError([Problem("", option, message)])
+    return PresetError([Problem("", (option,) if option else (), message)])

@@ -57,12 +57,7 @@ def overrides(
     """The options as overrides of the preset's keys, `--set` first."""
     from pipeline.preset import Override
 
-    result = []
-    for text in set_ or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise PresetError([Problem(f"--set {text}", "", "needs KEY=VALUE, such as dream.steps=4")])
-        result.append(Override(key.strip(), value.strip()))
+    result = [Override.of(text) for text in set_ or []]
     named = {"size": size, "fps": fps, "duration": duration, "seed": seed, "device": device}
     result += [Override(key, str(value), f"--{key}") for key, value in named.items() if value is not None]
     if input_ is not None:
@@ -74,10 +69,10 @@ def _absolute(text: str) -> str:
     from pipeline.media.paths import expand
 
     if not text:
-        raise PresetError([Problem("--input", "", "is empty, needs the path of a picture, a film or a folder")])
+        raise PresetError([Problem("--input", (), "is empty, needs the path of a picture, a film or a folder")])
     if text.startswith("package:"):
         return text
     try:
         return str(expand(text).absolute())
     except ValueError as error:
-        raise PresetError([Problem(f"--input {text}", "", str(error))]) from None
+        raise PresetError([Problem(f"--input {text}", (), str(error))]) from None

@@ -32,6 +32,8 @@ class RenderProgress(Watch):
         super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
+        for note in preset.notes:
+            self.say(f"note: {note}")
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
         """Take note of a finished frame."""

@@ -35,7 +35,7 @@ def command(
 
     for name in names or []:
         if name not in STAGES:
-            raise PresetError([Problem("", "", unknown("stage", name, STAGES))])
+            raise PresetError([Problem("", (), unknown("stage", name, STAGES))])
     if not names:
         _print("preset", "The top of a preset.", Preset)
     for name in names or STAGES:

@@ -1,6 +1,6 @@
 """Numbers that move along the film: keyframes, expressions, Deforum's schedules, and names that cross-fade."""
 
-from pipeline.curves.curve import Constant, Curve, CurveError, Moment, Moments
+from pipeline.curves.curve import Constant, Curve, CurveError, Moment, Moments, looked_at
 from pipeline.curves.deforum import Deforum, PerSecond
 from pipeline.curves.expression import Expression
 from pipeline.curves.field import CurveField, CurveList, CurvePair, Within, curves_of, parse_curve, range_problem
@@ -24,6 +24,7 @@ __all__ = [
     "PerSecond",
     "Within",
     "curves_of",
+    "looked_at",
     "parse_curve",
     "parse_names",
     "range_problem",

@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 from pipeline.errors import PipelineError
 
 Array = NDArray[np.float64]
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 class CurveError(PipelineError):
@@ -50,9 +51,8 @@ class Moments:
         return Moments(seconds, frame, moment.frames, moment.seed, moment.fps)
 
     @staticmethod
-    def at_frames(first: int, end: int, frames: int | None, seed: int, fps: Fraction) -> Moments:
-        """The frames from `first` up to `end`, that one left out."""
-        frame = np.arange(first, end, dtype=np.float64)
+    def at_frames(frame: Array, frames: int | None, seed: int, fps: Fraction) -> Moments:
+        """Frames by their indices (N,)."""
         return Moments(frame * fps.denominator / fps.numerator, frame, frames, seed, fps)
 
     @staticmethod
@@ -61,10 +61,26 @@ class Moments:
         return Moments(seconds, seconds * fps.numerator / fps.denominator, frames, seed, fps)
 
 
+def looked_at(count: int, most: int, marks: Array) -> Array:
+    """Which of `count` places in a row a check looks at, in order: all, or if they are more than `most`, a sample.
+
+    It holds one place of every stretch, both ends, and the places next to `marks`, which may lie between two.
+    """
+    if count <= most:
+        return np.arange(count, dtype=np.float64)
+    stretch = np.arange(most) * (count / most)
+    # Spread within their stretches, so that no period of a curve is missed for being theirs too.
+    sample = np.floor(stretch + (np.arange(most) * _GOLDEN) % 1 * (count / most))
+    near = np.concatenate([np.floor(marks), np.ceil(marks)])
+    return np.unique(np.clip(np.concatenate([sample, near, [0, count - 1]]), 0, count - 1))
+
+
 class Curve(ABC):
     """A number for every moment; `source` is the plain data it was read from, and reads back as the same curve."""
 
     source: Any
+    file: str | None = None
+    """the file its values were read from, if any"""
 
     @abstractmethod
     def values(self, moments: Moments) -> Array:
@@ -82,9 +98,18 @@ class Curve(ABC):
         """The number, for a curve that never moves."""
         return None
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> list[float]:
-        """The times in seconds, strictly between `start` and `end`, where the curve jumps or bends."""
-        return []
+    @property
+    def cost(self) -> int:
+        """About how many passes over an array of moments its values take; 0: it never moves."""
+        return 0 if self.constant is not None else 1
+
+    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
+        """The times in seconds, strictly between `start` and `end`, where the curve jumps or bends; not too many."""
+        return np.empty(0)
+
+    def knots(self, fps: Fraction) -> Array:
+        """The times of its keyframes in seconds."""
+        return np.empty(0)
 
     def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
         """Whether a film of `frames` frames would look another way if it were made longer."""
@@ -101,7 +126,8 @@ class Curve(ABC):
         return hash(repr(self.source))
 
     def __str__(self) -> str:
-        return repr(self.source)
+        text = repr(self.source)
+        return text if len(text) <= 60 else text[:57] + "..."
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.source!r})"

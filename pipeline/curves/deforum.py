@@ -10,18 +10,28 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.curves.curve import Array, Curve, Moments
 from pipeline.curves.expression import Formula, Function, Language, choose, on_numbers
 
 PerFrame = Literal["factor", "turn", "pan"]
-MAX_KEYS = 1000
-MAX_TEXT = 20_000
+MAX_KEYS = 100_000
+MAX_TEXT = 4_000_000
+MAX_FORMULAS = 5_000
+MAX_BREAKS = 65_536
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+_MARKS = re.compile(r"[(),]")
+# A keyframe of plain numbers, which most are: no syntax tree is needed to read it.
+_PLAIN_KEY = re.compile(
+    r"""\s*['"]?(0|[1-9]\d{0,15})['"]?\s*:\s*['"]?\(?\s*"""
+    r"""([+-]?(?:(?:0|[1-9]\d{0,30})(?:\.\d{0,60})?|\.\d{1,60}))\s*\)?['"]?\s*"""
+)
 
 
 def _plain(*names: str) -> dict[str, tuple[Function, int, int]]:
@@ -41,6 +51,15 @@ NUMEXPR = Language(
 )
 
 
+@dataclass(frozen=True)
+class _Track:
+    """The keyframes that a film meets: their frames (K,), what they say there, and the formulas among them."""
+
+    frames: Array
+    first: Array
+    formulas: dict[int, Formula]
+
+
 class Deforum(Curve):
     """A schedule. Raises ValueError when it can't be read.
 
@@ -55,6 +74,7 @@ class Deforum(Curve):
         if width is not None:
             self.source["width"] = width
         self._keys = parse_schedule(text)
+        self._tracks: dict[tuple[int, int | None], _Track] = {}
 
     def rate(self, fps: Fraction) -> float:
         """Its frames per second, in a film at `fps`."""
@@ -75,50 +95,96 @@ class Deforum(Curve):
 
     def _at(self, frame: Array, seed: int, last: int | None) -> Array:
         """The values at whole frames."""
-        known = {
+        track = self._track(seed, last)
+        if not len(track.frames):
+            return np.full(frame.shape, np.nan)
+        index = np.clip(np.searchsorted(track.frames, frame, side="right") - 1, 0, None)
+        at, first = track.frames[index], track.first[index]
+        following = np.minimum(index + 1, len(track.frames) - 1)
+        moves = following > index
+        with np.errstate(all="ignore"):
+            u = np.maximum(0, frame - at) / (track.frames[following] - at)
+            result: Array = np.where(moves, first + (track.first[following] - first) * u, first)
+        for key, here in _groups(index, track.formulas):
+            result[here] = _value(track.formulas[key], np.maximum(frame[here], at[here]), self._known(seed, last), seed)
+        return result
+
+    def _track(self, seed: int, last: int | None) -> _Track:
+        """The keyframes that such a film meets; worked out once."""
+        if (seed, last) not in self._tracks:
+            self._tracks[seed, last] = self._met(seed, last)
+        return self._tracks[seed, last]
+
+    def _met(self, seed: int, last: int | None) -> _Track:
+        known = self._known(seed, last)
+        keys: dict[int, float | Formula] = {}
+        for key, value in self._keys:
+            where = key if isinstance(key, float) else float(np.float64(key({**known, "t": np.float64(math.nan)}, seed)))
+            # Deforum looks at the frames of the film only; keyframes outside it are never met.
+            if math.isfinite(where) and where > -1 and (last is None or int(where) <= last):
+                keys[int(where)] = value
+        frames = sorted(keys)
+        formulas = {i: value for i, at in enumerate(frames) if isinstance(value := keys[at], Formula)}
+        first = [
+            float(_value(value, np.array([at], np.float64), known, seed)[0]) if isinstance(value, Formula) else value
+            for at in frames
+            for value in (keys[at],)
+        ]
+        return _Track(np.array(frames, np.float64), np.array(first, np.float64), formulas)
+
+    def _known(self, seed: int, last: int | None) -> dict[str, Any]:
+        return {
             "s": np.float64(seed),
             "max_f": np.float64(math.nan if last is None else last),
             "pi": np.float64(np.pi),
         }
-        keys: dict[int, tuple[bool, Formula]] = {}
-        for key, number, formula in self._keys:
-            where = float(np.float64(key({**known, "t": np.float64(math.nan)}, seed)))
-            # Deforum looks at the frames of the film only; keyframes outside it are never met.
-            if math.isfinite(where) and where > -1 and (last is None or int(where) <= last):
-                keys[int(where)] = (number, formula)
-        if not keys:
-            return np.full(frame.shape, np.nan)
-        frames = np.array(sorted(keys), np.float64)
-        result = np.empty_like(frame)
-        index = np.clip(np.searchsorted(frames, frame, side="right") - 1, 0, None)
-        first = np.array([_value(keys[int(at)][1], np.array([at]), known, seed)[0] for at in frames])
-        for i, at in enumerate(frames):
-            here = index == i
-            number, formula = keys[int(at)]
-            if not number:
-                result[here] = _value(formula, np.maximum(frame[here], at), known, seed)
-            elif i + 1 < len(frames):
-                u = np.maximum(0, (frame[here] - at) / (frames[i + 1] - at))
-                result[here] = first[i] + (first[i + 1] - first[i]) * u
-            else:
-                result[here] = first[i]
-        return result
+
+    def knots(self, fps: Fraction) -> Array:
+        return np.array([key for key, _ in self._keys if isinstance(key, float) and key < 2**53]) / self.rate(fps)
+
+    @property
+    def cost(self) -> int:
+        return 12 + max((value.cost for _, value in self._keys if isinstance(value, Formula)), default=0)
+
+    @property
+    def _uses_last(self) -> bool:
+        formulas = (each for pair in self._keys for each in pair if isinstance(each, Formula))
+        return any("max_f" in formula.names for formula in formulas)
 
     def problem(self, moments: Moments) -> str | None:
-        uses_last = any("max_f" in each.names for key, _, formula in self._keys for each in (key, formula))
-        if uses_last and moments.frames is None:
+        if moments.frames is None and self._uses_last:
             return "uses max_f, which an endless film does not have; give a `duration`"
         return None
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> list[float]:
+    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
+        """Every frame of its own; none where there are too many to look at each."""
         rate = self.rate(fps)
-        return [f / rate for f in range(math.floor(start * rate), math.ceil(end * rate) + 1) if start < f / rate < end]
+        if (end - start) * rate > MAX_BREAKS:
+            return np.empty(0)
+        times: Array = np.arange(math.floor(start * rate), math.ceil(end * rate) + 1) / rate
+        return times[(start < times) & (times < end)]
 
     def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
-        if any("max_f" in each.names for key, _, formula in self._keys for each in (key, formula)):
+        if self._uses_last:
             return True
         last = self._last_frame(frames, fps)
-        return last is not None and any(float(key({}, 0)) > last for key, _, _ in self._keys if not key.names)
+        fixed = (key if isinstance(key, float) else float(key({}, 0)) for key, _ in self._keys if _is_fixed(key))
+        return last is not None and any(key > last for key in fixed)
+
+
+def _is_fixed(key: float | Formula) -> bool:
+    return isinstance(key, float) or not key.names
+
+
+def _groups(index: NDArray[np.int64], formulas: dict[int, Formula]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """For each keyframe with a formula that moments meet, which of them do."""
+    if not formulas:
+        return
+    order = np.argsort(index, kind="stable")
+    keys, starts = np.unique(index[order], return_index=True)
+    for key, here in zip(keys.tolist(), np.split(order, starts[1:]), strict=True):
+        if key in formulas:
+            yield key, here
 
 
 class PerSecond(Curve):
@@ -132,7 +198,7 @@ class PerSecond(Curve):
         if kind == "pan" and schedule.width is None:
             raise ValueError("Deforum's pixels need the width they were meant for: add `width: 512`, or what it was")
         self.schedule, self.kind = schedule, kind
-        self.source = schedule.source
+        self.source, self.file = schedule.source, schedule.file
 
     def values(self, moments: Moments) -> Array:
         per_frame, rate = self.schedule.values(moments), self.schedule.rate(moments.fps)
@@ -146,8 +212,15 @@ class PerSecond(Curve):
     def problem(self, moments: Moments) -> str | None:
         return self.schedule.problem(moments)
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> list[float]:
+    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
         return self.schedule.breaks(start, end, fps)
+
+    def knots(self, fps: Fraction) -> Array:
+        return self.schedule.knots(fps)
+
+    @property
+    def cost(self) -> int:
+        return self.schedule.cost
 
     def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
         return self.schedule.depends_on_length(frames, fps)
@@ -157,20 +230,22 @@ def _value(formula: Formula, frame: Array, known: dict[str, Any], seed: int) -> 
     return np.array(np.broadcast_to(formula({**known, "t": frame}, seed), frame.shape), np.float64)
 
 
-def parse_schedule(text: str) -> list[tuple[Formula, bool, Formula]]:
-    """Each keyframe's frame, whether its value is a plain number, and the value. Raises ValueError."""
+def parse_schedule(text: str) -> list[tuple[float | Formula, float | Formula]]:
+    """Each keyframe's frame and value, formulas where they are more than plain numbers. Raises ValueError."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"is {len(text)} characters long; a schedule may have at most {MAX_TEXT}")
     parts = list(_split(text))
     if not parts or len(parts) > MAX_KEYS:
-        raise ValueError(f"needs 1 to {MAX_KEYS} keyframes, such as 0:(1.02), 50:(1.1)")
-    return [_keyframe(part) for part in parts]
+        raise ValueError(f"needs 1 to {MAX_KEYS} keyframes, such as 0:(1.02), 50:(1.1); here are {len(parts)}")
+    formulas: dict[str, Formula] = {}
+    return [_keyframe(part, formulas) for part in parts]
 
 
 def _split(text: str) -> Iterator[str]:
     """The parts between commas that stand outside all brackets; a comma at the end is overlooked."""
     depth, start = 0, 0
-    for place, letter in enumerate(text):
+    for match in _MARKS.finditer(text):
+        letter, place = match[0], match.start()
         depth += (letter == "(") - (letter == ")")
         if depth < 0:
             raise ValueError(f"closes a bracket that is not open: {text[max(0, place - 20) : place + 1]!r}")
@@ -183,14 +258,27 @@ def _split(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _keyframe(part: str) -> tuple[Formula, bool, Formula]:
+def _keyframe(part: str, formulas: dict[str, Formula]) -> tuple[float | Formula, float | Formula]:
+    plain = _PLAIN_KEY.fullmatch(part)
+    if plain is not None:
+        return float(plain[1]), float(plain[2])
     frame, colon, value = (piece.strip().replace("'", "").replace('"', "").strip() for piece in part.partition(":"))
     if not colon or not frame or not value:
         raise ValueError(f"{part.strip()[:40]!r} is no keyframe; write FRAME:(VALUE), such as 50:(1.1)")
     try:
-        key, formula = Formula(frame, NUMEXPR), Formula(value, NUMEXPR)
+        key = float(frame) if _NUMBER.fullmatch(frame) else _formula(frame, formulas)
+        formula = _formula(value, formulas)
     except ValueError as error:
         raise ValueError(f"at {frame[:20]}: {error}") from None
-    if "t" in key.names:
+    if isinstance(key, Formula) and "t" in key.names:
         raise ValueError(f"at {frame[:20]}: a keyframe's own place can't depend on t")
-    return key, _NUMBER.fullmatch(re.sub(r"[()\s]", "", value)) is not None, formula
+    number = _NUMBER.fullmatch(re.sub(r"[()\s]", "", value))
+    return key, formula if number is None else float(number[0])
+
+
+def _formula(text: str, known: dict[str, Formula]) -> Formula:
+    if text not in known:
+        if len(known) >= MAX_FORMULAS:
+            raise ValueError(f"holds more than {MAX_FORMULAS} different expressions; write plain numbers")
+        known[text] = Formula(text, NUMEXPR)
+    return known[text]

@@ -1,7 +1,8 @@
 """Expressions such as `1.3 + 0.2*sin(2*pi*t/4)`: arithmetic over float64 arrays, and nothing else.
 
-simpleeval walks the syntax tree; what the tree may hold is settled before, when the preset is read, so that a value can
-come out infinite, but never as anything other than a number. All numbers are floats: the cost of a power is bounded.
+What a syntax tree may hold is settled when the preset is read; it becomes functions of time then, so that a value can
+come out infinite, but never as anything other than a number, and many threads may ask at once. All numbers are floats:
+the cost of a power is bounded.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
-from simpleeval import SimpleEval
 
 from pipeline.curves.curve import Array, Curve, Moments
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
+_NOISE_COST = 50
+_SEED = "<seed>"
 Function = Callable[..., Any]
 
 
@@ -134,19 +135,39 @@ class Formula:
     def __init__(self, text: str, language: Language) -> None:
         if len(text) > MAX_LENGTH:
             raise ValueError(f"is {len(text)} characters long; an expression may have at most {MAX_LENGTH}")
-        self.text = text
-        self._tree = _harmless(_parsed(text), language)
-        self._functions = {name: function for name, (function, _, _) in language.functions.items()}
-        self.names = frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
-        self._evaluator = SimpleEval(operators=OPERATORS, functions=self._functions, names={})
+        tree = _harmless(_parsed(text), language)
+        nodes = list(ast.walk(tree))
+        self.names = frozenset(node.id for node in nodes if isinstance(node, ast.Name) and node.id in language.names)
+        self.cost = sum(_NOISE_COST if isinstance(node, ast.Name) and node.id == "noise" else 1 for node in nodes)
+        """about how many passes over an array of moments its value takes"""
+        self._work_out = _function_of(tree, language)
 
     def __call__(self, names: Mapping[str, Any], seed: int) -> Any:
         """Its value, as wide as the names' values; infinite or not a number where there is none."""
-        self._evaluator.names = dict(names)
-        if "noise" in self._functions:
-            self._evaluator.functions = {**self._functions, "noise": partial(value_noise, seed)}
         with np.errstate(all="ignore"):
-            return _number(self._evaluator.eval(self.text, previously_parsed=self._tree))
+            return _number(self._work_out({**names, _SEED: seed}))
+
+
+def _function_of(node: ast.expr, language: Language) -> Callable[[Mapping[str, Any]], Any]:
+    """What works a harmless tree out, given the names' values."""
+    match node:
+        case ast.Constant(value=value):
+            return lambda names: value
+        case ast.Name(id=name):
+            return lambda names: names[name]
+        case ast.Call(func=ast.Name(id="noise"), args=args):
+            parts = [_function_of(arg, language) for arg in args]
+            return lambda names: value_noise(names[_SEED], *(part(names) for part in parts))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            function, parts = language.functions[name][0], [_function_of(arg, language) for arg in args]
+            return lambda names: function(*(part(names) for part in parts))
+        case ast.UnaryOp(op=op, operand=operand):
+            change, inner = OPERATORS[type(op)], _function_of(operand, language)
+            return lambda names: change(inner(names))
+        case ast.BinOp(op=op, left=left, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]):
+            join, first, second = OPERATORS[type(op)], _function_of(left, language), _function_of(right, language)
+            return lambda names: join(first(names), second(names))
+    raise AssertionError(ast.dump(node))
 
 
 def _parsed(text: str) -> ast.expr:
@@ -224,6 +245,10 @@ class Expression(Curve):
         names["p"] = moments.frame / frames
         result = np.broadcast_to(self._formula(names, moments.seed), moments.seconds.shape)
         return np.array(result, np.float64)
+
+    @property
+    def cost(self) -> int:
+        return self._formula.cost
 
     def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
         return bool(self._formula.names & {"n", "p"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -21,16 +23,21 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from pipeline.curves.curve import Constant, Curve, Moments
 from pipeline.curves.deforum import Deforum, PerFrame, PerSecond
 from pipeline.curves.expression import Expression
+from pipeline.curves.files import curve_from_file, parse_deforum
 from pipeline.curves.keyframes import Keyframes
-from pipeline.units import parse_fps
 
 _HELP = "must be a number, keyframes such as {0s: 1.2, 8s: 2}, or an expression of t in quotes"
 
 
-def parse_curve(value: object) -> Curve:
-    """A number, keyframes, an expression, or Deforum's schedule. Raises ValueError with what is wrong."""
+def parse_curve(value: object, folder: Path | None = None, checked: bool = True) -> Curve:
+    """A number, keyframes, an expression, or Deforum's schedule; or a file with one of them.
+
+    A file's path is taken from `folder`; not `checked`, it may be gone. Raises ValueError with what is wrong.
+    """
     if isinstance(value, Curve):
         return value
+    if isinstance(value, dict) and "file" in value:
+        return curve_from_file(value, Path.cwd() if folder is None else folder, checked)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if abs(value) >= 1e300 or value != value:
             raise PydanticKnownError("finite_number")
@@ -38,34 +45,25 @@ def parse_curve(value: object) -> Curve:
     if isinstance(value, str):
         return Expression(value)
     if isinstance(value, dict) and "deforum" in value:
-        return _deforum(value)
+        return parse_deforum(value)
     if isinstance(value, dict):
         return Keyframes(value)
     raise ValueError(_HELP)
 
 
-def _deforum(value: dict[Any, Any]) -> Deforum:
-    unknown = sorted(str(key) for key in value if key not in ("deforum", "fps", "width"))
-    if unknown:
-        raise ValueError(f"a Deforum schedule has the keys deforum, fps and width, not {', '.join(unknown)}")
-    text, width = value["deforum"], value.get("width")
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        text = f"0:({text})"
-    if not isinstance(text, str):
-        raise ValueError('a Deforum schedule is text such as "0:(1.02), 50:(1.1)"')
-    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or not 1 <= width <= 65536):
-        raise ValueError("`width` is the width in pixels that the schedule was written for, such as 512")
-    return Deforum(text, parse_fps(value["fps"]) if "fps" in value else None, width)
+def _parse(value: object, info: ValidationInfo) -> Curve:
+    given = info.context or {}
+    return parse_curve(value, given.get("folder"), given.get("checked", True))
 
 
-def _parse_many(value: object) -> object:
-    return tuple(parse_curve(item) for item in value) if isinstance(value, list | tuple) else value
+def _parse_many(value: object, info: ValidationInfo) -> object:
+    return tuple(_parse(item, info) for item in value) if isinstance(value, list | tuple) else value
 
 
 _SCHEMA: dict[str, Any] = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "object"}]}
 _source = PlainSerializer(lambda curve: curve.source)
 _sources = PlainSerializer(lambda curves: None if curves is None else [curve.source for curve in curves])
-CurveField = Annotated[Curve, BeforeValidator(parse_curve), _source, WithJsonSchema(_SCHEMA)]
+CurveField = Annotated[Curve, BeforeValidator(_parse), _source, WithJsonSchema(_SCHEMA)]
 """A number that may move along the film."""
 CurvePair = Annotated[
     tuple[Curve, Curve], BeforeValidator(_parse_many), _sources, WithJsonSchema({"type": "array", "items": _SCHEMA})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.curves.curve import Array, Curve, Moments
 from pipeline.curves.times import Time, parse_time, require_order
 
-MAX_KEYS = 1000
+MAX_KEYS = 100_000
+_DENSE = 1000
 EASES: dict[str, Callable[[Array], Array]] = {
     "linear": lambda u: u,
     "smooth": lambda u: u * u * (3 - 2 * u),
@@ -20,14 +23,16 @@ EASES: dict[str, Callable[[Array], Array]] = {
     "hold": lambda u: np.zeros_like(u),
     "spline": lambda u: u,  # only its share of the way is asked for, between names
 }
+_EASE_NAMES = tuple(EASES)
+_EASE_NUMBERS = {name: number for number, name in enumerate(_EASE_NAMES)}
 
 
-def split_keyframes(data: Mapping[Any, Any]) -> tuple[list[Time], list[Any], list[str]]:
+def split_keyframes(data: Mapping[Any, Any], most: int = MAX_KEYS) -> tuple[list[Time], list[Any], list[str]]:
     """Times, values and the ease of the stretch after each. Raises ValueError."""
     given = dict(data)
     default = _known_ease(given.pop("ease", "linear"))
-    if not given or len(given) > MAX_KEYS:
-        raise ValueError(f"keyframes need 1 to {MAX_KEYS} times, such as {{0s: 1.2, 8s: 2}}")
+    if not given or len(given) > most:
+        raise ValueError(f"keyframes need 1 to {most} times, such as {{0s: 1.2, 8s: 2}}; here are {len(given)}")
     times, values, eases = [], [], []
     for key, value in given.items():
         times.append(parse_time(key))
@@ -46,6 +51,17 @@ def _known_ease(name: object) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class _Track:
+    """Keyframes in a film of one frame rate: times in seconds, and per stretch its length and its ease's number."""
+
+    times: Array
+    lengths: Array
+    eases: NDArray[np.int64]
+    slopes: Array | None
+    """at each time, where there is a spline"""
+
+
 class Keyframes(Curve):
     """Numbers at times; before the first and after the last they stay. Raises ValueError when it can't be read."""
 
@@ -57,37 +73,56 @@ class Keyframes(Curve):
             if not finite:
                 raise ValueError(f"at {key}: {value!r} is no finite number")
         self._numbers = np.array(values, np.float64)
+        self._tracks: dict[Fraction, _Track] = {}
 
-    def _seconds(self, fps: Fraction) -> Array:
-        return np.array([time.at(fps) for time in self._times])
+    def _track(self, fps: Fraction) -> _Track:
+        if fps not in self._tracks:
+            times = np.array([time.at(fps) for time in self._times])
+            lengths = np.diff(times)
+            curved = "spline" in self._eases and len(times) > 1 and bool((lengths > 0).all())
+            slopes = _spline_slopes(times, self._numbers) if curved else None
+            eases = np.array([_EASE_NUMBERS[ease] for ease in self._eases])
+            self._tracks[fps] = _Track(times, lengths, eases, slopes)
+        return self._tracks[fps]
+
+    def knots(self, fps: Fraction) -> Array:
+        return self._track(fps).times
+
+    @property
+    def cost(self) -> int:
+        return 4
 
     def problem(self, moments: Moments) -> str | None:
-        if (np.diff(self._seconds(moments.fps)) <= 0).any():
+        if (self._track(moments.fps).lengths <= 0).any():
             return f"its keyframes are out of order at {moments.fps} frames per second"
         return None
 
     def values(self, moments: Moments) -> Array:
-        times, numbers = self._seconds(moments.fps), self._numbers
+        track, numbers = self._track(moments.fps), self._numbers
+        times = track.times
         if len(times) == 1:
             return np.full(moments.seconds.shape, numbers[0])
         index = np.clip(np.searchsorted(times, moments.seconds, side="right") - 1, 0, len(times) - 2)
-        length = np.diff(times)[index]
+        length = track.lengths[index]
         u = np.clip((moments.seconds - times[index]) / length, 0, 1)
         result = np.empty_like(u)
-        for ease in set(self._eases):
-            here = np.array([each == ease for each in self._eases])[index]
+        eases = track.eases[index]
+        for number in np.unique(eases):
+            here, ease = eases == number, _EASE_NAMES[number]
             first, last = numbers[index[here]], numbers[index[here] + 1]
             if ease == "spline":
-                slopes = _spline_slopes(times, numbers)
-                starts, ends = slopes[index[here]] * length[here], slopes[index[here] + 1] * length[here]
+                assert track.slopes is not None
+                starts, ends = track.slopes[index[here]] * length[here], track.slopes[index[here] + 1] * length[here]
                 result[here] = _hermite(u[here], first, last, starts, ends)
             else:
                 result[here] = first + (last - first) * EASES[ease](u[here])
         # A held stretch ends where the next keyframe begins, the last one included.
         return np.where(moments.seconds >= times[-1], numbers[-1], result)
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> list[float]:
-        return [time for time in self._seconds(fps).tolist() if start < time < end]
+    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
+        times = self.knots(fps)
+        found: Array = times[np.searchsorted(times, start, side="right") : np.searchsorted(times, end, side="left")]
+        return found
 
 
 def _hermite(u: Array, first: Array, last: Array, start: Array, end: Array) -> Array:
@@ -100,14 +135,27 @@ def _hermite(u: Array, first: Array, last: Array, start: Array, end: Array) -> A
 
 def _spline_slopes(times: Array, numbers: Array) -> Array:
     """The slopes of the natural cubic spline at its knots: no jump in slope or curvature."""
-    count = len(times)
     length, rise = np.diff(times), np.diff(numbers)
-    matrix, right = np.zeros((count, count)), np.zeros(count)
-    matrix[0, :2], right[0] = (2, 1), 3 * rise[0] / length[0]
-    matrix[-1, -2:], right[-1] = (1, 2), 3 * rise[-1] / length[-1]
-    for i in range(1, count - 1):
-        before, after = 1 / length[i - 1], 1 / length[i]
-        matrix[i, i - 1 : i + 2] = (before, 2 * (before + after), after)
-        right[i] = 3 * (rise[i - 1] * before**2 + rise[i] * after**2)
-    slopes: Array = np.linalg.solve(matrix, right).astype(np.float64)
-    return slopes
+    inverse = 1 / length
+    # Three diagonals: below, on, and above the main one; and the right side.
+    below, above = np.append(inverse[:-1], 1.0), np.append(1.0, inverse[1:])
+    main = np.concatenate([[2.0], 2 * (inverse[:-1] + inverse[1:]), [2.0]])
+    inner = 3 * (rise[:-1] * inverse[:-1] ** 2 + rise[1:] * inverse[1:] ** 2)
+    right = np.concatenate([[3 * rise[0] / length[0]], inner, [3 * rise[-1] / length[-1]]])
+    if len(times) <= _DENSE:  # to the last digit what films were made with so far
+        matrix = np.diag(main) + np.diag(below, -1) + np.diag(above, 1)
+        return np.asarray(np.linalg.solve(matrix, right), np.float64)
+    return _tridiagonal(below, main, above, right)
+
+
+def _tridiagonal(below: Array, main: Array, above: Array, right: Array) -> Array:
+    """The solution of a system of three diagonals, the main one dominant (Thomas 1949)."""
+    under, diagonal, over, result = below.tolist(), main.tolist(), above.tolist(), right.tolist()
+    for i in range(1, len(diagonal)):
+        share = under[i - 1] / diagonal[i - 1]
+        diagonal[i] -= share * over[i - 1]
+        result[i] -= share * result[i - 1]
+    result[-1] /= diagonal[-1]
+    for i in range(len(diagonal) - 2, -1, -1):
+        result[i] = (result[i] - over[i] * result[i + 1]) / diagonal[i]
+    return np.array(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pipeline.curves.keyframes import EASES, split_keyframes
 from pipeline.curves.times import Time
 
 MAX_NAME = 200
+MAX_NAMES = 1000
 _ONE = np.ones(())
 
 
@@ -29,7 +31,7 @@ class NameTrack:
             self.source = {
                 str(key): list(value) if isinstance(value, tuple) else value for key, value in source.items()
             }
-            self._times, names, self._eases = split_keyframes(self.source)
+            self._times, names, self._eases = split_keyframes(self.source, MAX_NAMES)
         else:
             raise ValueError("must be a name, or names at their times, such as {0s: blocks.2.1, 6s: blocks.4.1}")
         for name in names:
@@ -38,11 +40,12 @@ class NameTrack:
         self._names: list[str] = names
         self.names: tuple[str, ...] = tuple(dict.fromkeys(names))
         """each of them once, in their order"""
+        self._known: dict[Fraction, list[float]] = {}
 
     def weights(self, moment: Moment) -> tuple[float, ...]:
         """How much each of `names` counts now; they sum to 1."""
-        times = [time.at(moment.fps) for time in self._times]
-        index = max((i for i, time in enumerate(times) if time <= moment.seconds), default=0)
+        times = self._seconds(moment.fps)
+        index = max(0, bisect_right(times, moment.seconds) - 1)
         weights = dict.fromkeys(self.names, 0.0)
         share = 0.0
         if index + 1 < len(times):
@@ -52,9 +55,14 @@ class NameTrack:
         weights[self._names[index]] += 1 - share
         return tuple(weights.values())
 
+    def _seconds(self, fps: Fraction) -> list[float]:
+        if fps not in self._known:
+            self._known[fps] = [time.at(fps) for time in self._times]
+        return self._known[fps]
+
     def problem(self, fps: Fraction) -> str | None:
         """Why it can't be used in a film at `fps`."""
-        times = [time.at(fps) for time in self._times]
+        times = self._seconds(fps)
         if any(later <= earlier for earlier, later in pairwise(times)):
             return f"its keyframes are out of order at {fps} frames per second"
         return None

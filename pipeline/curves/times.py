@@ -32,8 +32,10 @@ def parse_time(text: object) -> Time:
     match = _CLOCK.fullmatch(words)
     if match is None or not words:
         raise ValueError(f"{words!r} is no time; {HELP}")
-    hours, minutes, seconds = (Fraction(part) if part else Fraction(0) for part in match.groups())
-    return Time(hours * 3600 + minutes * 60 + seconds)
+    hours, minutes, seconds = match.groups()
+    whole, _, decimals = (seconds or "0").partition(".")
+    exact = Fraction(int(whole + decimals), 10 ** len(decimals))
+    return Time(exact + int(hours or 0) * 3600 + int(minutes or 0) * 60 if hours or minutes else exact)
 
 
 def require_order(times: list[Time]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.frame import Size
 
 Array = NDArray[np.float64]
 _GRID = 120  # cells a second
+_MOST_CELLS = 65_536  # on the way to one frame
 _GAUSS = 0.5 / math.sqrt(3)
 
 
@@ -106,7 +107,7 @@ def joined_pan(pan: tuple[Array, Array], zoom: Array, degrees: Array, step: floa
     return joined.real, joined.imag
 
 
-def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, breaks: Iterable[float]) -> Tensor:
+def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, breaks: Array) -> Tensor:
     """The backward motion (3, 3) from `start` to `end`, in seconds, of a camera whose rate moves too.
 
     `rates` gives the rate matrices (N, 3, 3) at (N,) times. Time is cut into cells that depend on nothing but the clock
@@ -114,7 +115,7 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     finds from two Gauss points (Blanes, Casas, Ros 2000). A frame's border may fall anywhere in a cell, and so films at
     different frame rates go the same way to the last bit but rounding.
     """
-    edges = cells(start, end, breaks)
+    edges = cells(start, end, breaks, cells_per_second(end - start))
     length = np.diff(edges)
     early, late = edges[:-1] + (0.5 - _GAUSS) * length, edges[:-1] + (0.5 + _GAUSS) * length
     first, second = rates(early), rates(late)
@@ -128,14 +129,20 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     return matrix
 
 
-def cells(start: float, end: float, breaks: Iterable[float]) -> Array:
+def cells_per_second(seconds: float) -> float:
+    """How finely time is cut on a way of so many seconds: always alike, but for ways of many minutes."""
+    # So a way takes a bounded time: frames minutes apart show nothing of a motion's course between them.
+    return _GRID * 2.0 ** -max(0, math.ceil(math.log2(max(seconds, 1e-9) * _GRID / _MOST_CELLS)))
+
+
+def cells(start: float, end: float, breaks: Array, per_second: float = _GRID) -> Array:
     """The borders of the cells that the time from `start` to `end` lies in."""
-    first, last = math.floor(start * _GRID), math.ceil(end * _GRID)
-    grid = [k / _GRID for k in range(first, max(last, first + 1) + 1)]
-    return np.array(sorted({*grid, *(time for time in breaks if grid[0] < time < grid[-1])}))
+    first, last = math.floor(start * per_second), math.ceil(end * per_second)
+    grid = np.arange(first, max(last, first + 1) + 1) / per_second
+    return np.unique(np.concatenate([grid, breaks[(grid[0] < breaks) & (breaks < grid[-1])]]))
 
 
-def gauss_points(edges: Array) -> Array:
-    """The times in the cells between `edges` that `path_matrix` looks at, in order."""
-    length = np.diff(edges)
-    return np.stack([edges[:-1] + (0.5 - _GAUSS) * length, edges[:-1] + (0.5 + _GAUSS) * length], 1).reshape(-1)
+def gauss_points(starts: Array, ends: Array) -> Array:
+    """The times in cells that `path_matrix` looks at, in order."""
+    length = ends - starts
+    return np.stack([starts + (0.5 - _GAUSS) * length, starts + (0.5 + _GAUSS) * length], 1).reshape(-1)

@@ -9,9 +9,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipeline.errors import Problem
-from pipeline.preset.yaml12 import Document, KeyPath, format_path
+from pipeline.errors import KeyPath, Problem
+from pipeline.preset.yaml12 import Document
 
+_MOST_TOLD = 50
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
@@ -31,7 +32,11 @@ _KINDS = {
 
 def explain(error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document) -> list[Problem]:
     """One problem for each finding in a `model` that stands at `base` in the document."""
-    return [_problem(finding, model, base, document) for finding in error.errors()]
+    findings = error.errors()
+    problems = [_problem(finding, model, base, document) for finding in findings[:_MOST_TOLD]]
+    if len(findings) > _MOST_TOLD:
+        problems.append(document.problem(base, f"and {len(findings) - _MOST_TOLD} more problems like these"))
+    return problems
 
 
 def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Document) -> Problem:
@@ -41,7 +46,7 @@ def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Docu
     field = _field(model, loc)
     if field is not None and field.description and finding["type"] != "missing":
         message += f" ({field.description})"
-    return Problem(document.where(path), format_path(path), message)
+    return document.problem(path, message)
 
 
 def _descend(loc: KeyPath, model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel]]:
@@ -84,6 +89,8 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
         return f"is {value}, must be {words} {limits[key]}"
     if kind in _KINDS:
         return f"is {value}, must be {_KINDS[kind]}"
+    if kind == "string_pattern_mismatch":
+        return f"is {value}, which does not fit"
     if kind == "literal_error":
         return f"is {value}, must be {limits['expected'].replace(chr(39), '')}"
     if kind == "value_error":

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.errors import DeviceError, PipelineError, PresetError, Problem
+from pipeline.curves import curves_of
+from pipeline.device import is_there
+from pipeline.disk import read_regular
+from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
 from pipeline.preset.explain import explain, shown, unknown
 from pipeline.preset.model import Preset
-from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
-from pipeline.stages import STAGES, Role, StageConfig
+from pipeline.preset.names import name_from
+from pipeline.preset.overrides import Override, apply_override
+from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
+from pipeline.stages import STAGES, Role, RunSpec, StageConfig
+from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
 
+MAX_STAGES, MAX_STAGE_KEYS = 64, 100
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
-_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-
-
-@dataclass(frozen=True)
-class Override:
-    """A value that replaces the file's: `key` is a path such as `fps`, `dream.steps` or `stages[2].steps`.
-
-    `label` names where it came from in messages, such as `--set`.
-    """
-
-    key: str
-    value: str
-    label: str = "--set"
-    quoted: bool = False
-    """whether the value is text as it stands, not YAML"""
-
-    def __str__(self) -> str:
-        return f"{self.label} {self.key}={self.value}" if self.label == "--set" else f"{self.label} {self.value}"
+# A check of curves makes at most so many passes over a moment, all together: some seconds.
+_STILL_FPS = Fraction(1, 500)
+_MOST_WORK, _FEWEST_LOOKS = 300_000_000, 1000
 
 
 def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
@@ -46,9 +38,10 @@ def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise PresetError([Problem(str(path), "", f"can't be read: {error.strerror}; {_SHELF}")]) from None
+        raw = read_regular(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
+        raise PresetError([Problem(str(path), (), f"can't be read: {reason}; {_SHELF}")]) from None
     preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
     preset._origin = str(path.absolute())
     return preset
@@ -62,76 +55,25 @@ def parse_preset(
     overrides: Sequence[Override] = (),
     checked: bool = True,
 ) -> Preset:
-    """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one."""
-    document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
-    if document.data is None:
-        raise PresetError([Problem(name, "", "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
-    if not isinstance(document.data, dict):
-        found = shown(document.data)
-        raise PresetError([Problem(name, "", f"is {found}, must be a mapping of keys such as `stages:`")])
-    document.data = copy.deepcopy(document.data)  # aliases share their value; an override changes one of them
-    for override in overrides:
-        _apply(document, override)
-    document.data.setdefault("name", Path(name).stem)
-    return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
+    """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one.
 
-
-def _apply(document: Document, override: Override) -> None:
-    keys = _override_path(document, override)
-    target: Any = document.data
-    for depth, key in enumerate(keys):
-        inside = key < len(target) if isinstance(key, int) and isinstance(target, list) else isinstance(target, dict)
-        if not inside:
-            place = format_path(keys[:depth]) or "the preset"
-            raise PresetError([Problem(str(override), "", f"{place} has no {format_path((key,))}")])
-        if depth < len(keys) - 1:
-            target = target[key] if isinstance(key, int) else target.setdefault(key, {})
-    target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
-    for path in [path for path in document.lines if path[: len(keys)] == keys]:
-        del document.lines[path]
-    document.sources[keys] = str(override)
-
-
-def _override_path(document: Document, override: Override) -> KeyPath:
-    """`dream.steps` stands for the one stage called dream; `stages[2].steps` and `fps` for themselves."""
-    parts = _path(override.key)
-    if not parts or re.sub(r"[.\[\]]", "", override.key) == "":
-        raise PresetError([Problem(str(override), "", "needs a key, such as fps=30 or dream.steps=4")])
-    head = parts[0]
-    stages = document.data.get("stages")
-    if head in Preset.model_fields or not isinstance(stages, list):
-        return parts
-    matching = [
-        index
-        for index, stage in enumerate(stages)
-        if isinstance(stage, dict) and head in (stage.get("id"), stage.get("stage"))
-    ]
-    if len(parts) == 1:
-        if matching:
-            raise PresetError([Problem(str(override), "", f"{head} is a stage; {_key_hint(stages[matching[0]])}")])
-        return parts
-    if len(matching) == 1:
-        return ("stages", matching[0], *parts[1:])
-    if matching:
-        choices = " or ".join(f"stages[{index}]" for index in matching)
-        message = f"there are {len(matching)} stages called {head!r}; say {choices}, or give them an `id`"
-    else:
-        names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
-        message = unknown("key", str(head), map(str, names))
-    raise PresetError([Problem(str(override), "", message)])
-
-
-def _key_hint(stage: dict[str, Any]) -> str:
-    """Which of a stage's keys a bare `zoom=2` may have meant."""
-    kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
-    config = STAGES[kind].config if kind in STAGES else StageConfig
-    key = kind if kind in config.model_fields else "KEY"
-    return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"
-
-
-def _path(text: str) -> KeyPath:
-    """The keys of `stages[1].octaves`."""
-    return tuple(name or int(index) for name, index in _PART.findall(text))
+    Raises PresetError, whatever is in it.
+    """
+    try:
+        document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
+        if document.data is None:
+            raise PresetError([Problem(name, (), "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
+        if not isinstance(document.data, dict):
+            found = shown(document.data)
+            raise PresetError([Problem(name, (), f"is {found}, must be a mapping of keys such as `stages:`")])
+        for override in overrides:
+            apply_override(document, override)
+        document.data.setdefault("name", name_from(Path(name).stem))
+        return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
+    except PresetError:
+        raise
+    except Exception as error:
+        raise PresetError([Problem(name, (), mishap(error))]) from error
 
 
 class _Builder:
@@ -159,28 +101,47 @@ class _Builder:
         return preset
 
     def _add(self, path: KeyPath, message: str) -> None:
-        self._problems.append(Problem(self._document.where(path), format_path(path), message))
+        self._problems.append(self._document.problem(path, message))
+
+    @contextlib.contextmanager
+    def _located(self, path: KeyPath) -> Iterator[None]:
+        """Whatever goes wrong in the block becomes a problem at `path`."""
+        try:
+            yield
+        except Exception as error:
+            self._add(path, mishap(error))
 
     def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object] | None:
         """What the source knows of the keys that are left out, such as a film's size; None where it can't tell."""
-        try:
+        with self._located(("stages", 0, "path")):
             return configs[0].natural(given) if configs else {}
-        except PipelineError as error:
-            self._add(("stages", 0, "path"), str(error))
-            return None
+        return None
 
     def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
-        try:
-            return Preset.model_validate({**top, "stages": stages}, context=self._context)
-        except ValidationError as error:
-            self._problems.extend(explain(error, Preset, (), self._document))
+        if len(top) > MAX_STAGE_KEYS:
+            self._add((), f"has {len(top)} keys, may have at most {MAX_STAGE_KEYS}")
             return None
+        validate = lambda keys: Preset.model_validate({**keys, "stages": stages}, context=self._context)  # noqa: E731
+        return self._validated(validate, Preset, top, ())
+
+    def _validated(self, validate: Callable[[Any], Any], model: Any, keys: dict[str, Any], path: KeyPath) -> Any:
+        """What `validate` makes of the keys at `path`; None, with the problems told, where they are wrong."""
+        try:
+            return validate(keys)
+        except ValidationError as error:
+            self._problems.extend(explain(error, model, path, self._document))
+        except Exception as error:
+            self._add((*path, *_guilty_key(validate, keys)), mishap(error))
+        return None
 
     def _stages(self) -> list[StageConfig | None]:
         listed = self._document.data.get("stages")
         if not isinstance(listed, list) or not listed:
             found = "is missing" if "stages" not in self._document.data else f"is {shown(listed)}"
             self._add(("stages",), f"{found}, must be a list such as `- stage: noise`")
+            return []
+        if len(listed) > MAX_STAGES:
+            self._add(("stages",), f"has {len(listed)} stages, may have at most {MAX_STAGES}")
             return []
         configs: list[StageConfig | None] = []
         taken: set[str] = set()
@@ -203,6 +164,9 @@ class _Builder:
         if not isinstance(name, str) or name not in STAGES:
             self._add((*path, "stage"), unknown("stage", str(name), STAGES))
             return None
+        if len(entry) > MAX_STAGE_KEYS:
+            self._add(path, f"has {len(entry)} keys, may have at most {MAX_STAGE_KEYS}")
+            return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
@@ -212,11 +176,10 @@ class _Builder:
         if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
-        try:
-            return model.model_validate(keys, context=self._context)
-        except ValidationError as error:
-            self._problems.extend(explain(error, model, path, self._document))
-            return None
+        config: StageConfig | None = self._validated(
+            lambda given: model.model_validate(given, context=self._context), model, keys, path
+        )
+        return config
 
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
@@ -241,17 +204,15 @@ class _Builder:
 
     def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""
-        try:
-            spec = preset.spec()
-        except DeviceError as error:
-            self._add(("device",), str(error))
-            return
+        spec = preset.spec()
+        spec = replace(spec, looks=_looks(stages))
         for index, config in enumerate(stages):
-            found = () if config is None else (*config.curve_problems(spec), *config.problems(spec))
-            for key, message in found:
-                self._add(("stages", index, *_path(key)), message)
+            with self._located(("stages", index)):
+                for key, message in () if config is None else (*config.curve_problems(spec), *config.problems(spec)):
+                    self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
+        preset._notes = tuple(_notes(preset, spec, stages))
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
@@ -271,3 +232,33 @@ def _free_id(name: str, taken: set[str]) -> str:
     while (candidate := name if number == 1 else f"{name}-{number}") in taken:
         number += 1
     return candidate
+
+
+def _guilty_key(validate: Callable[[Any], Any], keys: dict[str, Any]) -> KeyPath:
+    """The key that no validation survives, if one does it alone."""
+    for key, value in keys.items():
+        try:
+            validate({key: value})
+        except ValidationError:
+            continue
+        except Exception:
+            return (key,)
+    return ()
+
+
+def _looks(stages: Sequence[StageConfig | None]) -> int:
+    """How many frames each curve is looked at in, so that all of them together take a bounded time."""
+    work = sum(curve.cost for config in stages if config is not None for _, _, curve, _ in curves_of(config))
+    return max(_FEWEST_LOOKS, min(MOST_LOOKS, _MOST_WORK // max(1, work)))
+
+
+def _notes(preset: Preset, spec: RunSpec, stages: Sequence[StageConfig | None]) -> Iterator[str]:
+    moving = any(curve.cost for config in stages if config is not None for _, _, curve, _ in curves_of(config))
+    if moving and spec.frames is None:
+        yield f"an endless film: its curves were looked at over its first {ENDLESS_SECONDS // 60} minutes"
+    if moving and spec.checked_frames > spec.looks:
+        yield f"the curves were looked at in {spec.looks} of {spec.checked_frames} frames, and at every keyframe"
+    if spec.fps < _STILL_FPS and moving:
+        yield f"a frame lasts {float(1 / spec.fps):g}s: of what moves within it, the camera takes a sample"
+    if not is_there(spec.device):
+        yield f"the device {preset.device!r} is not on this machine: it can be checked here, not rendered"

@@ -9,14 +9,13 @@ import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
-from pipeline.device import DEVICE_NAMES, is_device_name, open_device
-from pipeline.disk import PARTIAL
+from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
+from pipeline.preset.names import require_name
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
-_NAME_BYTES = 200
 _STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
 
 
@@ -26,9 +25,7 @@ class Preset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str = Field(
-        min_length=1,
-        max_length=100,
-        pattern=r"^[\w][\w .+-]*$",
+        max_length=1000,
         description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
@@ -46,15 +43,12 @@ class Preset(BaseModel):
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
+    _notes: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("name")
     @classmethod
     def _fit_for_files(cls, name: str) -> str:
-        if len(name.encode()) > _NAME_BYTES:
-            raise ValueError(f"takes {len(name.encode())} bytes, a file's name has room for {_NAME_BYTES}; shorten it")
-        if PARTIAL in name:
-            raise ValueError(f"must not hold {PARTIAL!r}, which marks files that are not whole; rename it")
-        return name
+        return require_name(name)
 
     @field_validator("device")
     @classmethod
@@ -68,14 +62,19 @@ class Preset(BaseModel):
         """The file the preset was loaded from."""
         return self._origin
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its check has to say, though nothing is wrong; one sentence each."""
+        return self._notes
+
     def spec(self, device: torch.device | None = None) -> RunSpec:
-        """What the stages are told about the run. Raises DeviceError when the preset's device is not there."""
+        """What the stages are told about the run, on an open device; without, on the one that would be opened."""
         return RunSpec(
             size=self.size,
             fps=self.fps,
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
-            device=open_device(self.device) if device is None else device,
+            device=likely_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.stages),
             continues=self.stages[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),

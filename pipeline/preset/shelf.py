@@ -26,11 +26,11 @@ def find_preset(text: str) -> Path:
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PresetError(
-            [Problem(shown(text), "", f"{reason}; give a file, or a name on `dreamreel presets`")]
+            [Problem(shown(text), (), f"{reason}; give a file, or a name on `dreamreel presets`")]
         ) from None
     if there or path.suffix in (".yaml", ".yml") or path.name != text:
         return path
     presets = shelf()
     if text in presets:
         return presets[text]
-    raise PresetError([Problem("", "", unknown("preset", text, presets) + "; or give a file's path")])
+    raise PresetError([Problem("", (), unknown("preset", text, presets) + "; or give a file's path")])

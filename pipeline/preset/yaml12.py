@@ -1,10 +1,11 @@
 """YAML as people expect it: 1.2 numbers and words, no duplicate keys, no surprises, and where each value stands.
 
-PyYAML reads YAML 1.1, where `on` is true, `1:30` is ninety and `1e-2` is text.
+PyYAML reads YAML 1.1, where `on` is true, `1:30` is ninety and `1e-2` is text, and tabs stand nowhere.
 """
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from dataclasses import dataclass, field
@@ -12,16 +13,26 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import PresetError, Problem
+from pipeline.errors import KeyPath, PresetError, Problem
+from pipeline.preset.scanner import MAX_NODES, TABS, Loader
 
-MAX_BYTES = 256 * 1024
-MAX_NODES = 20_000
-
-KeyPath = tuple[str | int, ...]
+MAX_BYTES = 3_000_000
+MAX_KEY = 200
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
+# Byte order marks, of which UTF-32's begins as UTF-16's does.
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Line breaks in YAML 1.1, plain letters in 1.2; PyYAML's scanner meets others in their place.
+_OLD_BREAKS = {0x85: 0x10FFFB, 0x2028: 0x10FFFC, 0x2029: 0x10FFFD}
+_OLD_BREAKS_AGAIN = {other: letter for letter, other in _OLD_BREAKS.items()}
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -39,29 +50,29 @@ class Document:
     sources: dict[KeyPath, str] = field(default_factory=dict)
     """What replaced a key's value, such as a command-line option."""
 
-    def where(self, path: KeyPath) -> str:
-        """`file:line` of a key, or of the nearest one above it that is written in the file; or its override."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.sources:
-                return self.sources[path[:end]]
-            if path[:end] in self.lines:
-                return f"{self.name}:{self.lines[path[:end]]}"
-        return self.name
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """What is wrong with a key, at its line or at that of the nearest key above it in the file; or its override."""
+        written = self.written(path)
+        for end in range(len(written), -1, -1):
+            if written[:end] in self.sources:
+                return Problem(self.sources[written[:end]], path, message)
+            if written[:end] in self.lines:
+                return Problem(self.name, path, message, self.lines[written[:end]])
+        return Problem(self.name, path, message)
 
-
-def format_path(path: KeyPath) -> str:
-    """`stages[1].octaves`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
+    def written(self, path: KeyPath) -> KeyPath:
+        """The path as the document has it: where one mapping stands for a list of one, it is its own `[0]`."""
+        value, result = self.data, []
+        for key in path:
+            if key == 0 and isinstance(key, int) and isinstance(value, dict):
+                continue
+            result.append(key)
+            inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(key, int) and key < len(value))
+            value = value.get(key) if isinstance(value, dict) else value[key] if inside else None
+        return tuple(result)
 
 
 _PLAIN_TAGS = {"!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader's scanner and parser without the implicit types of YAML 1.1."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own name and type
 
 
 def read_document(raw: bytes, name: str) -> Document:
@@ -77,8 +88,9 @@ def read_value(text: str, name: str) -> Any:
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
         raise _refusal(name, f"is {len(raw)} bytes long; a preset may have at most {MAX_BYTES}")
+    encoding = next((encoding for mark, encoding in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError:
         raise _refusal(name, "is not text in UTF-8; is it a preset, or a picture or film?") from None
     if "\0" in text:
@@ -86,20 +98,22 @@ def _decode(raw: bytes, name: str) -> str:
     return text
 
 
-def _refusal(where: str, message: str) -> PresetError:
-    return PresetError([Problem(where, "", message)])
+def _refusal(name: str, message: str, line: int | None = None) -> PresetError:
+    return PresetError([Problem(name, (), message, line)])
 
 
 def _parse(text: str, name: str) -> Document:
     try:
-        node = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-        raise _refusal(f"{name}:{line}", _explain(error)) from None
+        loader = Loader(text.translate(_OLD_BREAKS), name)
     except yaml.reader.ReaderError as error:
         raise _refusal(name, f"holds a character YAML does not allow (#x{error.character:04x})") from None
-    except RecursionError:
-        raise _refusal(name, "is nested too deeply") from None
+    try:
+        node = loader.get_single_node()  # type: ignore[no-untyped-call]
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        raise _refusal(name, _explain(error), line) from None
+    except (ValueError, OverflowError):
+        raise _refusal(name, "holds an escape that stands for no character", loader.line + 1) from None
     document = Document(name, None)
     if node is not None:
         document.data = _Constructor(document).construct(node, ())
@@ -107,8 +121,8 @@ def _parse(text: str, name: str) -> Document:
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
-    if error.problem is not None and "'\\t'" in error.problem:
-        return "a tab stands where YAML wants spaces; indent with spaces"
+    if error.problem is not None and (error.problem == TABS or "'\\t'" in error.problem):
+        return TABS
     said = " ".join(part for part in (error.context, error.problem) if part)
     return f"is not valid YAML: {said}"
 
@@ -129,33 +143,45 @@ class _Constructor:
 
     def _value(self, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...]) -> Any:
         self._count += 1
-        where = f"{self._document.name}:{node.start_mark.line + 1}"
+        name, line = self._document.name, node.start_mark.line + 1
         if self._count > MAX_NODES:
-            raise _refusal(where, f"holds more than {MAX_NODES} values, aliases counted each time")
+            raise _refusal(name, f"holds more than {MAX_NODES} values, aliases counted each time", line)
         if any(node is parent for parent in above):
-            raise _refusal(where, "an alias stands inside the value it names")
-        self._document.lines.setdefault(path, node.start_mark.line + 1)
+            raise _refusal(name, "an alias stands inside the value it names", line)
+        self._document.lines.setdefault(path, line)
         if node.tag not in _PLAIN_TAGS:
-            raise _refusal(where, f"has the tag {node.tag}; a preset has no need of tags, remove it")
+            raise _refusal(name, f"has the tag {node.tag}; a preset has no need of tags, remove it", line)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(child, (*path, i), (*above, node)) for i, child in enumerate(node.value)]
-        text = str(node.value)
+        text = self._text(node)
         return plain_scalar(text) if getattr(node, "style", None) is None else text
+
+    def _text(self, node: yaml.Node) -> str:
+        """What a scalar says. JSON writes letters beyond 16 bits as two escapes."""
+        text = str(node.value).translate(_OLD_BREAKS_AGAIN)
+        if text.isascii():
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            message = "holds half of a letter: such escapes stand in pairs"
+            raise _refusal(self._document.name, message, node.start_mark.line + 1) from None
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, above: tuple[yaml.Node, ...]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            where = f"{self._document.name}:{line}"
+            name, line = self._document.name, key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _refusal(where, "a key must be a plain word, not a list or mapping")
-            key = key_node.value
+                raise _refusal(name, "a key must be a plain word, not a list or mapping", line)
+            key = self._text(key_node)
+            if len(key) > MAX_KEY:
+                raise _refusal(name, f"a key is {len(key)} letters long, may have at most {MAX_KEY}", line)
             if key in result:
                 first = self._document.lines[(*path, key)]
                 message = f"stands twice, first on line {first}; keep one"
-                self._problems.append(Problem(where, format_path((*path, key)), message))
+                self._problems.append(Problem(name, (*path, key), message, line))
             self._document.lines.setdefault((*path, key), line)
             result[key] = self._value(value_node, (*path, key), above)
         return result

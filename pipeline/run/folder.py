@@ -98,9 +98,8 @@ class RunFolder:
         Raises RunError when this is no run, PresetError when the preset does not load.
         """
         if not self.holds_run():
-            raise RunError(
-                f"{self.path} holds no run; `dreamreel render PRESET --out {shell_word(str(self.path))}` begins one"
-            )
+            begin = f"dreamreel render PRESET --out {shell_word(str(self.path))}"
+            raise RunError(f"{self.path} holds no run; `{begin}` begins one")
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
         return load_preset(self.preset_file, overrides, checked=duration is not None)
 

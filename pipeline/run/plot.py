@@ -34,9 +34,8 @@ def plot(out: str | Path, picture: str | Path | None = None) -> Path:
     preset = folder.load_preset()
     records = {index: facts for index, facts in sorted(frame_records(folder.log_file).items()) if _is_whole(facts)}
     if not records:
-        raise RunError(
-            f"{folder.path} has no frame yet; plot it when `dreamreel info {shell_word(str(folder.path))}` shows some"
-        )
+        look = f"dreamreel info {shell_word(str(folder.path))}"
+        raise RunError(f"{folder.path} has no frame yet; plot it when `{look}` shows some")
     path = folder.plot if picture is None else Path(picture)
     title = f"{preset.name}, {preset.size}, {len(records)} frames at {preset.fps} fps"
     chart = draw_figures(title, list(records), list(records.values()), preset.fps)

@@ -15,14 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.curves import Moment, Moments, curves_of, range_problem
+from pipeline.curves import Curve, Moment, Moments, curves_of, looked_at, range_problem
+from pipeline.errors import mishap
 from pipeline.frame import Size
 from pipeline.media.sound import Soundtrack
 from pipeline.ops.motion import Motion, under_camera
 from pipeline.ops.warp import warp_matrix
 
-_CHUNK = 65536
-_ENDLESS_SECONDS = 600
+MOST_LOOKS = 100_000
+ENDLESS_SECONDS = 600
 
 
 class Role(Enum):
@@ -49,17 +50,23 @@ class RunSpec:
     """whether the source goes on from the previous output; footage is fresh in every frame"""
     lead_in: int = 0
     """frames that are rendered before the first one and not shown; they have negative indices"""
+    looks: int = MOST_LOOKS
+    """how many of a film's frames a check of its curves looks at, keyframes not counted"""
 
     @property
     def feeds_back(self) -> bool:
         """Whether what a stage does to one frame is still there in the next."""
         return self.continues or self.wants_motion
 
-    def timeline(self) -> Iterator[Moments]:
-        """Every frame of the film, some thousands at a time; ten minutes of one without end."""
-        end = round(_ENDLESS_SECONDS * self.fps) if self.frames is None else self.frames
-        for first in range(0, end, _CHUNK):
-            yield Moments.at_frames(first, min(end, first + _CHUNK), self.frames, self.seed, self.fps)
+    @property
+    def checked_frames(self) -> int:
+        """The frames of the film; of one without end, those of ten minutes."""
+        return max(1, round(ENDLESS_SECONDS * self.fps)) if self.frames is None else self.frames
+
+    def timeline(self, curve: Curve) -> Moments:
+        """Every frame that a check of the curve looks at: all, or of a long film its ends, the keyframes and a sample."""
+        index = looked_at(self.checked_frames, self.looks, curve.knots(self.fps) * float(self.fps))
+        return Moments.at_frames(index, self.frames, self.seed, self.fps)
 
 
 class EndOfFootage(Exception):
@@ -168,15 +175,18 @@ class StageConfig(BaseModel):
     def curve_problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""
         for key, place, curve, bounds in curves_of(self):
-            for moments in spec.timeline():
-                if moments.frame[0] > 0:  # a film of many chunks: others are checked at once
-                    report(f"checking {key}", int(moments.frame[0]), spec.frames)
+            report(f"checking {key}")
+            if curve.constant is not None:
+                continue  # its number was looked at when it was read
+            try:
+                moments = spec.timeline(curve)
                 message = curve.problem(moments)
                 if message is None and bounds is not None:
                     message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
-                if message is not None:
-                    yield key, place + message
-                    break
+            except Exception as error:  # nothing that a preset says may end in a traceback
+                message = mishap(error)
+            if message is not None:
+                yield key, place + message
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the config in this run, as (key, message); found without loading anything big."""

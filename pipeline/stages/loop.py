@@ -12,6 +12,8 @@ from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ah
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 from pipeline.units import SpanField, parse_span
 
+_MOST_FRAMES = 100_000  # each of which needs the cameras' ways over all that follow
+
 
 class LoopConfig(StageConfig):
     """Close the film into a loop: towards its end, its first frame is painted where the camera will find it."""
@@ -25,6 +27,8 @@ class LoopConfig(StageConfig):
         elif self.over.span(spec.fps) >= spec.frames:
             length = f"{float(spec.frames / spec.fps):g}s"
             yield "over", f"is {self.over}, the film lasts {length}; make it shorter, or `duration` longer"
+        elif self.over.span(spec.fps) > _MOST_FRAMES:
+            yield "over", f"is {self.over.span(spec.fps)} frames, may be at most {_MOST_FRAMES}; make it shorter"
         if not spec.continues:
             yield "", "closes films that grow out of themselves; footage can't, leave the stage out"
 

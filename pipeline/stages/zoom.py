@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -21,11 +22,21 @@ from pipeline.curves import (
     PerSecond,
     Within,
     curves_of,
+    looked_at,
     range_problem,
 )
 from pipeline.device import upload
 from pipeline.ops import noise
-from pipeline.ops.camera import Rates, cells, gauss_points, joined_pan, motion_matrix, path_matrix, rate_matrices
+from pipeline.ops.camera import (
+    Rates,
+    cells,
+    cells_per_second,
+    gauss_points,
+    joined_pan,
+    motion_matrix,
+    path_matrix,
+    rate_matrices,
+)
 from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
 from pipeline.ops.motion import inside, recently_revealed, sees_beyond
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
@@ -80,9 +91,9 @@ class ZoomConfig(StageConfig):
         """Whether the camera moves alike at all times."""
         return all(curve.constant is not None for _, _, curve, _ in curves_of(self))
 
-    def breaks(self, start: float, end: float, spec: RunSpec) -> list[float]:
+    def breaks(self, start: float, end: float, spec: RunSpec) -> Array:
         """When a motion jumps, in seconds."""
-        return [time for _, _, curve, _ in curves_of(self) for time in curve.breaks(start, end, spec.fps)]
+        return np.concatenate([curve.breaks(start, end, spec.fps) for _, _, curve, _ in curves_of(self)])
 
     def rates(self, moments: Moments) -> Rates:
         """The camera's motion at (N,) moments."""
@@ -96,21 +107,31 @@ class ZoomConfig(StageConfig):
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """Between the frames too, wherever the camera's way is looked at."""
-        moving = [found for found in curves_of(self) if found[2].constant is None]
-        for moments in spec.timeline() if moving else ():
-            if any(curve.problem(moments) for _, _, curve, _ in moving):
-                return  # told already
-            start, end = float(moments.seconds[0]), float(moments.seconds[-1])
-            edges = cells(max(0.0, start - float(1 / spec.fps)), end, self.breaks(start, end, spec))
-            between = Moments.between(gauss_points(edges), spec.frames, spec.seed, spec.fps)
-            for key, place, curve, bounds in list(moving):
-                within = (-np.inf, np.inf) if bounds is None else (bounds.ge, bounds.le)
-                at_frames = range_problem(curve.values(moments), moments, *within)
-                message = at_frames or range_problem(curve.values(between), between, *within)
-                if message is not None:
-                    moving.remove((key, place, curve, bounds))
-                    if at_frames is None:  # else it is told already
-                        yield key, place + message
+        moving = [(*found, spec.timeline(found[2])) for found in curves_of(self) if found[2].constant is None]
+        if not moving or any(curve.problem(moments) for _, _, curve, _, moments in moving):
+            return  # told already
+        between = self._between(spec)
+        for key, place, curve, bounds, moments in moving:
+            within = (-np.inf, np.inf) if bounds is None else (bounds.ge, bounds.le)
+            message = range_problem(curve.values(between), between, *within)
+            if message is not None and range_problem(curve.values(moments), moments, *within) is None:
+                yield key, place + message  # else it is told already
+
+    def _between(self, spec: RunSpec) -> Moments:
+        """Where the camera's way is looked at; in a long film in some of the cells, and in those next to keyframes."""
+        per_second = cells_per_second(float(1 / spec.fps))
+        end = float((spec.checked_frames - 1) / spec.fps)
+        breaks, count = self.breaks(0.0, end, spec), max(1, math.ceil(end * per_second))
+        if count + len(breaks) <= spec.looks:
+            edges = cells(0.0, end, breaks, per_second)
+            starts, ends = edges[:-1], edges[1:]
+        else:
+            knots = np.concatenate([curve.knots(spec.fps) for _, _, curve, _ in curves_of(self)])
+            knots = knots[(knots > 0) & (knots < end)]
+            first = looked_at(count, spec.looks, np.empty(0)) / per_second
+            below, above = np.floor(knots * per_second) / per_second, np.ceil(knots * per_second) / per_second
+            starts, ends = np.concatenate([first, below, knots]), np.concatenate([first + 1 / per_second, knots, above])
+        return Moments.between(np.unique(gauss_points(starts, ends)), spec.frames, spec.seed, spec.fps)
 
 
 def _pair(pair: tuple[Curve, Curve], moments: Moments) -> tuple[Array, Array]:
@@ -124,6 +145,7 @@ class Zoom(Effect[ZoomConfig]):
         super().__init__(config, spec)
         self._kept: tuple[Tensor, View] | None = None
         self._clouds: dict[int, Tensor] = {}
+        self._steady = self.motion(float(1 / spec.fps)) if config.steady else None
         # Over footage with curves: the way from the start to a frame.
         self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
 
@@ -146,11 +168,12 @@ class Zoom(Effect[ZoomConfig]):
         )
 
     def camera(self, index: int) -> Tensor:
+        if self._steady is not None:
+            return self._steady
         index = max(1, index)  # a lead-in moves as the film begins to
-        if self.config.steady:
-            return self.motion(float(1 / self.spec.fps))
         start, end = float((index - 1) / self.spec.fps), float(index / self.spec.fps)
-        return path_matrix(self._rates, start, end, self.config.breaks(start - 1, end + 1, self.spec))
+        margin = 2 / cells_per_second(end - start)
+        return path_matrix(self._rates, start, end, self.config.breaks(start - margin, end + margin, self.spec))
 
     def _rates(self, seconds: Array) -> Tensor:
         rates = rate_matrices(self.config.rates(self._moments(seconds)), self.spec.size)

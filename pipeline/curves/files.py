@@ -1,0 +1,122 @@
+"""Curves that stand in a file of their own: `{file: schedule.txt}`, `{file: moves.csv}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.curves.curve import Array, Curve, Moments
+from pipeline.curves.deforum import Deforum
+from pipeline.curves.expression import Expression
+from pipeline.curves.keyframes import Keyframes
+from pipeline.curves.times import parse_time
+from pipeline.disk import read_regular
+from pipeline.units import parse_fps
+
+MAX_BYTES = 8_000_000
+_DEFORUM = re.compile(r"\s*['\"]?[^,:()'\"]+['\"]?\s*:")
+_SEPARATORS = re.compile(r"[,;\t]")
+_KEYS = {"csv": ("ease",), "deforum": ("fps", "width"), "expression": ()}
+
+
+def parse_deforum(value: Mapping[Any, Any]) -> Deforum:
+    """The schedule of `{deforum: TEXT, fps: RATE, width: PIXELS}`. Raises ValueError."""
+    unknown = sorted(str(key) for key in value if key not in ("deforum", "fps", "width"))
+    if unknown:
+        raise ValueError(f"a Deforum schedule has the keys deforum, fps and width, not {', '.join(unknown)}")
+    text, width = value["deforum"], value.get("width")
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = f"0:({text})"
+    if not isinstance(text, str):
+        raise ValueError('a Deforum schedule is text such as "0:(1.02), 50:(1.1)"')
+    if width is not None and (not isinstance(width, int) or isinstance(width, bool) or not 1 <= width <= 65536):
+        raise ValueError("`width` is the width in pixels that the schedule was written for, such as 512")
+    return Deforum(text, parse_fps(value["fps"]) if "fps" in value else None, width)
+
+
+def curve_from_file(value: Mapping[Any, Any], folder: Path, checked: bool) -> Curve:
+    """What a file holds: in a .csv lines of TIME,VALUE, else a Deforum schedule, an expression or a number.
+
+    Not `checked`, a file that can't be read gives a curve without values. Raises ValueError.
+    """
+    name = value["file"]
+    if not isinstance(name, str) or not name:
+        raise ValueError("`file` is the path of a schedule, such as {file: schedule.txt}")
+    try:
+        path = (folder / Path(name).expanduser()).resolve()
+        curve = _read(path, {key: item for key, item in value.items() if key != "file"})
+    except (OSError, RuntimeError, ValueError) as error:
+        if checked:
+            raise ValueError(f"{name}: {_reason(error)}") from None
+        curve, path = Unread(), folder / name
+    curve.source = {**value, "file": str(path)}
+    curve.file = str(path)
+    return curve
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"can't be read: {error.strerror}"
+    return "there is no such home folder; write the path out" if isinstance(error, RuntimeError) else str(error)
+
+
+def _read(path: Path, options: Mapping[Any, Any]) -> Curve:
+    try:
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("is not text in UTF-8") from None
+    if path.suffix.lower() == ".csv":
+        return _csv(text, _known(options, "csv"))
+    if _DEFORUM.match(text):
+        return parse_deforum({"deforum": " ".join(text.splitlines()), **_known(options, "deforum")})
+    _known(options, "expression")
+    return Expression(text.strip())
+
+
+def _known(options: Mapping[Any, Any], kind: str) -> Mapping[Any, Any]:
+    for key in options:
+        if key not in _KEYS[kind]:
+            there = "".join(f", `{each}`" for each in _KEYS[kind])
+            raise ValueError(f"beside a file with {kind} there may be no key {key!r} (there are: `file`{there})")
+    return options
+
+
+def _csv(text: str, options: Mapping[Any, Any]) -> Keyframes:
+    keys: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        columns = [column.strip().strip('"') for column in _SEPARATORS.split(line)]
+        if len(columns) != 2:
+            raise ValueError(f"line {number}: has {len(columns)} columns, must be TIME,VALUE, such as 2.5s,1.2")
+        try:
+            time, level = _time(columns[0]), float(columns[1])
+        except ValueError:
+            if not keys and not any(letter.isdigit() for letter in line):
+                continue  # the columns' names
+            raise ValueError(f"line {number}: {line.strip()[:40]!r} must be TIME,VALUE, such as 2.5s,1.2") from None
+        if time in keys:
+            raise ValueError(f"line {number}: the time {columns[0]} stands twice")
+        keys[time] = level
+    if not keys:
+        raise ValueError("holds no lines of TIME,VALUE, such as 2.5s,1.2")
+    return Keyframes({**keys, **options})
+
+
+def _time(text: str) -> str:
+    """A time as keyframes have it; a plain number counts seconds. Raises ValueError."""
+    if text[-1:].isdigit():
+        return f"{float(text):.9f}s"
+    parse_time(text)
+    return text
+
+
+class Unread(Curve):
+    """A curve whose file is gone: it can be shown, and has no values."""
+
+    source: Any = None
+
+    def values(self, moments: Moments) -> Array:
+        return moments.seconds * float("nan")

@@ -1,0 +1,114 @@
+"""Values given outside a preset's file, such as `--set dream.steps=4`, put in the place of the file's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, split_setting
+from pipeline.preset.explain import unknown
+from pipeline.preset.model import Preset
+from pipeline.preset.yaml12 import Document, read_value
+from pipeline.stages import STAGES, StageConfig
+
+_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value that replaces the file's: `key` is a path such as `fps`, `dream.steps` or `stages[2].steps`.
+
+    `label` names where it came from in messages, such as `--set`.
+    """
+
+    key: str
+    value: str
+    label: str = "--set"
+    quoted: bool = False
+    """whether the value is text as it stands, not YAML"""
+
+    @staticmethod
+    def of(text: str) -> Override:
+        """The override that `KEY=VALUE` stands for. Raises PresetError."""
+        setting = split_setting(text)
+        if setting is None:
+            raise PresetError([Problem(f"--set {_cut(text)}", (), "needs KEY=VALUE, such as dream.steps=4")])
+        return Override(*setting)
+
+    def __str__(self) -> str:
+        key = f"{self.key}=" if self.label == "--set" else ""
+        return f"{self.label} {_cut(key + self.value)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def apply_override(document: Document, override: Override) -> None:
+    """Change the document's data. Raises PresetError that names the override."""
+    keys = document.written(_override_path(document, override))
+    if not keys:
+        raise _refusal(override, "needs a key, such as fps=30 or dream.steps=4")
+    target: Any = document.data
+    for depth, key in enumerate(keys[:-1]):
+        _require_room(override, target, keys[: depth + 1])
+        if target[key] is None if isinstance(target, list) else target.get(key) is None:
+            target[key] = [None] if keys[depth + 1] == 0 and isinstance(keys[depth + 1], int) else {}
+        target = target[key]
+    _require_room(override, target, keys)
+    target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
+    for known in (document.lines, document.sources):
+        for path in [path for path in known if path[: len(keys)] == keys]:
+            del known[path]  # type: ignore[attr-defined]  # of either dictionary
+    document.sources[keys] = str(override)
+
+
+def _require_room(override: Override, target: object, path: KeyPath) -> None:
+    key = path[-1]
+    inside = isinstance(target, dict) if isinstance(key, str) else isinstance(target, list) and key < len(target)
+    if not inside:
+        raise _refusal(override, f"{format_path(path[:-1]) or 'the preset'} has no {format_path(path[-1:])}")
+
+
+def _override_path(document: Document, override: Override) -> KeyPath:
+    """`dream.steps` stands for the one stage called dream; `stages[2].steps` and `fps` for themselves."""
+    try:
+        parts = parse_path(override.key)
+    except ValueError as error:
+        raise _refusal(override, str(error)) from None
+    stages = document.data.get("stages")
+    if not parts or parts[0] in Preset.model_fields or not isinstance(stages, list):
+        return parts
+    head = parts[0]
+    matching = [
+        index
+        for index, stage in enumerate(stages)
+        if isinstance(stage, dict) and head in (stage.get("id"), stage.get("stage"))
+    ]
+    if len(parts) == 1:
+        if matching:
+            raise _refusal(override, f"{head} is a stage; {_key_hint(stages[matching[0]])}")
+        return parts
+    if len(matching) == 1:
+        return ("stages", matching[0], *parts[1:])
+    if matching:
+        choices = " or ".join(f"stages[{index}]" for index in matching)
+        message = f"there are {len(matching)} stages called {head!r}; say {choices}, or give them an `id`"
+    elif head in document.data:
+        return parts
+    else:
+        names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
+        message = unknown("key", str(head), map(str, names))
+    raise _refusal(override, message)
+
+
+def _refusal(override: Override, message: str) -> PresetError:
+    return PresetError([Problem(str(override), (), message)])
+
+
+def _key_hint(stage: dict[str, Any]) -> str:
+    """Which of a stage's keys a bare `zoom=2` may have meant."""
+    kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
+    config = STAGES[kind].config if kind in STAGES else StageConfig
+    key = kind if kind in config.model_fields else "KEY"
+    return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"
