@@ -69,7 +69,9 @@ def load(folder: Path, frame: int) -> Checkpoint:
         if path.stat().st_size != record["tensors_bytes"] or digest_of(path) != record["tensors_digest"]:
             raise ValueError("its tensors are damaged")
         # Cloned into aligned memory, as it was: a product of numbers stored elsewhere may have other last digits.
-        tensors = {k: v.clone() for k, v in safetensors.torch.load_file(path).items()}
+        # From bytes: torch maps no file whose name is not UTF-8.
+        found = safetensors.torch.load(path.read_bytes())
+        tensors = {name: value.clone() for name, value in found.items()}
     except OSError as error:
         raise ValueError(f"it can't be read ({error.strerror})") from None
     except (KeyError, TypeError, AttributeError, RecursionError, SafetensorError, *_UNREADABLE):

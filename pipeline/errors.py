@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,15 @@ def _escaped(letter: str) -> str:
     if letter in _SHORT:
         return _SHORT[letter]
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shell_word(text: str) -> str:
+    """`text` as one word of a command, ready to be pasted into a shell, whatever stands in it."""
+    if printable(text) == text:
+        return shlex.quote(text)
+    # What can't be printed, bash, zsh and ksh read like so.
+    shown = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(shown)}'"
 
 
 def format_path(path: KeyPath) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.engines import Engine
 from pipeline.frame import Size
 from pipeline.objectives import Objective
@@ -62,6 +63,7 @@ def visualise(
             parameters.grad = None
             torch.autograd.backward([view, _penalty(picture, how)], [-uphill, None])
         _move(parameters, adam, how.rate)
+        report("drawing", step + 1, how.steps)
         on_step(step)
     with torch.no_grad():
         return draw(parameters).clamp(0, 1)

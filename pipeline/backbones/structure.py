@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pipeline.activity import report
 from pipeline.backbones.geometry import Geometry, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
 from pipeline.backbones.tape import Recorder, meta_state
@@ -72,6 +73,7 @@ def find_head(recipe: Recipe) -> LayerInfo:
 
 @lru_cache
 def _all_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
+    report(f"looking at the layers of {recipe.name}")
     try:
         with torch.device("meta"):
             network, outputs = _watched(recipe)

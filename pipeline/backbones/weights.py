@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.backbones.recipes import Recipe
 from pipeline.disk import require_regular
 from pipeline.errors import ModelError
@@ -32,6 +33,7 @@ def weights_for(recipe: Recipe, shapes: Mapping[str, Tensor], weights: str = AUT
 
 
 def _published(recipe: Recipe) -> dict[str, Tensor]:
+    report(f"loading the weights of {recipe.name}")
     try:
         return recipe.weights()
     except ModelError:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import track
 
-from pipeline.cli.console import Talk
+from pipeline.cli.console import say
+from pipeline.cli.watch import Watch
 from pipeline.errors import MediaError, PresetError, Problem
 
 
@@ -49,17 +49,18 @@ def command(
         old = size_of(picture)
         scale = side / max(old)
         picture = fit_to(picture, Size(round(old.height * scale), round(old.width * scale)), "stretch")
-    start, console = time.perf_counter(), Talk()
-    drawn = draw_plates(model, entries, picture, side, open_device(device), weights)
-    shown = track(drawn, "drawing", len(entries), console=console, transient=True, disable=not console.is_terminal)
-    plates = [to_uint8(plate) for plate in shown]
+    start, plates = time.perf_counter(), []
+    with Watch(f"picture 1 of {len(entries)}") as watch:
+        for plate in draw_plates(model, entries, picture, side, open_device(device), weights):
+            plates.append(to_uint8(plate))
+            watch.turn_to(f"picture {len(plates) + 1} of {len(entries)}")
     folder.mkdir(parents=True, exist_ok=True)
     labels = [entry.label for entry in entries]
     write_sheet(plates, labels, sheet)
     title = f"{model}{f' {layer}' if layer else ''}{f' on {image.name}' if image else ' out of noise'}"
     write_page(plates, labels, [entry.yaml(model) for entry in entries], title, page)
     said = f"{sheet} and {page.name}: {len(plates)} pictures, {time.perf_counter() - start:.0f} s"
-    console.print(said, highlight=False, soft_wrap=True, markup=False)
+    say(said)
 
 
 def _name(text: str) -> str:

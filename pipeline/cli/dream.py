@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import track
 
-from pipeline.cli.console import Talk
+from pipeline.cli.console import say
+from pipeline.cli.options import MAX_SEED
+from pipeline.cli.watch import Watch
 from pipeline.errors import MediaError, PipelineError, PresetError, Problem
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file, or a folder.")]
@@ -24,7 +24,7 @@ GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Feature
 ObjectiveOption = Annotated[
     str | None, typer.Option(metavar="YAML", help="As in presets: '[{class: banana}, {class: lemon, weight: -1}]'.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="Another seed gives another picture.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, metavar="N", help="Another seed gives another picture.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
@@ -75,17 +75,18 @@ def dream_command(
     _known_bits(bits)
     dreamer = StillDreamer(keys, seed, open_device(device))
     failures = []
-    console = Talk()
-    for job in track(jobs, "dreaming", console=console, transient=True, disable=not console.is_terminal):
-        try:
-            _dream_one(dreamer, job.source, job.target, bits, console)
-        except MediaError as error:
-            failures.append(error)  # one broken picture of many stops none of the others
+    with Watch("dreaming") as watch:
+        for number, job in enumerate(jobs, 1):
+            watch.turn_to(f"{job.source.name} ({number} of {len(jobs)})")
+            try:
+                watch.say(_dream_one(dreamer, job.source, job.target, bits))
+            except MediaError as error:
+                failures.append(error)  # one broken picture of many stops none of the others
     if failures:
         raise MediaError("\n".join(map(str, failures)))
 
 
-def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, console: Talk) -> None:
+def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None) -> str:
     from pipeline.frame import size_of
     from pipeline.media.still import DEEP, write_still
     from pipeline.stills import dream_still
@@ -95,8 +96,7 @@ def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, conso
     deep = bits == 16 or (bits is None and still.deep and target.suffix.lower() in DEEP)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, still, deep)
-    seconds = time.perf_counter() - start
-    console.print(f"{target}  {size_of(picture)}, {seconds:.1f} s", highlight=False, soft_wrap=True, markup=False)
+    return f"{target}  {size_of(picture)}, {time.perf_counter() - start:.1f} s"
 
 
 def visualise_command(
@@ -154,10 +154,11 @@ def _from_nothing(
         raise _mistake("--size", f"is {size!r}: {error}") from None
     how = replace(Visualisation() if prior else PLAIN, steps=steps)
     start = time.perf_counter()
-    picture = visualise_still(keys, wanted, how, seed, open_device(device))
+    with Watch(f"drawing {target.name}"):
+        picture = visualise_still(keys, wanted, how, seed, open_device(device))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, deep=bits == 16)
-    print(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s", file=sys.stdout)
+    say(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s")
 
 
 def _keys(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.errors import MediaError
+from pipeline.cli.console import remark, say
+from pipeline.errors import MediaError, printable
 
 if TYPE_CHECKING:
     from pipeline.run.extract import Wanted
@@ -30,25 +31,22 @@ def command(
         f"The preset of {film.name}, written out by dreamreel.",
         *([f"Made with {made_with}."] if made_with else []),
     ]
-    text = "".join(f"# {_plain(line)}\n" for line in [*about, *told]) + found.preset
+    # A film comes from anywhere: what it says must not end a comment.
+    text = "".join(f"# {printable(line)}\n" for line in [*about, *told]) + found.preset
     if out is None:
-        typer.echo(text, nl=False)
+        for line in text.splitlines():
+            say(line)
     else:
         _write(out, text)
-        typer.echo(f"{out}: the preset of {film}")
+        say(f"{out}: the preset of {film}")
     for line in told:
-        typer.echo(_plain(line), err=out is None)
+        (remark if out is None else say)(line)
 
 
 def _described(wanted: Wanted) -> str:
     size = "" if wanted.size is None else f", {wanted.size} bytes"
     digest = "" if wanted.digest is None else f", BLAKE2b {wanted.digest}"
     return f"{wanted.file}{size}{digest}"
-
-
-def _plain(text: str) -> str:
-    """A film comes from anywhere: what it says must not reach a terminal as orders, or end a comment."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.console import print_table
+from pipeline.cli.console import print_table, say
 
 if TYPE_CHECKING:
     from pipeline.backbones import Recipe
@@ -25,20 +24,21 @@ def command(
     if classes:
         _print_classes(recipe)
         return
-    columns = ("layer", "kind", "channels", "stride", "field", "smallest side")
-    table = Table(*columns, box=None, pad_edge=False)
+    rows = []
     for layer in list_layers(recipe):
         if every or (layer.name.count(".") <= 2 and layer.kind != "Identity"):
             field = "whole" if layer.receptive_field is None else f"{layer.receptive_field} px"
             numbers = (str(layer.channels), str(layer.stride), field, f"{layer.smallest_side} px")
-            table.add_row(layer.name, layer.kind, *numbers)
-    typer.echo(f"{recipe.name}: {recipe.about}\n")
-    print_table(table)
-    typer.echo(f"\nDream on one: dreamreel render first-light --set dream.model={model} --set dream.layer=LAYER")
+            rows.append((layer.name, layer.kind, *numbers))
+    say(f"{recipe.name}: {recipe.about}")
+    say()
+    print_table(rows, ("layer", "kind", "channels", "stride", "field", "smallest side"))
+    say()
+    say(f"Dream on one: dreamreel render first-light --set dream.model={model} --set dream.layer=LAYER")
 
 
 def _print_classes(recipe: Recipe) -> None:
     from pipeline.objectives.classes import named_classes
 
     for index, name in enumerate(named_classes(recipe)):
-        typer.echo(f"{index:4}  {name}")
+        say(f"{index:4}  {name}")

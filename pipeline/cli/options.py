@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.complete import device_names, files_and_folders, preset_names
 from pipeline.errors import PresetError, Problem
 
 if TYPE_CHECKING:
     from pipeline.preset import Override
 
-PresetArgument = Annotated[str, typer.Argument(help="A preset's path, or its name on `dreamreel presets`.")]
+MAX_SEED = 2**63 - 1
+PresetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET",
+        help="A preset's path, or its name on `dreamreel presets`.",
+        autocompletion=preset_names,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[[2]].zoom=2."),
@@ -22,6 +31,7 @@ InputOption = Annotated[
         "--input",
         "-i",
         metavar="FILE",
+        autocompletion=files_and_folders,
         help="The picture, film or folder the source reads, such as chelsea's or over-footage's.",
     ),
 ]
@@ -29,7 +39,10 @@ SizeOption = Annotated[str | None, typer.Option(metavar="WxH", help="Size in pix
 FpsOption = Annotated[str | None, typer.Option(metavar="RATE", help="Frames per second: 24, 30000/1001.")]
 DurationOption = Annotated[str | None, typer.Option(metavar="LENGTH", help="20s, 1m30s, or 600f for frames.")]
 SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Another seed gives another film.")]
-DeviceOption = Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.", autocompletion=device_names),
+]
 
 
 def overrides(

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.console import say
 from pipeline.cli.render import RunArgument
+from pipeline.cli.watch import Watch
 
 
 def command(
@@ -17,6 +19,8 @@ def command(
     ] = None,
 ) -> None:
     """Draw a run's brightness, contrast, saturation, clipping and sharpness over time, as a PNG."""
-    from pipeline.run.plot import plot
+    with Watch(f"drawing {run}", stderr=True):
+        from pipeline.run.plot import plot
 
-    typer.echo(str(plot(run, out)))
+        drawn = plot(run, out)
+    say(str(drawn))

@@ -2,85 +2,86 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
-from types import TracebackType
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn
 
-from pipeline.cli.console import Talk
+from pipeline.cli.pace import Pace, first_frame_weight
+from pipeline.cli.watch import Watch, Words, clock
+from pipeline.engines.ascent import ACTIVITY
+from pipeline.errors import shell_word
 from pipeline.loop import Frame
 from pipeline.preset import Preset
 from pipeline.run import Result
 from pipeline.stages import RunSpec
 
-_PLAIN_SECONDS = 10.0
+_LONG_SECONDS = 2.0  # of a frame, from which on it is told what is being done in it
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} fps" if speed else "- fps", style="progress.data.speed")
+class RenderProgress(Watch):
+    """Shows a render's frames, rate, remaining time and time by stage; `resumed` where a run goes on."""
 
-
-class _Count(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.completed:g}{'' if task.total is None else f'/{task.total:g}'} frames")
-
-
-class RenderProgress:
-    """Shows a render's frames, rate, remaining time and time by stage."""
-
-    def __init__(self, preset: Preset) -> None:
-        self._console = Talk()
-        self._name = preset.name
+    def __init__(self, preset: Preset, *, resumed: bool = False) -> None:
         self._frames = preset.duration.to_frames(preset.fps)
+        lead_in = 0 if preset.lead_in is None or resumed else preset.lead_in.span(preset.fps)
+        self._pace = Pace(self._frames, lead_in, None if resumed else first_frame_weight(preset))
         self._times: dict[str, float] = {}
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            _Count(),
-            _Rate(),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[stages]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task(preset.name, total=self._frames, stages="")
-        self._start = self._said = time.perf_counter()
-        self._first = 0
+        self._count, self._since = 0, time.monotonic()
+        label = Words(lambda: preset.name, "bold")
+        super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
-
-    def say(self, text: str) -> None:
-        """Print a line above the bar, if anybody listens."""
-        self._bar.console.print(text, highlight=False, soft_wrap=True, markup=False)
+        for note in preset.notes:
+            self.say(f"note: {note}")
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
         """Take note of a finished frame."""
-        if not self._times:
-            self._first, self._start = frame.index, time.perf_counter() - sum(frame.times.values())
         for stage, seconds in frame.times.items():
             self._times[stage] = self._times.get(stage, 0.0) + seconds
-        done = frame.index + 1
-        self._bar.update(self._task, completed=done, stages=shares(self._times))
-        now = time.perf_counter()
-        if not self._console.is_terminal and now - self._said >= _PLAIN_SECONDS:
-            self._said = now
-            self.say(self._plain_line(done, (done - self._first) / (now - self._start)))
+        self._pace.frame(frame.index, sum(frame.times.values()), time.monotonic())
+        self._count = frame.index + 1
+        super().hear("", 0, None)
 
-    def _plain_line(self, done: int, rate: float) -> str:
-        if self._frames is None:
-            return f"{done} frames, {rate:.1f} fps, {shares(self._times)}"
-        left = clock((self._frames - done) / rate)
-        return f"{done}/{self._frames} frames, {rate:.1f} fps, {left} left, {shares(self._times)}"
+    def on_lead_in(self, done: int, total: int) -> None:
+        """Take note of a frame before the first one that is shown."""
+        now = time.monotonic()
+        self._pace.frame(done - 1 - total, now - self._since, now)
+        self._count, self._since = done - total, now
+        super().hear("", 0, None)
+
+    def hear(self, what: str, done: int, total: int | None) -> None:
+        if what == ACTIVITY and total:
+            self._pace.partly(done / total, time.monotonic())
+        super().hear(what, done, total)
+
+    def _advance(self) -> None:
+        dreamt = self._share if self._doing == ACTIVITY and self._share is not None else 0.0
+        self._bar.update(self._task, completed=max(0, self._count) + dreamt, total=self._frames)
+
+    def _line(self) -> str:
+        return ", ".join(part for part in (self._counted(), self._rest()) if part)
+
+    def _counted(self) -> str:
+        if self._count < 0:
+            return f"lead-in, {-self._count} frames before the first"
+        return f"{self._count} frames" if self._frames is None else f"{self._count}/{self._frames} frames"
+
+    def _rest(self) -> str:
+        each, left = self._pace.per_frame(), self._pace.left(time.monotonic())
+        parts = [f"{1 / each:.1f} fps"] if each and self._times else []
+        parts += [f"{clock(left)} left"] if left is not None else []
+        if self._doing and (not self._times or each is None or each > _LONG_SECONDS or self._is_over()):
+            return ", ".join([*parts, self._activity()])
+        return ", ".join([*parts, shares(self._times)] if self._times else parts)
+
+    def _is_over(self) -> bool:
+        return self._count == self._frames
 
     def summary(self, result: Result) -> None:
         """The last words of a render."""
         if result.path.exists():
-            self._console.print(shown(result.path), style="bold", highlight=False, soft_wrap=True)
+            self.say(shown_path(result.path), "bold")
             self.say(f"{result.frames} frames, {result.path.stat().st_size / 1e6:.1f} MB")
         if result.rendered:
             rate = result.rendered / result.seconds
@@ -88,22 +89,17 @@ class RenderProgress:
         for note in result.notes:
             self.say(f"note: {note}")
         if not result.finished:
-            folder = shlex.quote(str(result.folder))
+            folder = shell_word(str(result.folder))
             self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {folder}")
 
-    def __enter__(self) -> RenderProgress:
-        self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-
-def shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as the user would write it: relative where it lies below the current folder."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    try:
+        here = Path.cwd()
+    except OSError:  # deleted by now
+        return str(path)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def shares(times: dict[str, float]) -> str:
@@ -111,12 +107,3 @@ def shares(times: dict[str, float]) -> str:
     total = sum(times.values())
     ranked = sorted(times.items(), key=lambda item: -item[1])
     return ", ".join(f"{stage} {100 * seconds / total:.0f} %" for stage, seconds in ranked if seconds >= total / 200)
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03`, `2:03`, `3.4 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

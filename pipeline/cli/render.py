@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import options
-from pipeline.cli.stopping import Stopping
-from pipeline.errors import RunError
+from pipeline.cli.complete import folders
+from pipeline.cli.stopping import STOPPED, Stopping
+from pipeline.cli.watch import Watch
+from pipeline.errors import RunError, shell_word
 
 if TYPE_CHECKING:
     from pipeline.preset import Preset
     from pipeline.run import Options, Result
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.")]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run's folder, such as renders/first-light.", autocompletion=folders),
+]
 MovedOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=PATH", help="Where a file of the run is by now: dream.mask.image=new/mask.png."),
@@ -42,16 +46,17 @@ def render_command(
 ) -> None:
     """Render a preset to a film."""
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
-    # These import torch: only now, so that --help and usage errors are instant.
-    from pipeline.preset import find_preset, load_preset
-    from pipeline.run import render
-    from pipeline.run.folder import RunFolder
+    with Watch(f"checking {preset}", stderr=True):
+        # These import torch, which takes seconds: only now, so that --help and usage errors are instant.
+        from pipeline.preset import find_preset, load_preset
+        from pipeline.run import render
+        from pipeline.run.folder import RunFolder
 
-    if RunFolder(preset).holds_run():
-        again = f"dreamreel render {shlex.quote(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
-        raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
-    loaded = load_preset(find_preset(preset), changes)
-    _watch(loaded, checkpoint_every, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
+        if RunFolder(preset).holds_run():
+            again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
+            raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
+        loaded = load_preset(find_preset(preset), changes)
+    _watch(loaded, checkpoint_every, False, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
 
 
 def resume_command(
@@ -66,21 +71,23 @@ def resume_command(
     --input and --set say where its files are by now, if they were moved. They must hold what they held.
     """
     changes = options.overrides(set_, input_, None, None, None, None, None)
-    from pipeline.run import resume
-    from pipeline.run.folder import RunFolder
+    with Watch(f"reading {run}", stderr=True):
+        from pipeline.run import resume
+        from pipeline.run.folder import RunFolder
 
-    moved = {change.key: change.value for change in changes}
-    preset = RunFolder(run).load_preset(duration, moved)
-    _watch(preset, checkpoint_every, lambda watched: resume(run, duration=duration, moved=moved, options=watched))
+        moved = {change.key: change.value for change in changes}
+        preset = RunFolder(run).load_preset(duration, moved)
+    _watch(preset, checkpoint_every, True, lambda watched: resume(run, duration=duration, moved=moved, options=watched))
 
 
-def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], Result]) -> None:
+def _watch(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:
     from pipeline.cli.progress import RenderProgress
     from pipeline.run import Options
 
-    with RenderProgress(preset) as progress, Stopping(progress.say) as stopping:
+    with RenderProgress(preset, resumed=resumed) as progress, Stopping(progress.say) as stopping:
         watched = Options(
             on_frame=progress.on_frame,
+            on_lead_in=progress.on_lead_in,
             on_message=progress.say,
             should_stop=lambda: stopping.asked,
             checkpoint_seconds=checkpoint_seconds,
@@ -88,4 +95,4 @@ def _watch(preset: Preset, checkpoint_seconds: float, work: Callable[[Options], 
         result = work(watched)
     progress.summary(result)
     if not result.finished:
-        raise typer.Exit(130)
+        raise typer.Exit(STOPPED)

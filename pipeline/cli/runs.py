@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import typer
-from rich.console import Console
-from rich.table import Table
-
+from pipeline.cli.console import print_table, say
 from pipeline.cli.render import RunArgument
+from pipeline.cli.watch import Watch, clock
 
 
 def info_command(run: RunArgument) -> None:
     """Tell how a run stands: frames, segments, checkpoints, time, and what was changed in its preset."""
-    from pipeline.cli.progress import clock
-    from pipeline.run import report
+    with Watch(f"looking at {run}", stderr=True):
+        from pipeline.run import report
 
-    found = report(run)
-    table = Table(show_header=False, box=None, pad_edge=False)
+        found = report(run)
     preset = found.preset
-    table.add_row("run", f"{preset.name}, {preset.size}, {preset.fps} fps, {preset.duration}, seed {preset.seed}")
-    table.add_row("state", found.state)
-    table.add_row("frames", f"{found.frames} of {found.total if found.total is not None else 'endless'}")
-    table.add_row("segments", str(found.segments))
-    for frame, health in found.checkpoints.items():
-        table.add_row("checkpoint", f"frame {frame}: {health}")
-    table.add_row("time spent", clock(found.seconds))
-    table.add_row("film", str(found.film) if found.film is not None else "not joined yet (dreamreel assemble)")
-    table.add_row("preset from", found.origin if found.origin is not None else "Python")
-    for change in found.changes:
-        table.add_row("changed", change)
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    print_table(
+        [
+            ("run", f"{preset.name}, {preset.size}, {preset.fps} fps, {preset.duration}, seed {preset.seed}"),
+            ("state", found.state),
+            ("frames", f"{found.frames} of {found.total if found.total is not None else 'endless'}"),
+            ("segments", str(found.segments)),
+            *(("checkpoint", f"frame {frame}: {health}") for frame, health in found.checkpoints.items()),
+            ("time spent", clock(found.seconds)),
+            ("film", str(found.film) if found.film is not None else "not joined yet (dreamreel assemble)"),
+            ("preset from", found.origin if found.origin is not None else "Python"),
+            *(("changed", change) for change in found.changes),
+        ]
+    )
 
 
 def assemble_command(run: RunArgument) -> None:
     """Join the film so far, of a run that is rendering, stopped or damaged."""
-    from pipeline.run import assemble
+    with Watch(f"joining {run}", stderr=True):
+        from pipeline.run import assemble
 
-    film, frames = assemble(run)
-    typer.echo(f"{film}: {frames} frames")
+        film, frames = assemble(run)
+    say(f"{film}: {frames} frames")

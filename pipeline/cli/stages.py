@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
-from rich.table import Table
 
-from pipeline.cli.console import print_table
+from pipeline.cli.complete import stage_names
+from pipeline.cli.console import print_table, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,7 +22,10 @@ class _Schema(GenerateJsonSchema):
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="Only these stages.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STAGE]...", help="Only these stages.", autocompletion=stage_names),
+    ] = None,
 ) -> None:
     """Explain the keys of presets: what each means, its range, and what it is if left out."""
     from pipeline.errors import PresetError, Problem
@@ -41,17 +44,15 @@ def command(
 
 
 def _print(name: str, about: str, model: type[BaseModel]) -> None:
-    typer.echo(f"\n{typer.style(name, bold=True)}  {about}")
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    say()
+    say(f"{name}  {about}", bold=True)
+    rows = []
     properties = model.model_json_schema(mode="serialization", schema_generator=_Schema)["properties"]
     for key, schema in properties.items():
         if key != "stages":
-            table.add_row(
-                f"  {key}",
-                _default(schema, model.model_fields[key]),
-                f"{schema.get('description', '')}{_range(schema)}",
-            )
-    print_table(table)
+            default = _default(schema, model.model_fields[key])
+            rows.append((f"  {key}", default, f"{schema.get('description', '')}{_range(schema)}"))
+    print_table(rows)
 
 
 def _default(schema: dict[str, Any], field: FieldInfo) -> str:

@@ -16,6 +16,7 @@ from typing import Literal
 import filelock
 import torch
 
+from pipeline.activity import report
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.device import is_out_of_memory
@@ -97,7 +98,8 @@ def _fastest(
     """The fastest choice, and whether all had their chance: memory that runs out today may be there tomorrow."""
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
     best, best_time, tried_all = EngineChoice("reference", "float32"), float("inf"), True
-    for choice in allowed:
+    for number, choice in enumerate(allowed):
+        report("trying which engine is fastest here", number, len(allowed))
         try:
             engine = build_engine(backbone, choice)
             seconds = _time(partial(engine, image, objective), backbone.device, best_time * _HOPELESS)

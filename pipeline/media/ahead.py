@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Generic, TypeVar
+
+from pipeline.activity import report
 
 ItemT = TypeVar("ItemT")
 
@@ -28,7 +32,9 @@ class Ahead(Generic[ItemT]):
         self._ready: queue.Queue[ItemT | _Over] = queue.Queue(depth)
         self._closing = threading.Event()
         self._over: _Over | None = None
-        self._thread = threading.Thread(target=self._run, name="dreamreel-ahead", daemon=True)
+        # In the maker's context, so that whoever listens to it hears the thread too.
+        run = partial(contextvars.copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, name="dreamreel-ahead", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -76,7 +82,7 @@ class Ahead(Generic[ItemT]):
             try:
                 return self._ready.get(timeout=0.1)
             except queue.Empty:
-                continue
+                report("waiting for the footage")
         return _Over(None)
 
     def close(self) -> None:

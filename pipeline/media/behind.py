@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 Work = Callable[[], None]
@@ -22,7 +24,9 @@ class Behind:
         self._waiting: queue.Queue[Work | None] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._dropping = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        # In the maker's context, so that whoever listens to it hears the thread too.
+        run = partial(contextvars.copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -5,34 +5,111 @@ imageio-ffmpeg's own writer rounds the frame rate, pads sizes to 16 and ignores 
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import imageio_ffmpeg
 
 from pipeline.errors import MediaError
 
 _LINES_SHOWN = 12
+_VARIABLE = "IMAGEIO_FFMPEG_EXE"
+_ENCODER = "libx264"
+# Bounds on what a program says that may not be ffmpeg at all.
+_PROBE_SECONDS, _PROBE_BYTES = 20.0, 1 << 20
+
+
+class _Program(NamedTuple):
+    path: str
+    version: str
 
 
 def ffmpeg_program() -> str:
-    """The path of ffmpeg. Raises MediaError when there is none."""
+    """The path of ffmpeg, which can write H.264: tried once. Raises MediaError when there is none."""
+    return _program(os.environ.get(_VARIABLE)).path
+
+
+def ffmpeg_version() -> str:
+    """What ffmpeg calls its version. Raises MediaError when there is none."""
+    return _program(os.environ.get(_VARIABLE)).version
+
+
+@cache
+def _program(named: str | None) -> _Program:
+    remedy = f"set {_VARIABLE} to the path of one that is whole, such as a newer one"
+    if named:
+        remedy = f"unset {_VARIABLE}, which takes the one that came with dreamreel, or set it to another ffmpeg"
     try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+        found = str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise MediaError(
-            "no ffmpeg program was found: pip install --force-reinstall imageio-ffmpeg, "
-            "or set IMAGEIO_FFMPEG_EXE to the path of one"
-        ) from error
+        again = "pip install --force-reinstall imageio-ffmpeg"
+        raise MediaError(f"no ffmpeg program was found: {again}, or set {_VARIABLE} to the path of one") from error
+    # Absolute, because it may be started in another folder.
+    path = os.path.abspath(shutil.which(found) or found)
+    called = f"{_VARIABLE} is {found}, which" if named else f"the ffmpeg program {path}"
+    try:
+        said = _encoders(path)
+    except OSError as error:
+        raise MediaError(f"{called} can't be started: {error.strerror}; {remedy}") from error
+    version = re.search(r"^ffmpeg version (\S+)", said, re.MULTILINE)
+    if version is None:
+        raise MediaError(f"{called} is no ffmpeg: it does not say so when asked for its encoders; {remedy}")
+    if re.search(rf"^\s*V\S*\s+{_ENCODER}\s", said, re.MULTILINE) is None:
+        raise MediaError(f"{called} is ffmpeg {version[1]} without {_ENCODER}: it can't write H.264; {remedy}")
+    return _Program(path, version[1])
 
 
-def run_ffmpeg(arguments: Sequence[str], what: str) -> None:
-    """Run ffmpeg to its end. Raises MediaError saying that `what` failed, with ffmpeg's last lines."""
+def _encoders(program: str) -> str:
+    """What `ffmpeg -encoders` says of itself and of what it can write. Raises OSError when it can't be started."""
+    with subprocess.Popen(
+        [program, "-encoders"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        timer = threading.Timer(_PROBE_SECONDS, _kill, [process])
+        timer.start()
+        try:
+            return process.stdout.read(_PROBE_BYTES).decode(errors="replace")
+        finally:
+            timer.cancel()
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End it and what it started, which would keep the pipe open."""
+    with contextlib.suppress(OSError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+
+
+def run_ffmpeg(arguments: Sequence[str], what: str, folder: Path | None = None) -> None:
+    """Run ffmpeg to its end, in a `folder` that relative names begin at.
+
+    Raises MediaError saying that `what` failed, with ffmpeg's last lines.
+    """
     command = [ffmpeg_program(), "-hide_banner", "-loglevel", "warning", "-nostdin", "-y", *arguments]
     try:
         # A session of its own: Ctrl-C reaches dreamreel, which lets a segment be finished in good order.
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd=folder,
         )
     except OSError as error:
         raise MediaError(f"ffmpeg can't be started ({command[0]}: {error.strerror})") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.activity import report
 from pipeline.disk import partial_path, replacing
 from pipeline.errors import MediaError
 from pipeline.media.ffmpeg import run_ffmpeg
@@ -34,15 +36,17 @@ def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str) -> Non
     """
     listing, metadata = partial_path(film, ".txt"), partial_path(film, ".ini")
     try:
-        lines = ["ffconcat version 1.0", *(f"file '{_quoted(piece)}'" for piece in pieces)]
-        listing.write_text("\n".join(lines), encoding="utf-8")
+        # Relative names, in the film's own folder: what that is called can't be written in a list of ffmpeg's.
+        lines = ["ffconcat version 1.0", *(f"file '{_quoted(piece, film.parent)}'" for piece in pieces)]
+        listing.write_bytes(os.fsencode("\n".join(lines)))
         metadata.write_text(f";FFMETADATA1\ncomment={_escaped(comment)}\n", encoding="utf-8")
         with replacing(film) as partial:
-            arguments = ["-f", "concat", "-safe", "0", "-i", str(listing), "-i", str(metadata)]
+            arguments = ["-f", "concat", "-safe", "0", "-i", f"./{listing.name}", "-i", f"./{metadata.name}"]
             arguments += ["-map", "0:v", "-map_metadata", "1", "-c", "copy"]
             arguments += ["-video_track_timescale", str(fps.numerator), "-fflags", "+bitexact"]
-            run_ffmpeg([*arguments, "-movflags", "+faststart", "-f", "mp4", str(partial)], f"joining {film}")
-            expected, found = sum(map(count_frames, pieces)), count_frames(partial)
+            arguments += ["-movflags", "+faststart", "-f", "mp4", f"./{partial.name}"]
+            run_ffmpeg(arguments, f"joining {film}", film.parent)
+            expected, found = sum(_counted(pieces)), count_frames(partial)
             if expected != found:
                 raise MediaError(f"joining {film} gave {found} of {expected} frames")
     finally:
@@ -50,8 +54,14 @@ def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str) -> Non
         metadata.unlink(missing_ok=True)
 
 
-def _quoted(path: Path) -> str:
-    return str(path.absolute()).replace("'", "'\\''")
+def _counted(pieces: Sequence[Path]) -> Iterator[int]:
+    for number, piece in enumerate(pieces):
+        report("counting the frames of the joined film", number, len(pieces))
+        yield count_frames(piece)
+
+
+def _quoted(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder).replace("'", "'\\''")
 
 
 def _escaped(text: str) -> str:

@@ -7,8 +7,9 @@ import os
 import platform
 
 import cv2
-import imageio_ffmpeg
 import torch
+
+from pipeline.media.ffmpeg import ffmpeg_version
 
 PACKAGES = ("dreamreel", "torch", "torchvision", "timm", "numpy", "imageio-ffmpeg", "av")
 # Variables by which libraries choose other kernels, whose sums end in other last digits.
@@ -30,7 +31,7 @@ def versions() -> dict[str, str]:
     facts = {name: _version(name) for name in PACKAGES}
     facts["opencv"] = str(cv2.__version__)  # whichever of its packages is there
     facts["python"] = platform.python_version()
-    facts["ffmpeg"] = imageio_ffmpeg.get_ffmpeg_version()
+    facts["ffmpeg"] = ffmpeg_version()
     return facts
 
 

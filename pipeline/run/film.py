@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.activity import report
 from pipeline.disk import partial_path, replacing
 from pipeline.errors import MediaError
 from pipeline.frame import from_array
@@ -43,7 +44,9 @@ def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) ->
     pieces = [folder.segment(number) for number in range(-(-frames // segment_frames(preset.fps)))]
     film = folder.film(preset)
     with folder.writing():
+        report("joining the film")
         join_with_sound(pieces, preset, film, frames, comment)
+        report("drawing the contact sheet")
         pictures = read_frames_at(film, _shown(frames, segment_frames(preset.fps)), preset.fps)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,7 @@ import filelock
 
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
-from pipeline.errors import PipelineError, PresetError, RunError
+from pipeline.errors import PipelineError, PresetError, RunError, shell_word
 from pipeline.media.inputs import key_of
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.log import read_log
@@ -145,7 +144,8 @@ class RunFolder:
         when the preset with the changes does not load.
         """
         if not self.holds_run():
-            raise RunError(f"{self.path} holds no run; `dreamreel render PRESET --out {self.path}` begins one")
+            begin = f"dreamreel render PRESET --out {shell_word(str(self.path))}"
+            raise RunError(f"{self.path} holds no run; `{begin}` begins one")
         preset = self._written_preset()
         checked = checked or duration is not None
         if not checked and not moved:
@@ -171,7 +171,7 @@ class RunFolder:
             raise RunError(
                 f"the preset of the run in {self.path} can't be read any more: {said}\n"
                 f"put {self.preset_file} back as it was, or begin again: dreamreel render PRESET --overwrite --out "
-                f"{shlex.quote(str(self.path))}"
+                f"{shell_word(str(self.path))}"
             ) from None
 
     def origin(self) -> str | None:
@@ -191,7 +191,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """The command that goes on, ready to be pasted into a shell."""
-        return f"dreamreel resume {shlex.quote(str(self.path))}"
+        return f"dreamreel resume {shell_word(str(self.path))}"
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from pipeline.errors import RunError
+from pipeline.errors import RunError, shell_word
 from pipeline.media.inputs import Fingerprint, fingerprint
 from pipeline.preset import Preset
 from pipeline.run.facts import Facts, InputFacts
@@ -64,7 +63,7 @@ def require_same_inputs(
 
 def _message(folder: RunFolder, preset: Preset, wrong: Mapping[str, str]) -> str:
     source = f"{preset.stage_key(0)}.path"
-    options = ["--input PATH" if key == source else f"--set {shlex.quote(key + '=PATH')}" for key in wrong]
+    options = ["--input PATH" if key == source else f"--set {shell_word(key + '=PATH')}" for key in wrong]
     listed = "\n  ".join(f"{key}: {said}" for key, said in wrong.items())
     return (
         f"the run in {folder.path} needs the files it was begun with:\n  {listed}\n"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import RunError
+from pipeline.errors import RunError, shell_word
 from pipeline.frame import from_array
 from pipeline.media.chart import Canvas, Panel, draw_chart
 from pipeline.media.picture import write_png
@@ -34,7 +34,8 @@ def plot(out: str | Path, picture: str | Path | None = None) -> Path:
     preset = folder.load_preset()
     records = {index: facts for index, facts in sorted(frame_records(folder.log_file).items()) if _is_whole(facts)}
     if not records:
-        raise RunError(f"{folder.path} has no frame yet; plot it when `dreamreel info {folder.path}` shows some")
+        look = f"dreamreel info {shell_word(str(folder.path))}"
+        raise RunError(f"{folder.path} has no frame yet; plot it when `{look}` shows some")
     path = folder.plot if picture is None else Path(picture)
     title = f"{preset.name}, {preset.size}, {len(records)} frames at {preset.fps} fps"
     chart = draw_figures(title, list(records), list(records.values()), preset.fps)

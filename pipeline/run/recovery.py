@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 
 from pipeline import checkpoint
 from pipeline.curves import curves_of
 from pipeline.disk import digest_of
-from pipeline.errors import MediaError, RunError
+from pipeline.errors import MediaError, RunError, shell_word
 from pipeline.loop import Chain
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
@@ -33,7 +32,7 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
         except ValueError as error:
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
     if damaged:
-        place = shlex.quote(str(folder.path))
+        place = shell_word(str(folder.path))
         raise RunError(
             "\n".join(damaged) + f"\nno checkpoint of {folder.path} is left; `dreamreel assemble {place}` keeps "
             f"the film so far, `dreamreel render {place}/preset.yaml --overwrite --out {place}` begins again"

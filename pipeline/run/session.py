@@ -13,9 +13,11 @@ import cv2
 import torch
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.device import is_out_of_memory, open_device
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, Pass, clock
+from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
 from pipeline.run.facts import PREVIOUS, Found, InputFacts
@@ -43,6 +45,7 @@ def render(
     Raises PipelineError for whatever the user or the machine has to change; what was rendered is kept.
     """
     open_device(preset.device)  # a preset for another machine makes no folder here
+    ffmpeg_program()  # before hours of work that nothing could write down
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
         if folder.holds_run() and not overwrite:
@@ -68,6 +71,7 @@ def resume(
     Raises RunError when there is no run, when its preset or one of its files was changed, when something that it took
     for itself at the beginning can't be had, or when no checkpoint can be used.
     """
+    ffmpeg_program()
     folder = RunFolder(out)
     preset = folder.load_preset(duration, moved)
     with folder.locked():
@@ -224,6 +228,7 @@ class _Session:
         result.finished = result.finished or index == chain.spec.frames
         if previous is not None:
             if result.finished or chain.spec.frames is None:
+                report("encoding the last frames")
                 recorder.finish()
             if index != saved:
                 self._save(chain, recorder, previous, index, facts)

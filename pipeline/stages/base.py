@@ -14,6 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pipeline.activity import report
 from pipeline.curves import Curve, Moment, Moments, curves_of, looked_at, range_problem
 from pipeline.errors import mishap
 from pipeline.frame import Size
@@ -174,6 +175,7 @@ class StageConfig(BaseModel):
     def curve_problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""
         for key, place, curve, bounds in curves_of(self):
+            report(f"checking {key}")
             if curve.constant is not None:
                 continue  # its number was looked at when it was read
             try:
