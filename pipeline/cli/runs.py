@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -31,9 +33,17 @@ def info_command(run: RunArgument) -> None:
     Console(soft_wrap=True, highlight=False, markup=False).print(table)
 
 
-def assemble_command(run: RunArgument) -> None:
+def assemble_command(
+    run: RunArgument,
+    audio: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOUND", help="none, source, or a file with sound, for this film; the preset's if left out."
+        ),
+    ] = None,
+) -> None:
     """Join the film so far, of a run that is rendering, stopped or damaged."""
     from pipeline.run import assemble
 
-    film, frames = assemble(run)
+    film, frames = assemble(run, audio, lambda note: typer.echo(f"note: {note}", err=True))
     typer.echo(f"{film}: {frames} frames")

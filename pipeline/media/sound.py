@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
+from av.stream import Disposition
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError
-from pipeline.media.ffmpeg import run_ffmpeg
+from pipeline.media.resound import TimedPackets, encoded
 
 # What an mp4 holds and players play; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac"}
+# What a decoder wants to have heard before its first right sample; players skip it, the film's edit list says so.
+_LEAD_SECONDS = Fraction(1, 20)
+_PACKETS_TRIED = 64
+_BYTES_TRIED = 256 * 2**20
+# Where a clock steps back, or leaps, so far, another recording begins, and goes on where the one before ended.
+_BACK_SECONDS, _LEAP_SECONDS, _LEAP_SECONDS_OF_STREAMS = 1, 3600, 10
+_STREAMS = {"mpegts", "mpeg"}
 
 
 @dataclass(frozen=True)
@@ -21,62 +32,131 @@ class Soundtrack:
     """The sound in a file, from `since` seconds on that file's own clock, at `speed` times its pace."""
 
     path: Path
-    since: Fraction = Fraction(0)
+    since: Fraction | None = None
+    """None: from where its clock begins"""
     speed: Fraction = Fraction(1)
 
 
-def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, out: Path) -> bool:
-    """Write `film` (H.264 in mp4, `seconds` long at `fps`) to `out` with `sound`; whether the file has any.
+def find_sound(path: Path) -> int | None:
+    """The number of the stream with a file's sound; None where the file is silent.
 
-    Pictures are copied bit for bit, and sound too where mp4 can hold it and its pace stays; the same files give the
-    same bytes. The offset is exact: what begins within a packet of sound is told by the film's edit list. Raises
-    MediaError when the sound can't be read or ffmpeg fails.
-    """
-    found = first_sound(sound.path)
-    if found is None:
-        return False
-    codec, begins = found
-    copied = codec in _COPIED and sound.speed == 1
-    arguments = [
-        *("-i", str(film)),
-        *("-ss", _decimal(max(Fraction(0), sound.since - begins)), "-t", _decimal(seconds * sound.speed)),
-        *("-i", str(sound.path)),
-        *("-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "0", "-c:v", "copy"),
-        *(("-c:a", "copy") if copied else ("-af", _tempo(sound.speed), "-c:a", "aac", "-b:a", "192k")),
-        *("-video_track_timescale", str(fps.numerator)),
-        *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-        *("-movflags", "+faststart", "-f", "mp4", str(out)),
-    ]
-    run_ffmpeg(arguments, f"adding the sound of {sound.path} (`audio: none` leaves it out)")
-    return True
-
-
-def first_sound(path: Path) -> tuple[str, Fraction] | None:
-    """The codec of a file's first sound, and when the file's clock begins, in seconds; None where it is silent.
-
-    Raises MediaError when it can't be read.
+    It is the first that can be decoded, of those that the file calls its default where there are any: a phone's film
+    may begin with one that only that phone understands. Raises MediaError when none can be, or the file not be read.
     """
     try:
+        require_regular(path)
         with av.open(str(path)) as container:
-            if not container.streams.audio:
-                return None
-            begins = Fraction(container.start_time or 0, av.time_base)
-            return container.streams.audio[0].codec_context.name, begins
+            sounds = sorted(container.streams.audio, key=lambda s: not s.disposition & Disposition.default)
+            tried = {stream.index: _is_decodable(path, stream) for stream in sounds}
+            names = ", ".join(sorted({_codec(stream) for stream in sounds}))
     except (OSError, av.error.FFmpegError) as error:
-        raise MediaError(f"can't read the sound of {path}: {error}; give another as `audio`, or none") from error
+        raise MediaError(f"can't read the sound of {path}: {_reason(error)}; give another, or none") from error
+    found = next((index for index, decodable in tried.items() if decodable), None)
+    if found is None and False in tried.values():
+        raise MediaError(f"the sound of {path} can't be decoded ({names}); convert it, give another, or none")
+    return found
 
 
-def _decimal(seconds: Fraction) -> str:
-    return f"{float(seconds):.6f}"
+def _is_decodable(path: Path, stream: av.AudioStream) -> bool | None:
+    """Whether a stream's beginning can be decoded; None where it holds nothing."""
+    packets, read = 0, 0
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            read += packet.size
+            if packet.stream.index == stream.index and packet.size:
+                packets += 1
+                if stream.codec_context is None or packets > _PACKETS_TRIED:
+                    return False
+                with contextlib.suppress(av.error.FFmpegError):
+                    if packet.decode():
+                        return True
+            if read > _BYTES_TRIED:
+                return stream.codec_context is not None
+    return False if packets else None
 
 
-def _tempo(speed: Fraction) -> str:
-    """ffmpeg's tempo filter, several where one does not reach; the pitch stays."""
-    factors = []
-    while speed > 2:
-        factors.append(Fraction(2))
-        speed /= 2
-    while speed < Fraction(1, 2):
-        factors.append(Fraction(1, 2))
-        speed *= 2
-    return ",".join(f"atempo={float(factor):.9g}" for factor in (*factors, speed))
+def _codec(stream: av.AudioStream) -> str:
+    """The codec's own name: its decoder may be called otherwise, as mp3's is `mp3float`."""
+    return "an unknown codec" if stream.codec_context is None else stream.codec_context.codec.canonical_name
+
+
+def add_sound(
+    target: av.container.OutputContainer, sound: Soundtrack, seconds: Fraction, *, copied: bool = True
+) -> Iterator[av.Packet[av.AudioStream]]:
+    """The packets of a film's sound, `seconds` long; the stream for them is in `target` once the first is asked for.
+
+    Where `copied`, they are the file's own if mp4 can hold them and their pace stays; the same file gives the same
+    bytes. Nothing is sought: few containers can be trusted to find the right place, so the file is read from its
+    beginning and its clock says what is heard when. Raises MediaError, OSError or FFmpegError.
+    """
+    number = find_sound(sound.path)
+    if number is None:
+        return
+    with av.open(str(sound.path)) as container:
+        stream = container.streams[number]
+        assert isinstance(stream, av.AudioStream)
+        since = sound.since
+        if since is None:
+            since = Fraction(container.start_time or 0, av.time_base)
+        packets = _timed(container, stream)
+        if copied and sound.speed == 1 and _codec(stream) in _COPIED:
+            yield from _copied(packets, target, stream, since, seconds)
+        else:
+            yield from encoded(packets, target, since, seconds, sound.speed)
+
+
+def _timed(container: av.container.InputContainer, stream: av.AudioStream) -> TimedPackets:
+    """Each packet with the time in seconds at which it begins; joined recordings follow each other."""
+    clock = stream.time_base
+    assert clock is not None
+    leap = _LEAP_SECONDS_OF_STREAMS if container.format.name in _STREAMS else _LEAP_SECONDS
+    end, shift = None, Fraction(0)
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        begins = (end if end is not None else Fraction(0)) if stamp is None else stamp * clock + shift
+        if end is not None and not -_BACK_SECONDS < begins - end < leap:
+            begins, shift = end, shift + end - begins
+        if shift:
+            packet.pts = packet.dts = round(begins / clock)
+        end = begins + (packet.duration or 0) * clock
+        yield packet, begins
+
+
+def _copied(
+    packets: TimedPackets,
+    target: av.container.OutputContainer,
+    stream: av.AudioStream,
+    since: Fraction,
+    seconds: Fraction,
+) -> Iterator[av.Packet[av.AudioStream]]:
+    rate, clock = stream.codec_context.sample_rate, stream.time_base
+    assert clock is not None
+    length = Fraction(stream.codec_context.frame_size or 0, rate)
+    copy = target.add_stream_from_template(stream)
+    copy.time_base = Fraction(1, rate)
+    due: Fraction | None = None
+    last: int | None = None
+    for packet, begins in packets:
+        at = begins - since
+        lasts = length if length else (packet.duration or 0) * clock
+        if at + lasts <= -_LEAD_SECONDS:
+            continue
+        if at >= seconds:
+            return
+        if due is not None and abs(at - due) <= clock:
+            at = due  # a clock of milliseconds can't say it any better
+        due = at + lasts
+        stamp = round(at * rate)
+        if last is not None and stamp <= last:
+            continue  # time stands still: a broken file says the same again
+        last = stamp
+        packet.stream, packet.time_base = copy, Fraction(1, rate)
+        packet.pts = packet.dts = stamp
+        packet.duration = round(lasts * rate)
+        yield packet
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -17,7 +17,7 @@ from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, clock
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
-from pipeline.run.film import finish_film
+from pipeline.run.film import finish_film, sound_notes
 from pipeline.run.folder import RunFolder, segment_frames
 from pipeline.run.log import RunLog
 from pipeline.run.recorder import RESERVE_BYTES, Recorder, encode_spool, require_space
@@ -177,13 +177,14 @@ class _Session:
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
         require_space(self._folder, self._space_needed(start))
         device = chain.spec.device
+        self._say(sound_notes(self._preset))
         with Recorder(self._folder, log, chain.sink.encode, self._length, start, device) as recorder:
             self._loop(chain, recorder, found, result)
         recorder.drop_spools()  # the last segments came after the last checkpoint
         result.times[chain.sink.config.id] = recorder.seconds
-        if result.finished or (chain.spec.frames is None and result.frames > 0):
-            finish_film(self._folder, self._preset, result.frames)
         result.notes = chain.report()
+        if result.finished or (chain.spec.frames is None and result.frames > 0):
+            result.notes += finish_film(self._folder, self._preset, result.frames)
         result.seconds = time.perf_counter() - self._started
         self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.disk import partial_path
 from pipeline.errors import PresetError, RunError
 from pipeline.loop import build_sink
 from pipeline.media.joining import count_frames
+from pipeline.media.paths import resolve_sound
 from pipeline.preset import Preset, load_preset
 from pipeline.run.film import join_with_sound
 from pipeline.run.folder import RunFolder, changed_keys, segment_frames
@@ -94,14 +96,18 @@ def _changes(origin: str | None, preset: Preset) -> list[str]:
     return [change for change in changes if ": auto -> " not in change]  # what the run decided for itself
 
 
-def assemble(out: str | Path) -> tuple[Path, int]:
+def assemble(
+    out: str | Path, audio: str | None = None, on_message: Callable[[str], None] = lambda text: None
+) -> tuple[Path, int]:
     """Join the film so far; returns its path and frame count. Safe while the run is rendering.
 
-    Raises RunError when there is no run or no frame yet, or when a piece is missing; MediaError when ffmpeg fails. A
-    film that is there already is never replaced by a shorter one.
+    `audio` stands in for the preset's: none, source, or a file, relative to the current folder. `on_message` hears
+    about a sound that can't be had. Raises RunError when there is no run or no frame yet, when a piece is missing, or
+    when `audio` has no sound; MediaError when the pieces can't be joined. A film that is there already is never
+    replaced by a shorter one.
     """
     folder = RunFolder(out)
-    preset = folder.load_preset()
+    preset = _with_audio(folder.load_preset(), audio)
     pieces, frames = _closed_segments(folder, preset)
     extra = partial_path(folder.segments / f"{len(pieces):06d}-assembly.mp4", ".mp4")
     with folder.writing():
@@ -112,10 +118,20 @@ def assemble(out: str | Path) -> tuple[Path, int]:
             if not pieces:
                 raise RunError(f"{folder.path} has no frame yet")
             _require_longer(folder.film(preset), frames + spooled)
-            join_with_sound(pieces, preset, folder.film(preset), frames + spooled)
+            for note in join_with_sound(pieces, preset, folder.film(preset)):
+                on_message(note)
         finally:
             extra.unlink(missing_ok=True)
     return folder.film(preset), frames + spooled
+
+
+def _with_audio(preset: Preset, audio: str | None) -> Preset:
+    if audio is None:
+        return preset
+    try:
+        return preset.model_copy(update={"audio": resolve_sound(audio, Path.cwd())})
+    except ValueError as error:
+        raise RunError(f"--audio {audio}: {error}") from None
 
 
 def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int]:
