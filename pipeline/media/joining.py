@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.disk import replacing
 from pipeline.errors import MediaError
-from pipeline.media.sound import Soundtrack, add_sound
+from pipeline.media.sound import NotCopied, Soundtrack, add_sound
 
 _NEAR_SECONDS = 2  # decoding on is quicker than beginning anew at the last picture that decodes by itself
 
@@ -42,7 +42,7 @@ def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str, sound:
         try:
             try:
                 _mux(pieces, counts, partial, fps, comment, sound, copied=True)
-            except (av.FFmpegError, OSError):
+            except (NotCopied, av.FFmpegError, OSError):
                 if sound is None:
                     raise
                 # mp4 refuses some kinds of what it mostly takes, such as mp3 at 8 kHz.

@@ -11,8 +11,8 @@ import av
 import av.error
 import av.filter
 
-TimedPackets = Iterator[tuple["av.Packet[av.AudioStream]", Fraction]]
-"""Packets of one stream, each with the time in seconds at which it begins."""
+from pipeline.media.soundclock import TimedPackets
+
 Step = tuple[str, str]
 """A filter of ffmpeg's and its options."""
 

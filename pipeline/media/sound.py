@@ -14,17 +14,20 @@ from av.stream import Disposition
 
 from pipeline.disk import require_regular
 from pipeline.errors import MediaError
-from pipeline.media.resound import TimedPackets, encoded
+from pipeline.media.resound import encoded
+from pipeline.media.soundclock import TimedPackets, seams, timed
 
 # What an mp4 holds and players play; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac"}
 # What a decoder wants to have heard before its first right sample; players skip it, the film's edit list says so.
 _LEAD_SECONDS = Fraction(1, 20)
+_NEED_NO_LEAD = {"alac"}
 _PACKETS_TRIED = 64
 _BYTES_TRIED = 256 * 2**20
-# Where a clock steps back, or leaps, so far, another recording begins, and goes on where the one before ended.
-_BACK_SECONDS, _LEAP_SECONDS, _LEAP_SECONDS_OF_STREAMS = 1, 3600, 10
-_STREAMS = {"mpegts", "mpeg"}
+
+
+class NotCopied(Exception):
+    """Sound that has to be encoded anew."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,25 @@ def find_sound(path: Path) -> int | None:
         require_regular(path)
         with av.open(str(path)) as container:
             sounds = sorted(container.streams.audio, key=lambda s: not s.disposition & Disposition.default)
-            tried = {stream.index: _is_decodable(path, stream) for stream in sounds}
-            names = ", ".join(sorted({_codec(stream) for stream in sounds}))
+            undecodable = []
+            for stream in sounds:
+                decodable = _is_decodable(path, stream)
+                if decodable:
+                    return stream.index
+                undecodable += [_codec(stream)] if decodable is False else []
     except (OSError, av.error.FFmpegError) as error:
         raise MediaError(f"can't read the sound of {path}: {_reason(error)}; give another, or none") from error
-    found = next((index for index, decodable in tried.items() if decodable), None)
-    if found is None and False in tried.values():
-        raise MediaError(f"the sound of {path} can't be decoded ({names}); convert it, give another, or none")
-    return found
+    if undecodable:
+        raise MediaError(
+            f"the sound of {path} can't be decoded ({', '.join(undecodable)}); convert it, give another, or none"
+        )
+    return None
 
 
 def _is_decodable(path: Path, stream: av.AudioStream) -> bool | None:
     """Whether a stream's beginning can be decoded; None where it holds nothing."""
     packets, read = 0, 0
-    with av.open(str(path)) as container:
+    with av.open(str(path)) as container, contextlib.suppress(av.error.FFmpegError):  # of a file that breaks off
         for packet in container.demux():
             read += packet.size
             if packet.stream.index == stream.index and packet.size:
@@ -87,7 +95,7 @@ def add_sound(
 
     Where `copied`, they are the file's own if mp4 can hold them and their pace stays; the same file gives the same
     bytes. Nothing is sought: few containers can be trusted to find the right place, so the file is read from its
-    beginning and its clock says what is heard when. Raises MediaError, OSError or FFmpegError.
+    beginning and its clock says what is heard when. Raises NotCopied, MediaError, OSError or FFmpegError.
     """
     number = find_sound(sound.path)
     if number is None:
@@ -98,30 +106,14 @@ def add_sound(
         since = sound.since
         if since is None:
             since = Fraction(container.start_time or 0, av.time_base)
-        packets = _timed(container, stream)
-        if copied and sound.speed == 1 and _codec(stream) in _COPIED:
-            yield from _copied(packets, target, stream, since, seconds)
-        else:
+        parts = seams(sound.path)
+        packets = timed(container, stream, parts)
+        if not copied or sound.speed != 1 or _codec(stream) not in _COPIED:
             yield from encoded(packets, target, since, seconds, sound.speed)
-
-
-def _timed(container: av.container.InputContainer, stream: av.AudioStream) -> TimedPackets:
-    """Each packet with the time in seconds at which it begins; joined recordings follow each other."""
-    clock = stream.time_base
-    assert clock is not None
-    leap = _LEAP_SECONDS_OF_STREAMS if container.format.name in _STREAMS else _LEAP_SECONDS
-    end, shift = None, Fraction(0)
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        begins = (end if end is not None else Fraction(0)) if stamp is None else stamp * clock + shift
-        if end is not None and not -_BACK_SECONDS < begins - end < leap:
-            begins, shift = end, shift + end - begins
-        if shift:
-            packet.pts = packet.dts = round(begins / clock)
-        end = begins + (packet.duration or 0) * clock
-        yield packet, begins
+        elif parts:
+            raise NotCopied  # another recording may be of another kind
+        else:
+            yield from _copied(packets, target, stream, since, seconds)
 
 
 def _copied(
@@ -132,19 +124,26 @@ def _copied(
     seconds: Fraction,
 ) -> Iterator[av.Packet[av.AudioStream]]:
     rate, clock = stream.codec_context.sample_rate, stream.time_base
-    assert clock is not None
+    if not rate or not clock:
+        raise NotCopied
     length = Fraction(stream.codec_context.frame_size or 0, rate)
-    copy = target.add_stream_from_template(stream)
-    copy.time_base = Fraction(1, rate)
+    copy: av.AudioStream | None = None
+    lead = 0 if _codec(stream) in _NEED_NO_LEAD else _LEAD_SECONDS
     due: Fraction | None = None
+    kind = b""
     last: int | None = None
     for packet, begins in packets:
         at = begins - since
         lasts = length if length else (packet.duration or 0) * clock
-        if at + lasts <= -_LEAD_SECONDS:
+        if at + lasts <= -lead:
             continue
         if at >= seconds:
             return
+        if copy is None:
+            copy, kind = target.add_stream_from_template(stream), _adts_kind(packet)
+            copy.time_base = Fraction(1, rate)
+        if kind != _adts_kind(packet):
+            raise NotCopied
         if due is not None and abs(at - due) <= clock:
             at = due  # a clock of milliseconds can't say it any better
         due = at + lasts
@@ -156,6 +155,14 @@ def _copied(
         packet.pts = packet.dts = stamp
         packet.duration = round(lasts * rate)
         yield packet
+
+
+def _adts_kind(packet: av.Packet[av.AudioStream]) -> bytes:
+    """What an AAC packet of a broadcast says of its profile, rate and channels; mp4 says it once for all."""
+    head = bytes(memoryview(packet)[:4])
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return b""
+    return bytes((head[2] & 0xFD, head[3] & 0xC0))
 
 
 def _reason(error: Exception) -> str:
