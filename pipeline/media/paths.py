@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from pipeline.errors import MediaError
 from pipeline.media.sound import find_sound
@@ -44,12 +45,32 @@ def expand(text: str) -> Path:
         raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
+class Typed(str):
+    """Text that was typed on a command line: a relative path is meant from the folder that was typed in."""
+
+
+def typed(value: Any) -> Any:
+    """A value of a preset's, with all text in it marked as typed."""
+    if isinstance(value, dict):
+        return {key: typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [typed(inner) for inner in value]
+    return Typed(value) if isinstance(value, str) else value
+
+
+def from_here(value: Any, words: Collection[str] = ()) -> Any:
+    """A typed path made absolute, before it becomes text like any other; `words` are no paths."""
+    if not isinstance(value, Typed) or not value or value in words or value.startswith(("package:", "~")):
+        return value
+    return str(Path.cwd() / value)
+
+
 def _absolute(text: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder", Path.cwd())
     return str(resolve(text, folder))
 
 
-MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+MediaPath = Annotated[str, BeforeValidator(from_here), Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
 
 
@@ -79,5 +100,11 @@ def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
     return str(path)
 
 
-AudioField = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute_sound)]
+def _sound_from_here(value: Any) -> Any:
+    return from_here(value, ("none", "source"))
+
+
+AudioField = Annotated[
+    str, BeforeValidator(_sound_from_here), Field(min_length=1, max_length=4096), AfterValidator(_absolute_sound)
+]
 """Which sound a film gets: none, source, or a path, validated to an absolute one."""

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.errors import DeviceError, PipelineError, PresetError, Problem
+from pipeline.media.paths import typed
 from pipeline.preset.explain import explain, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
@@ -86,7 +87,7 @@ def _apply(document: Document, override: Override) -> None:
             raise PresetError([Problem(str(override), "", f"{place} has no {format_path((key,))}")])
         if depth < len(keys) - 1:
             target = target[key] if isinstance(key, int) else target.setdefault(key, {})
-    target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
+    target[keys[-1]] = override.value if override.quoted else typed(read_value(override.value, str(override)))
     for path in [path for path in document.lines if path[: len(keys)] == keys]:
         del document.lines[path]
     document.sources[keys] = str(override)
