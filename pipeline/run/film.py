@@ -6,50 +6,71 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.activity import report
-from pipeline.disk import partial_path, replacing
 from pipeline.errors import MediaError
 from pipeline.frame import from_array
 from pipeline.media.joining import contact_sheet, count_frames, join, read_frames_at
 from pipeline.media.picture import write_png
-from pipeline.media.sound import add_sound
+from pipeline.media.sound import find_sound
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder, segment_frames
 
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH = 12, 4, 320
 
 
-def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, frames: int, comment: str) -> None:
-    """Join pieces that hold `frames` frames into `film`, with the sound the preset asks for. Raises MediaError."""
-    sound = preset.soundtrack()
-    if sound is None:
-        join(pieces, film, preset.fps, comment)
-        return
-    silent = partial_path(film.with_stem(f"{film.stem}-silent"), ".mp4")
+def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, comment: str) -> list[str]:
+    """Join pieces into `film`, with the sound the preset asks for and `comment` in its metadata.
+
+    Returns what the user should hear about. No film is lost for its sound: where that can't be had, the film is
+    silent; but one that is there already, as long and with its sound, stays. Raises MediaError when the pieces can't
+    be joined.
+    """
     try:
-        join(pieces, silent, preset.fps, comment)
-        with replacing(film) as partial:
-            if not add_sound(silent, sound, frames / preset.fps, preset.fps, partial):
-                silent.replace(partial)
-    finally:
-        silent.unlink(missing_ok=True)
+        join(pieces, film, preset.fps, comment, preset.soundtrack())
+        return []
+    except MediaError as error:
+        if preset.audio == "none":
+            raise
+        if _is_as_good(film, pieces):
+            return [f"{film.name} stays as it was, with its sound, for now that can't be had: {error}"]
+        join(pieces, film, preset.fps, comment)
+        return [f"the film is silent: {error}; `dreamreel assemble RUN --audio FILE` gives it a sound"]
 
 
-def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> None:
+def _is_as_good(film: Path, pieces: Sequence[Path]) -> bool:
+    """Whether there is a film as long as the pieces already, with sound."""
+    try:
+        return film.exists() and find_sound(film) is not None and count_frames(film) >= sum(map(count_frames, pieces))
+    except MediaError:
+        return False
+
+
+def sound_notes(preset: Preset) -> list[str]:
+    """What will be wrong with the film's sound, before anything is rendered: it will be silent, and why."""
+    try:
+        sound = preset.soundtrack()
+        if sound is not None:
+            find_sound(sound.path)
+    except MediaError as error:
+        return [f"the film will be silent: {error}"]
+    return []
+
+
+def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> list[str]:
     """Join the closed segments that hold `frames` frames, and make the poster and the contact sheet.
 
-    The film's lock is held. `comment` goes into its metadata.
-
-    Raises MediaError when that fails, RunError for the disk.
+    The film's lock is held. Returns what the user should hear about. Raises MediaError when that fails, RunError for
+    the disk.
     """
     pieces = [folder.segment(number) for number in range(-(-frames // segment_frames(preset.fps)))]
     film = folder.film(preset)
     with folder.writing():
         report("joining the film")
-        join_with_sound(pieces, preset, film, frames, comment)
+        notes = join_with_sound(pieces, preset, film, comment)
         report("drawing the contact sheet")
         pictures = read_frames_at(film, _shown(frames, segment_frames(preset.fps)), preset.fps)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
+    return notes
 
 
 def has_more_frames(film: Path, frames: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from pipeline import checkpoint
 from pipeline.curves import curves_of
 from pipeline.disk import digest_of

@@ -21,7 +21,7 @@ from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
 from pipeline.run.facts import PREVIOUS, Found, InputFacts
-from pipeline.run.film import finish_film, has_more_frames
+from pipeline.run.film import finish_film, has_more_frames, sound_notes
 from pipeline.run.folder import RunFolder, segment_frames
 from pipeline.run.inputs import as_facts, fingerprints, require_same_inputs
 from pipeline.run.log import RunLog
@@ -186,22 +186,26 @@ class _Session:
         start = max(0, found.frame) if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
         require_space(self._folder, self._space_needed(start))
+        self._say(sound_notes(self._preset))
         facts = self._facts(chain)
         with Recorder(self._folder, log, chain.sink.encode, self._length, start, chain.spec.device) as recorder:
             self._loop(chain, recorder, found, result, facts)
         recorder.drop_spools()  # the last segments came after the last checkpoint
         result.times[chain.sink.config.id] = recorder.seconds
-        if result.finished or (chain.spec.frames is None and result.frames > 0):
-            self._finish(result, film_comment(self._preset, self._inputs, facts["environment"], self._origin))
         result.notes = chain.report()
+        if result.finished or (chain.spec.frames is None and result.frames > 0):
+            result.notes += self._finish(
+                result, film_comment(self._preset, self._inputs, facts["environment"], self._origin)
+            )
         result.seconds = time.perf_counter() - self._started
         self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
         return result
 
-    def _finish(self, result: Result, comment: str) -> None:
+    def _finish(self, result: Result, comment: str) -> list[str]:
         with self._folder.film_locked(self._options.on_message):
-            if result.finished or not has_more_frames(result.path, result.frames):
-                finish_film(self._folder, self._preset, result.frames, comment)
+            if not result.finished and has_more_frames(result.path, result.frames):
+                return []
+            return finish_film(self._folder, self._preset, result.frames, comment)
 
     def _loop(
         self, chain: Chain, recorder: Recorder, found: Found | None, result: Result, facts: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.disk import partial_path
 from pipeline.errors import MediaError, PipelineError, RunError
 from pipeline.loop import build_sink
 from pipeline.media.joining import count_frames
+from pipeline.media.paths import resolve_sound
 from pipeline.preset import Preset, load_preset
 from pipeline.run.environment import versions
 from pipeline.run.facts import Found, load_found
@@ -111,23 +113,27 @@ def _changes(origin: str | None, preset: Preset) -> list[str]:
     return [change for change in changes if ": auto -> " not in change]  # what the run decided for itself
 
 
-def assemble(out: str | Path) -> tuple[Path, int]:
+def assemble(
+    out: str | Path, audio: str | None = None, on_message: Callable[[str], None] = lambda text: None
+) -> tuple[Path, int]:
     """Join the film so far; returns its path and frame count. Safe while the run is rendering.
 
-    Raises RunError when there is no run or no frame yet, or when a piece is missing; MediaError when ffmpeg fails. A
-    film that is there already is never replaced by a shorter one.
+    `audio` stands in for the preset's: none, source, or a file, relative to the current folder. `on_message` hears
+    about a sound that can't be had. Raises RunError when there is no run or no frame yet, when a piece is missing, or
+    when `audio` has no sound; MediaError when the pieces can't be joined. A film that is there already is never
+    replaced by a shorter one.
     """
     folder = RunFolder(out)
     folder.load_preset()
     with folder.film_locked(), folder.writing():
-        preset = folder.load_preset()  # the run may have been begun anew while this waited
+        preset = _with_audio(folder.load_preset(), audio)  # the run may have been begun anew while this waited
         comment = _comment(folder, preset)
         for _ in range(_TRIES):
             pieces, whole = _closed_segments(folder, preset)
             spool = folder.spool(len(pieces))
             spooled = spool.exists()
             try:
-                return folder.film(preset), _join_all(folder, preset, pieces, whole, comment)
+                return folder.film(preset), _join_all(folder, preset, pieces, whole, comment, on_message)
             except (MediaError, FileNotFoundError):
                 if not spooled or spool.exists():
                     raise
@@ -141,7 +147,14 @@ def _comment(folder: RunFolder, preset: Preset) -> str:
     return film_comment(preset, inputs, newest.facts.environment if newest is not None else versions(), folder.origin())
 
 
-def _join_all(folder: RunFolder, preset: Preset, pieces: list[Path], whole: int, comment: str) -> int:
+def _join_all(
+    folder: RunFolder,
+    preset: Preset,
+    pieces: list[Path],
+    whole: int,
+    comment: str,
+    on_message: Callable[[str], None],
+) -> int:
     """Join whole pieces, which hold so many frames, and what the open spool has; returns how many frames there are."""
     extra = partial_path(folder.segments / f"{len(pieces):06d}-assembly.mp4", ".mp4")
     film = folder.film(preset)
@@ -154,10 +167,20 @@ def _join_all(folder: RunFolder, preset: Preset, pieces: list[Path], whole: int,
         if has_more_frames(film, frames):
             there = count_frames(film)
             raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
-        join_with_sound(pieces, preset, film, frames, comment)
+        for note in join_with_sound(pieces, preset, film, comment):
+            on_message(note)
         return frames
     finally:
         extra.unlink(missing_ok=True)
+
+
+def _with_audio(preset: Preset, audio: str | None) -> Preset:
+    if audio is None:
+        return preset
+    try:
+        return preset.model_copy(update={"audio": resolve_sound(audio, Path.cwd())})
+    except ValueError as error:
+        raise RunError(f"--audio {audio}: {error}") from None
 
 
 def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int]:

@@ -52,6 +52,8 @@ class RunSpec:
     """frames that are rendered before the first one and not shown; they have negative indices"""
     looks: int = MOST_LOOKS
     """how many of a film's frames a check of its curves looks at, keyframes not counted"""
+    guide: str | None = None
+    """the picture that a stage is guided by, the first where there are more"""
 
     @property
     def feeds_back(self) -> bool:
@@ -171,6 +173,11 @@ class StageConfig(BaseModel):
     def uses_motion(self) -> bool:
         """Whether the stage reads how the picture moves, so that finding it out is worth the time."""
         return False
+
+    @property
+    def guide(self) -> str | None:
+        """The path of the picture that the stage is guided by, if it is."""
+        return None
 
     def curve_problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What is wrong with the curves anywhere in the film, as (key, message): the first thing of each."""

@@ -26,7 +26,7 @@ from pipeline.ops.colour import (
 from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
-SEED = "seed"
+SEED, GUIDE = "seed", "guide"
 _SAMPLES = 4096
 # Colours and their shares of the picture.
 PALETTES: dict[str, list[tuple[str, float]]] = {
@@ -52,8 +52,8 @@ class PaletteConfig(StageConfig):
     to: str | None = Field(
         None,
         max_length=64,
-        description=f"a named palette: {', '.join(PALETTES)} (photo is the default); or seed, the film's own first "
-        "frame as it comes here",
+        description=f"a named palette: {', '.join(PALETTES)} (photo is the default); seed, the film's own first "
+        "frame as it comes here; or guide, the picture that the dream is guided by",
     )
     image: MediaPath | None = Field(None, description="a picture whose colours to take, in place of `to`")
     match: Literal["covariance", "distribution"] = Field(
@@ -74,8 +74,11 @@ class PaletteConfig(StageConfig):
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         if self.to is not None and self.image is not None:
             yield "image", "stands beside `to`; keep one of the two"
-        if self.to is not None and self.to not in (*PALETTES, SEED):
-            yield "to", f"is {self.to!r}, must be one of {', '.join(PALETTES)} or {SEED}; or give a picture as `image`"
+        if self.to is not None and self.to not in (*PALETTES, SEED, GUIDE):
+            known = f"{', '.join(PALETTES)}, {SEED} or {GUIDE}"
+            yield "to", f"is {self.to!r}, must be one of {known}; or give a picture as `image`"
+        if self.to == GUIDE and spec.guide is None:
+            yield "to", "is 'guide', and no dream has a guide in its `objective`; name a palette, or `image`"
         if self.image is not None:
             try:
                 read_picture(Path(self.image))
@@ -90,8 +93,9 @@ class Palette(Effect[PaletteConfig]):
         super().__init__(config, spec)
         self._statistics: ColourStatistics | None = None
         self._colours: Tensor | None = None
-        if config.image is not None:
-            self._refer_to(read_picture(Path(config.image)))
+        picture = spec.guide if config.to == GUIDE else config.image
+        if picture is not None:
+            self._refer_to(read_picture(Path(picture)))
         elif config.to != SEED:
             self._refer_to_palette(PALETTES[config.to or "photo"])
 

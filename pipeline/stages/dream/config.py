@@ -14,8 +14,8 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import NamesFile, resolve
-from pipeline.objectives import LayerTerm, ObjectiveField, Term
+from pipeline.media.paths import NamesFile, from_here, resolve
+from pipeline.objectives import GuideTerm, LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import RunSpec, StageConfig
 
@@ -130,6 +130,15 @@ class DreamConfig(StageConfig):
             return self.objective
         names = self.layer.names if self.layer is not None else ()
         return tuple(LayerTerm.model_validate({"layer": name}) for name in names)
+
+    @property
+    def guide(self) -> str | None:
+        return next((term.guide for term in self.terms if isinstance(term, GuideTerm)), None)
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _typed_weights(cls, weights: Any) -> Any:
+        return from_here(weights, (AUTO, RANDOM))
 
     @field_validator("weights")
     @classmethod
