@@ -167,11 +167,12 @@ class Video(Source[VideoConfig]):
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
 
     def report(self) -> list[str]:
-        name, notes = Path(self.config.path).name, []
+        name = Path(self.config.path).name
+        notes = [f"{name}: {note}" for note in self._footage.info.notes]
         if self._footage.broken:
             notes.append(f"{name}: {self._footage.broken} broken packets were bridged by the picture before")
         if self._footage.missing > 1 / self._footage.info.fps:
-            notes.append(f"{name} ends {float(self._footage.missing):.2f}s before the time it says; so does the film")
+            notes.append(f"{name} ends {float(self._footage.missing):.2f}s early: its last pictures can't be decoded; so does the film")
         return notes
 
     def close(self) -> None:
