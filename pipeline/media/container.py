@@ -1,16 +1,26 @@
-"""Opening a film through PyAV: the file, its pictures' stream and their decoder, or a clear error."""
+"""Films as files, through PyAV: opening them, or a clear error, and what their packets say of themselves."""
 
 from __future__ import annotations
 
 import contextlib
+import re
+from array import array
 from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
 import av.error
+import numpy as np
+from av.format import Flags
 
 from pipeline.disk import require_regular
 from pipeline.errors import MediaError
+from pipeline.media.timeline import UNSAID, Packets, Timeline
+from pipeline.media.timestamps import MOST_TICKS, Header, timeline
+
+_MOST_PACKETS = 1 << 24  # three days at 60 a second
 
 
 @contextlib.contextmanager
@@ -47,7 +57,9 @@ def _container(path: Path) -> av.container.InputContainer:
         ) from error
 
 
-def packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[tuple[int, av.Packet]]:
+def packets(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[tuple[int, av.Packet[av.VideoStream]]]:
     """The stream's packets with their numbers, up to the end or the first place that can't be read."""
     number = 0
     with contextlib.suppress(av.error.FFmpegError):
@@ -65,6 +77,54 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
         decoder.extradata = stream.codec_context.extradata
         return decoder
     return stream.codec_context
+
+
+def timeline_of(path: Path) -> Timeline:
+    """When the film's pictures are shown; its packets are read once, until it changes."""
+    found = path.stat()
+    return _scanned(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
+    said = [array("q") for _ in range(5)]
+    with opened(path) as (container, stream):
+        clock = stream.time_base or Fraction(1, 90000)
+        for number, packet in packets(container, stream):
+            if number >= _MOST_PACKETS:
+                raise MediaError(f"{path} holds more than {_MOST_PACKETS} pictures; cut it into pieces")
+            words = (packet.pts, packet.dts, packet.duration, packet.size)
+            for numbers, word in zip(said, words, strict=False):
+                numbers.append(UNSAID if word is None or abs(word) > MOST_TICKS else word)
+            said[4].append(packet.size > 0 and not packet.is_discard)
+        pts, dts, durations, sizes, shown = (np.array(numbers, np.int64) for numbers in said)
+        streaming = bool(Flags(container.format.flags) & Flags.ts_discont)
+        header = Header(
+            clock=clock,
+            rates=(stream.guessed_rate, stream.average_rate, stream.base_rate),
+            end=None if streaming else _stated_end(stream, clock),
+            jumps=streaming,
+            animation=container.format.name in ("gif", "apng"),
+        )
+    if not shown.any():
+        raise MediaError(f"{path} holds no pictures that are shown; try to play it")
+    return timeline(Packets(pts, dts, durations, sizes, shown.astype(bool)), header)
+
+
+def _stated_end(stream: av.VideoStream, clock: Fraction) -> Fraction | None:
+    """When the header says that the pictures end, on the file's clock."""
+    if stream.duration is not None:
+        return ((stream.start_time or 0) + stream.duration) * clock
+    return _parse_clock(stream.metadata.get("DURATION", ""))
+
+
+def _parse_clock(text: str) -> Fraction | None:
+    """`00:00:04.000000000`, as Matroska tags write it; None for anything else."""
+    found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2}(?:\.\d{1,20})?)", text.strip(), re.ASCII)
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 
 def _reason(error: Exception) -> str:

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import heapq
-import re
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import av.error
 import av.filter
-import numpy as np
-from av.format import Flags
 from torch import Tensor
 
 from pipeline.errors import MediaError
 from pipeline.frame import Size
-from pipeline.media.container import decoder_of, opened, packets
+from pipeline.media.container import decoder_of, opened, packets, timeline_of
 from pipeline.media.pixels import Orientation, is_hdr, orientation_of, to_frame
-from pipeline.media.rate import plain_rate
-from pipeline.media.timestamps import MOST_TICKS, UNSAID, Header, Packets, Timeline, timeline
 
 # A seek goes so much further back: past any reordering of pictures, and past what a deinterlacer looks back on.
 _MARGIN = Fraction(1)
 # Pictures that are held until it is sure that none has an earlier time; no codec shuffles more of them.
 _HELD, _HELD_BYTES = 16, 1 << 28
 _LOOKED_AT = 100  # packets after a seek, among which a key frame must be known again
-_MOST_PACKETS = 1 << 24  # three days at 60 a second
-
-__all__ = ["Film", "FilmInfo", "Shot", "plain_rate"]
 
 
 class Shot(NamedTuple):
@@ -81,7 +71,7 @@ class Film:
             first, frame = self._first(container, stream)
             self._check(frame)
             aspect = stream.sample_aspect_ratio or Fraction(1)
-        self._timeline = _timeline_of(path)
+        self._timeline = timeline_of(path)
         self._interlaced = frame.interlaced_frame
         self._orientation, unusual = orientation_of(frame)
         self._held = max(2, min(_HELD, _HELD_BYTES // (frame.width * frame.height * 4)))
@@ -149,9 +139,7 @@ class Film:
     def _reader(self, frame: av.VideoFrame, size: Size) -> Callable[[], Tensor]:
         return lambda: to_frame(frame, size, self._orientation)
 
-    def _timed(
-        self, seek_to: Fraction | None, since: Fraction
-    ) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
+    def _timed(self, seek_to: Fraction | None, since: Fraction) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
         """The pictures in the decoder's order with their times in rising order, and how long the file shows them.
 
         The decoder knows the order of showing; where a file's times are in another, as in AVI, which counts packets,
@@ -191,7 +179,7 @@ class Film:
 
     def _sought(
         self, container: av.container.InputContainer, stream: av.VideoStream, seek_to: Fraction
-    ) -> Iterator[tuple[int, av.Packet]]:
+    ) -> Iterator[tuple[int, av.Packet[av.VideoStream]]]:
         """The packets from a key frame at `seek_to` or earlier on, each known by what it says. Raises _Lost."""
         stamp = self._timeline.stamp_at(self._origin + seek_to)
         if stamp is None:
@@ -216,7 +204,7 @@ class Film:
             raise _Lost
 
     def _decoded(
-        self, numbered: Iterator[tuple[int, av.Packet]], stream: av.VideoStream, since: Fraction | None
+        self, numbered: Iterator[tuple[int, av.Packet[av.VideoStream]]], stream: av.VideoStream, since: Fraction | None
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         """Whole pictures with the numbers of their packets, which travel through the decoder as their times.
 
@@ -231,7 +219,11 @@ class Film:
         yield from self._whole(decoder, None, number, since)
 
     def _whole(
-        self, decoder: av.VideoCodecContext, packet: av.Packet | None, number: int, since: Fraction | None
+        self,
+        decoder: av.VideoCodecContext,
+        packet: av.Packet[av.VideoStream] | None,
+        number: int,
+        since: Fraction | None,
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         try:
             frames = decoder.decode(packet)
@@ -246,54 +238,6 @@ class Film:
                 yield source, frame
             elif since is None or (self._timeline.time(source) or self._origin) - self._origin >= since:
                 self.broken += 1
-
-
-@lru_cache(maxsize=8)
-def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
-    said = [array("q") for _ in range(5)]
-    with opened(path) as (container, stream):
-        clock = stream.time_base or Fraction(1, 90000)
-        for number, packet in packets(container, stream):
-            if number >= _MOST_PACKETS:
-                raise MediaError(f"{path} holds more than {_MOST_PACKETS} pictures; cut it into pieces")
-            words = (packet.pts, packet.dts, packet.duration, packet.size)
-            for numbers, word in zip(said, words, strict=False):
-                numbers.append(UNSAID if word is None or abs(word) > MOST_TICKS else word)
-            said[4].append(packet.size > 0 and not packet.is_discard)
-        pts, dts, durations, sizes, shown = (np.array(numbers, np.int64) for numbers in said)
-        streaming = bool(Flags(container.format.flags) & Flags.ts_discont)
-        header = Header(
-            clock=clock,
-            rates=(stream.guessed_rate, stream.average_rate, stream.base_rate),
-            end=None if streaming else _stated_end(stream, clock),
-            jumps=streaming,
-            animation=container.format.name in ("gif", "apng"),
-        )
-    if not shown.any():
-        raise MediaError(f"{path} holds no pictures that are shown; try to play it")
-    return timeline(Packets(pts, dts, durations, sizes, shown.astype(bool)), header)
-
-
-def _timeline_of(path: Path) -> Timeline:
-    """When the film's pictures are shown; its packets are read once, until it changes."""
-    found = path.stat()
-    return _scanned(path, found.st_mtime_ns, found.st_size)
-
-
-def _stated_end(stream: av.VideoStream, clock: Fraction) -> Fraction | None:
-    """When the header says that the pictures end, on the file's clock."""
-    if stream.duration is not None:
-        return ((stream.start_time or 0) + stream.duration) * clock
-    return _parse_clock(stream.metadata.get("DURATION", ""))
-
-
-def _parse_clock(text: str) -> Fraction | None:
-    """`00:00:04.000000000`, as Matroska tags write it; None for anything else."""
-    found = re.fullmatch(r"(\d{1,9}):(\d{1,2}):(\d{1,2}(?:\.\d{1,20})?)", text.strip(), re.ASCII)
-    if found is None:
-        return None
-    hours, minutes, seconds = found.groups()
-    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 
 def _deinterlaced(

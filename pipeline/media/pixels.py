@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, Interpolation
 from torch import Tensor
 
@@ -43,7 +44,7 @@ class Orientation(NamedTuple):
 def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[str, ...]]:
     """How its display matrix (ISO/IEC 14496-12, 8.3.2) wants it shown, and a note where that is not possible."""
     data = picture.side_data.get("DISPLAYMATRIX")
-    if data is None:
+    if not isinstance(data, SideData):
         return Orientation(0, False), ()
     a, b, _, c, d, *_ = struct.unpack("9i", bytes(data)[:36])
     mirrored = a * d - b * c < 0

@@ -15,6 +15,7 @@ _FALLBACK = Fraction(25)
 _MOST = 1000
 # Above this a header's rate may be the clock that times are counted in, and only the pictures' distances can tell.
 _ORDINARY = 60
+_FAST = 120
 _LOST = 0.05  # the share of pictures that a rate may pass over: more, and it is too low
 
 
@@ -35,14 +36,15 @@ def rate_of(seconds: NDArray[np.float64], stated: Sequence[Fraction | None], *, 
     """The rate of pictures shown at these rising times; `stated` are the header's, the best first.
 
     A stated rate is believed unless it passes over pictures, or is so much faster than they come that it is the
-    clock's. Else it is the lowest, from the usual distance of pictures on, that gives nearly each a frame of its own; each, where times are `exact`.
+    clock's. Else it is the lowest, from the usual distance of pictures on, that gives nearly each picture a frame of
+    its own, or each where times are `exact`.
     """
     if len(seconds) < 2:
         return stated_rate(stated)
     usual = usual_distance(seconds)
     lost = 0.0 if exact else _LOST
-    for rate in stated:
-        if rate and 0 < rate <= _MOST and (rate <= _ORDINARY or float(rate) * usual <= 1.5) and _keeps(rate, seconds, lost):
+    for rate in (rate for rate in stated if rate and 0 < rate <= _MOST):
+        if (rate <= _ORDINARY or float(rate) * usual <= 1.5) and _keeps(rate, seconds, lost):
             return plain_rate(rate)
     lowest = _measured(seconds, usual)
     faster = sorted(rate for rate in _COMMON_RATES if rate > lowest and rate.denominator == 1)
@@ -55,7 +57,7 @@ def usual_distance(seconds: NDArray[np.float64]) -> float:
 
 
 def _keeps(rate: Fraction, seconds: NDArray[np.float64], lost: float) -> bool:
-    """Whether a film at `rate` shows all pictures but for a share that may be lost, each from the frame on that is nearest to its time."""
+    """Whether all pictures but for a share that may be lost are the nearest in time to some frame."""
     frames = np.ceil((seconds - seconds[0]) * float(rate) - 0.5 - 1e-6)
     return int((np.diff(frames) == 0).sum()) <= lost * len(seconds)
 
@@ -69,7 +71,17 @@ def _measured(seconds: NDArray[np.float64], usual: float) -> Fraction:
     return near if abs(rate / near - 1) < Fraction(1, 100) else plain_rate(rate)
 
 
-def spread_of(seconds: NDArray[np.float64]) -> tuple[float, float]:
-    """The slowest and the fastest rate that the pictures come at, but for one in twenty either way."""
-    slow, fast = np.percentile(np.diff(seconds), (95, 5))
-    return 1 / float(slow), 1 / float(fast)
+def about_rate(seconds: NDArray[np.float64], fps: Fraction) -> list[str]:
+    """What may surprise in a film of these times shown at `fps`."""
+    notes = []
+    if fps > _FAST:
+        notes.append(f"has {float(fps):.5g} pictures a second, each a frame to render; a lower `fps` leaves some out")
+    if len(seconds) > 2:
+        # But for one in twenty either way.
+        fastest, slowest = (1 / float(distance) for distance in np.percentile(np.diff(seconds), (5, 95)))
+        if fastest > slowest * 1.5:
+            notes.append(
+                f"its pictures come at a variable rate, {slowest:.3g} to {fastest:.3g} a second, mostly "
+                f"{1 / usual_distance(seconds):.3g}; it is shown at {float(fps):.5g}"
+            )
+    return notes

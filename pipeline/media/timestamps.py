@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.rate import rate_of, spread_of, stated_rate, usual_distance
+from pipeline.media.rate import about_rate, rate_of, stated_rate
+from pipeline.media.timeline import UNSAID, Packets, Ticks, Timeline
 
-Ticks = NDArray[np.int64]
-UNSAID = int(np.iinfo(np.int64).min)
-"""stands where a packet does not say a time"""
 MOST_TICKS = 1 << 52
 """a time further from 0 is none: no clock in use comes near, and what is computed of it must fit 64 bits"""
 
@@ -27,19 +24,6 @@ _LEAP_SECONDS, _LEAP_SECONDS_OF_STREAMS, _LEAP_USUAL = 3600, 10, 100
 _GLITCH = 3  # packets, after which a clock that stepped back is where it was, or it has begun anew
 _REORDERED = 17  # the same for times in the order of showing: no codec shuffles more pictures
 _NO_DELAY_SECONDS, _BROWSERS_DELAY_SECONDS = Fraction(1, 100), Fraction(1, 10)
-_FAST = 120
-
-
-@dataclass(frozen=True, eq=False)
-class Packets:
-    """What a file says of each packet of its pictures, in the order they are read; times in ticks of its clock."""
-
-    pts: Ticks
-    dts: Ticks
-    durations: Ticks
-    sizes: Ticks
-    shown: NDArray[np.bool_]
-    """whether the packet is for a picture that is shown"""
 
 
 @dataclass(frozen=True)
@@ -56,70 +40,6 @@ class Header:
     """whether clocks jump in files of its kind, as in broadcasts"""
     animation: bool
     """whether its delays are meant as browsers take them (GIF, APNG)"""
-
-
-@dataclass(frozen=True, eq=False)
-class Timeline:
-    """When each packet's picture is shown: strictly rising once sorted; pictures come in the decoder's order."""
-
-    packets: Packets
-    times: Ticks
-    """one for each packet, UNSAID where it shows nothing"""
-    unit: Fraction
-    """seconds in one of them"""
-    last: Fraction
-    """how long the last picture is shown, in seconds"""
-    fps: Fraction
-    notes: tuple[str, ...]
-
-    def time(self, number: int) -> Fraction | None:
-        """When the picture of a packet is shown, in seconds on the file's clock; None if it is not."""
-        if not 0 <= number < len(self.times) or self.times[number] == UNSAID:
-            return None
-        return int(self.times[number]) * self.unit
-
-    @cached_property
-    def begin(self) -> Fraction:
-        """When the first picture is shown."""
-        return int(self.times[self.packets.shown].min()) * self.unit
-
-    @cached_property
-    def end(self) -> Fraction:
-        """When the last picture is over."""
-        return int(self.times.max()) * self.unit + self.last
-
-    def length(self, number: int) -> Fraction:
-        """For how long the file shows a packet's picture, in seconds; a frame's time where it does not say."""
-        if self.times[number] == self.times.max():
-            return self.last
-        ticks = int(self.packets.durations[number])
-        return ticks * self.unit if ticks > 0 else 1 / self.fps
-
-    def stamp_at(self, seconds: Fraction) -> int | None:
-        """What the file's own clock says, in ticks, at the picture that is shown then or last before."""
-        before = np.flatnonzero(self.packets.shown & (self.times <= int(seconds / self.unit)))
-        if len(before) == 0:
-            return None
-        number = before[np.argmax(self.times[before])]
-        said = int(self._said[number])
-        return None if said == UNSAID else said
-
-    @cached_property
-    def _said(self) -> Ticks:
-        return np.where(self.packets.pts != UNSAID, self.packets.pts, self.packets.dts)
-
-    def find(self, pts: int | None, dts: int | None, size: int) -> int | None:
-        """The number of the only packet that says this of itself; None where there is none, or more."""
-        said = pts if pts is not None else dts
-        found = np.flatnonzero((self._said == said) & (self.packets.sizes == size)) if said is not None else ()
-        return int(found[0]) if len(found) == 1 else None
-
-    def agrees(self, number: int, pts: int | None, dts: int | None, size: int) -> bool:
-        """Whether packet `number` is one that says this of itself."""
-        if number >= len(self.times):
-            return False
-        said = pts if pts is not None else dts if dts is not None else UNSAID
-        return bool(self._said[number] == said and self.packets.sizes[number] == size)
 
 
 def timeline(packets: Packets, header: Header) -> Timeline:
@@ -143,7 +63,7 @@ def timeline(packets: Packets, header: Header) -> Timeline:
     said = Packets(packets.pts, packets.dts, packets.durations * scale, packets.sizes, packets.shown)
     found = Timeline(said, _at(packets.shown, stamps), unit, last, fps, ())
     notes += _about_end(found, header) if not notes else []
-    notes += _about_rate(seconds, fps)
+    notes += about_rate(seconds, fps)
     return Timeline(said, found.times, unit, last, fps, tuple(notes))
 
 
@@ -189,7 +109,8 @@ def _filled(times: Ticks) -> Ticks:
     pace = int(np.median(np.diff(values) / np.diff(known))) if len(known) > 1 else 1
     places = np.arange(len(times))
     # Relative to the first: interp works in floats, which whole clocks outgrow.
-    found = np.rint(np.interp(places, known, (values - values[0]).astype(np.float64))).astype(np.int64) + values[0]
+    found: Ticks = np.rint(np.interp(places, known, (values - values[0]).astype(np.float64))).astype(np.int64)
+    found += values[0]
     before, after = places < known[0], places > known[-1]
     found[before] = values[0] + (places[before] - known[0]) * pace
     found[after] = values[-1] + (places[after] - known[-1]) * pace
@@ -303,18 +224,3 @@ def _about_end(found: Timeline, header: Header) -> list[str]:
     if -less * found.fps > 1:
         return [f"goes on for {float(-less):.2f}s after the time its header says; all of it is shown"]
     return []
-
-
-def _about_rate(seconds: NDArray[np.float64], fps: Fraction) -> list[str]:
-    notes = []
-    if fps > _FAST:
-        notes.append(f"has {float(fps):.5g} pictures a second, each a frame to render; a lower `fps` leaves some out")
-    if len(seconds) > 2:
-        slow, fast = spread_of(seconds)
-        if fast > slow * 1.5:
-            usual = 1 / usual_distance(seconds)
-            notes.append(
-                f"its pictures come at a variable rate, {slow:.3g} to {fast:.3g} a second, mostly {usual:.3g}; "
-                f"it is shown at {float(fps):.5g}"
-            )
-    return notes

@@ -172,7 +172,7 @@ class Video(Source[VideoConfig]):
         if self._footage.broken:
             notes.append(f"{name}: {self._footage.broken} broken packets were bridged by the picture before")
         if self._footage.missing > 1 / self._footage.info.fps:
-            notes.append(f"{name} ends {float(self._footage.missing):.2f}s early: its last pictures can't be decoded; so does the film")
+            notes.append(f"{name}: its last {float(self._footage.missing):.2f}s can't be decoded; the film ends before")
         return notes
 
     def close(self) -> None:
