@@ -206,6 +206,7 @@ class MaskReel:
         """At its beginning, from which it is decoded on, not sought: a resumed film must find the same pictures."""
         assert isinstance(self._config, FilmMask)
         footage = open_footage(Path(self._config.film), self._fps)
-        timing = Timing(Fraction(0), footage.info.seconds, Fraction(1), self._fps)
+        # Two frames more than the footage lasts: the last picture may be shown from between two frames on.
+        timing = Timing(Fraction(0), footage.info.seconds + 2 / self._fps, Fraction(1), self._fps)
         self._pictures = pictures_at_constant_rate(footage, size, self._config.fit, timing, seek=False)
         self._picture, self._shown, self._size = None, -1, size

@@ -25,5 +25,8 @@ def command(
         frames = preset.duration.to_frames(preset.fps)
         counted = "" if frames is None else f", {frames} frames"
         typer.echo(f"{text}: ok, {preset.size}, {preset.fps} fps, {preset.duration}{counted}")
+        for stage in preset.stages:
+            for note in stage.notes():
+                typer.echo(f"  {note}")
     if problems:
         raise PresetError(problems)

@@ -87,9 +87,10 @@ def timeline_of(path: Path) -> Timeline:
 
 @lru_cache(maxsize=8)
 def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
-    said = [array("q") for _ in range(5)]
+    said = [array("q") for _ in range(6)]
     with opened(path) as (container, stream):
         clock = stream.time_base or Fraction(1, 90000)
+        animation = container.format.name in ("gif", "apng")
         for number, packet in packets(container, stream):
             if number >= _MOST_PACKETS:
                 raise MediaError(f"{path} holds more than {_MOST_PACKETS} pictures; cut it into pieces")
@@ -97,18 +98,19 @@ def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
             for numbers, word in zip(said, words, strict=False):
                 numbers.append(UNSAID if word is None or abs(word) > MOST_TICKS else word)
             said[4].append(packet.size > 0 and not packet.is_discard)
-        pts, dts, durations, sizes, shown = (np.array(numbers, np.int64) for numbers in said)
+            said[5].append(packet.is_keyframe and not animation)  # where each builds on the one before
+        pts, dts, durations, sizes, shown, keys = (np.array(numbers, np.int64) for numbers in said)
         streaming = bool(Flags(container.format.flags) & Flags.ts_discont)
         header = Header(
             clock=clock,
             rates=(stream.guessed_rate, stream.average_rate, stream.base_rate),
             end=None if streaming else _stated_end(stream, clock),
             jumps=streaming,
-            animation=container.format.name in ("gif", "apng"),
+            animation=animation,
         )
     if not shown.any():
         raise MediaError(f"{path} holds no pictures that are shown; try to play it")
-    return timeline(Packets(pts, dts, durations, sizes, shown.astype(bool)), header)
+    return timeline(Packets(pts, dts, durations, sizes, shown.astype(bool), keys.astype(bool)), header)
 
 
 def _stated_end(stream: av.VideoStream, clock: Fraction) -> Fraction | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import av
 import av.error
 import av.filter
+from av.format import Flags
 from torch import Tensor
 
 from pipeline.errors import MediaError
@@ -181,7 +182,9 @@ class Film:
         self, container: av.container.InputContainer, stream: av.VideoStream, seek_to: Fraction
     ) -> Iterator[tuple[int, av.Packet[av.VideoStream]]]:
         """The packets from a key frame at `seek_to` or earlier on, each known by what it says. Raises _Lost."""
-        stamp = self._timeline.stamp_at(self._origin + seek_to)
+        # Where there is no index, a seek comes out amid a packet, and that one is lost.
+        early = 2 if Flags(container.format.flags) & Flags.ts_discont else 0
+        stamp = self._timeline.entry(self._origin + seek_to, early)
         if stamp is None:
             raise _Lost
         try:

@@ -24,6 +24,8 @@ class Packets:
     sizes: Ticks
     shown: NDArray[np.bool_]
     """whether the packet is for a picture that is shown"""
+    keys: NDArray[np.bool_]
+    """whether decoding can begin with it"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,23 +56,31 @@ class Timeline:
     @cached_property
     def end(self) -> Fraction:
         """When the last picture is over."""
-        return int(self.times.max()) * self.unit + self.last
+        return self._latest * self.unit + self.last
+
+    @cached_property
+    def _latest(self) -> int:
+        return int(self.times.max())
 
     def length(self, number: int) -> Fraction:
         """For how long the file shows a packet's picture, in seconds; a frame's time where it does not say."""
-        if self.times[number] == self.times.max():
+        if self.times[number] == self._latest:
             return self.last
         ticks = int(self.packets.durations[number])
         return ticks * self.unit if ticks > 0 else 1 / self.fps
 
-    def stamp_at(self, seconds: Fraction) -> int | None:
-        """What the file's own clock says, in ticks, at the picture that is shown then or last before."""
-        before = np.flatnonzero(self.packets.shown & (self.times <= int(seconds / self.unit)))
-        if len(before) == 0:
+    def entry(self, seconds: Fraction, early: int) -> int | None:
+        """Where to seek, in ticks of the file's own clock, for the last key frame that is shown until `seconds`.
+
+        That is `early` packets before it. None where the file does not say, or that would be its beginning.
+        """
+        keys = np.flatnonzero(self.packets.keys & self.packets.shown)
+        keys = keys[self.times[keys] <= int(seconds / self.unit)]
+        if len(keys) == 0:
             return None
-        number = before[np.argmax(self.times[before])]
-        said = int(self._said[number])
-        return None if said == UNSAID else said
+        number = int(keys[np.argmax(self.times[keys])]) - early
+        said = [int(stamps[number]) for stamps in (self.packets.pts, self.packets.dts) if stamps[number] != UNSAID]
+        return min(said) if said and number > 0 else None
 
     @cached_property
     def _said(self) -> Ticks:

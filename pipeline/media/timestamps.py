@@ -6,7 +6,7 @@ how long a film is, its rate, which picture is shown when, where a mask or a res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -60,19 +60,18 @@ def timeline(packets: Packets, header: Header) -> Timeline:
     seconds = np.sort(stamps).astype(np.float64) * float(unit)
     fps = _rate(seconds, int(durations[-1]) * header.clock, header)
     last = _last(int(durations[np.argmax(stamps)]) * header.clock, fps, header)
-    said = Packets(packets.pts, packets.dts, packets.durations * scale, packets.sizes, packets.shown)
+    said = replace(packets, durations=packets.durations * scale)
     found = Timeline(said, _at(packets.shown, stamps), unit, last, fps, ())
     notes += _about_end(found, header) if not notes else []
     notes += about_rate(seconds, fps)
-    return Timeline(said, found.times, unit, last, fps, tuple(notes))
+    return replace(found, notes=tuple(notes))
 
 
 def _counted(packets: Packets, header: Header) -> Timeline:
     """Pictures without times: one after the other."""
     fps = stated_rate(header.rates)
     times = _at(packets.shown, np.arange(packets.shown.sum(), dtype=np.int64))
-    none = np.zeros_like(packets.durations)
-    said = Packets(packets.pts, packets.dts, none, packets.sizes, packets.shown)
+    said = replace(packets, durations=np.zeros_like(packets.durations))
     notes = [] if (packets.pts == UNSAID).all() else ["its pictures all have the same time; they are shown in turn"]
     return Timeline(said, times, 1 / fps, 1 / fps, fps, tuple(notes))
 

@@ -90,6 +90,10 @@ class VideoConfig(StageConfig):
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}; name one, or leave it out"
 
+    def notes(self) -> list[str]:
+        path = Path(self.path)
+        return [f"{path.name}: {note}" for note in footage_info(path, _STILLS_FPS).notes]
+
     def sound(self, fps: Fraction) -> Soundtrack | None:
         path = Path(self.path)
         if not path.is_file():
