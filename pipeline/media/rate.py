@@ -48,7 +48,9 @@ def rate_of(seconds: NDArray[np.float64], stated: Sequence[Fraction | None], *, 
             return plain_rate(rate)
     lowest = _measured(seconds, usual)
     faster = sorted(rate for rate in _COMMON_RATES if rate > lowest and rate.denominator == 1)
-    return next((rate for rate in (lowest, *faster) if _keeps(rate, seconds, lost)), lowest)
+    found = next((rate for rate in (lowest, *faster) if _keeps(rate, seconds, lost)), lowest)
+    ordinary = [rate for rate in stated if rate and 0 < rate <= _ORDINARY]
+    return plain_rate(ordinary[0]) if found > _FAST and ordinary else found
 
 
 def usual_distance(seconds: NDArray[np.float64]) -> float:
@@ -57,9 +59,14 @@ def usual_distance(seconds: NDArray[np.float64]) -> float:
 
 
 def _keeps(rate: Fraction, seconds: NDArray[np.float64], lost: float) -> bool:
-    """Whether all pictures but for a share that may be lost are the nearest in time to some frame."""
+    """Whether all pictures but for a share that may be lost get a frame at `rate`."""
+    return passed_over(rate, seconds) <= lost * len(seconds)
+
+
+def passed_over(rate: Fraction, seconds: NDArray[np.float64]) -> int:
+    """How many pictures no frame at `rate` shows, as the next is as near: a frame's are those half a frame around."""
     frames = np.ceil((seconds - seconds[0]) * float(rate) - 0.5 - 1e-6)
-    return int((np.diff(frames) == 0).sum()) <= lost * len(seconds)
+    return int((np.diff(frames) == 0).sum())
 
 
 def _measured(seconds: NDArray[np.float64], usual: float) -> Fraction:
@@ -76,6 +83,9 @@ def about_rate(seconds: NDArray[np.float64], fps: Fraction) -> list[str]:
     notes = []
     if fps > _FAST:
         notes.append(f"has {float(fps):.5g} pictures a second, each a frame to render; a lower `fps` leaves some out")
+    lost = passed_over(fps, seconds)
+    if lost:
+        notes.append(f"{lost} of its pictures are too close to the next for a frame at {float(fps):.5g} a second")
     if len(seconds) > 2:
         # But for one in twenty either way.
         fastest, slowest = (1 / float(distance) for distance in np.percentile(np.diff(seconds), (5, 95)))

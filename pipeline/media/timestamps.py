@@ -22,7 +22,10 @@ _FINE = 1024  # parts of a tick, for pictures that share one
 # Pictures that are further apart than this, and than so many usual distances, are so because the clock leapt.
 _LEAP_SECONDS, _LEAP_SECONDS_OF_STREAMS, _LEAP_USUAL = 3600, 10, 100
 _GLITCH = 3  # packets, after which a clock that stepped back is where it was, or it has begun anew
+_FEW = 20  # one in so many times of reading may step back: else they are not what they are called
 _REORDERED = 17  # the same for times in the order of showing: no codec shuffles more pictures
+# Closer than that, one was moved by as little as could be since it had the other's time: ffmpeg's copying does so.
+_CLOSEST_SECONDS = Fraction(1, 1000)
 _NO_DELAY_SECONDS, _BROWSERS_DELAY_SECONDS = Fraction(1, 100), Fraction(1, 10)
 
 
@@ -50,12 +53,12 @@ def timeline(packets: Packets, header: Header) -> Timeline:
     notes: list[str] = []
     pts, dts = packets.pts[packets.shown], packets.dts[packets.shown]
     durations = packets.durations[packets.shown]
-    if max(_variety(pts), _variety(dts)) < min(2, len(pts)):
+    if max(_variety(pts, header), _variety(dts, header)) < min(2, len(pts)):
         return _counted(packets, header)
     stamps = _continuous(*_complete(pts, dts, notes), header, notes)
     if header.animation:
         stamps = _with_browsers_delays(stamps, header.clock, notes)
-    scale, stamps = _distinct(stamps, notes)
+    scale, stamps = _distinct(stamps, header, notes)
     unit = header.clock / scale
     seconds = np.sort(stamps).astype(np.float64) * float(unit)
     fps = _rate(seconds, int(durations[-1]) * header.clock, header)
@@ -76,8 +79,15 @@ def _counted(packets: Packets, header: Header) -> Timeline:
     return Timeline(said, times, 1 / fps, 1 / fps, fps, tuple(notes))
 
 
-def _variety(times: Ticks) -> int:
-    return len(np.unique(times[times != UNSAID]))
+def _variety(times: Ticks, header: Header) -> int:
+    """How many times there are that pictures can have."""
+    said = np.sort(times[times != UNSAID])
+    return int(_apart(said, header).sum()) + 1 if len(said) else 0
+
+
+def _apart(rising: Ticks, header: Header) -> NDArray[np.bool_]:
+    """Of each time but the first, whether it is far enough from the one before to be another picture's."""
+    return np.diff(rising) >= _CLOSEST_SECONDS / header.clock
 
 
 def _at(shown: NDArray[np.bool_], stamps: Ticks) -> Ticks:
@@ -91,6 +101,8 @@ def _complete(pts: Ticks, dts: Ticks, notes: list[str]) -> tuple[Ticks, Ticks | 
     missing = int((pts == UNSAID).sum())
     known = int((dts != UNSAID).sum())
     order = _filled(dts) if known >= max(2, len(dts) // 2) else None
+    if order is not None and len(_steps_back(order)) > 2 + len(order) // _FEW:
+        order = None  # a joined Matroska film's second half has its times of showing there
     if missing == 0:
         return pts, order
     notes.append(f"{missing} of its {len(pts)} pictures have no time; they got one between their neighbours'")
@@ -119,7 +131,7 @@ def _filled(times: Ticks) -> Ticks:
 def _continuous(stamps: Ticks, order: Ticks | None, header: Header, notes: list[str]) -> Ticks:
     """Times on one clock: stray ones are put between their neighbours, and a clock that begins anew goes on."""
     if order is None:
-        breaks = [n for n in _steps_back(stamps[: 1 - _REORDERED]) if stamps[n : n + _REORDERED].max() < stamps[n - 1]]
+        breaks = _beginnings(stamps)
         mended = 0
     else:
         smooth, breaks, mended = _smoothed(order)
@@ -131,6 +143,16 @@ def _continuous(stamps: Ticks, order: Ticks | None, header: Header, notes: list[
         counted = f"begins anew {len(breaks)} times" if len(breaks) > 1 else "begins anew in the middle"
         notes.append(f"its clock {counted}; the parts are shown one after the other")
     return _joined(stamps, sorted(breaks))
+
+
+def _beginnings(stamps: Ticks) -> list[int]:
+    """Where times of showing begin anew: earlier than all around before, and not soon back where they were."""
+    breaks = [0]
+    for n in _steps_back(stamps):
+        before = stamps[max(breaks[-1], n - _REORDERED) : n]
+        if stamps[n] <= before.min() and stamps[n : n + _REORDERED].max() < before.max():
+            breaks.append(n)
+    return breaks[1:]
 
 
 def _leaps(clock: Ticks, header: Header) -> list[int]:
@@ -186,19 +208,23 @@ def _with_browsers_delays(stamps: Ticks, clock: Fraction, notes: list[str]) -> T
     return np.concatenate([stamps[:1], stamps[0] + np.cumsum(delays)])
 
 
-def _distinct(stamps: Ticks, notes: list[str]) -> tuple[int, Ticks]:
+def _distinct(stamps: Ticks, header: Header, notes: list[str]) -> tuple[int, Ticks]:
     """Into how many parts ticks were split so that pictures which share one spread until the next, and the times."""
-    values, which, counts = np.unique(stamps, return_inverse=True, return_counts=True)
-    shared = int(len(stamps) - len(values))
-    if shared == 0:
+    order = np.argsort(stamps, kind="stable")
+    begins = np.flatnonzero(np.append(True, _apart(stamps[order], header)))
+    if len(begins) == len(stamps):
         return 1, stamps
+    shared = len(stamps) - len(begins)
     notes.append(f"{shared} of its pictures have the time of another; they are shown between it and the next")
-    rooms = np.append(np.diff(values), np.median(np.diff(values)))
-    rooms = np.minimum(rooms, counts * np.median(np.diff(values))) * _FINE // counts
-    sorting = np.argsort(which, kind="stable")
-    place = np.empty(len(stamps), np.int64)
-    place[sorting] = np.arange(len(stamps)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return _FINE, stamps * _FINE + place * rooms[which].astype(np.int64)
+    counts = np.diff(np.append(begins, len(stamps)))
+    values = stamps[order][begins]
+    rooms = np.diff(values)
+    usual = int(np.percentile(rooms // counts[:-1], 50, method="lower"))
+    rooms = np.minimum(np.append(rooms, counts[-1] * usual), counts * usual) * _FINE // counts
+    place = np.arange(len(stamps)) - np.repeat(begins, counts)
+    spread = np.empty_like(stamps)
+    spread[order] = np.repeat(values, counts) * _FINE + place * np.repeat(rooms, counts)
+    return _FINE, spread
 
 
 def _rate(seconds: NDArray[np.float64], only: Fraction, header: Header) -> Fraction:

@@ -127,6 +127,20 @@ def test_pictures_that_share_a_time_share_the_room() -> None:
     assert milliseconds(found([0, 40, 80, 80, 120])) == [0, 40, 80, 100, 120]
 
 
+def test_pictures_that_a_copy_moved_by_a_tick_get_their_room_back() -> None:
+    times = [n * 1000 * PACE for n in range(10)]
+    clamped = [*times, *(times[-1] + n for n in range(1, 11))]
+    packets = Packets(*(said(numbers) for numbers in (clamped, clamped, [0] * 20, [9] * 20)), *[np.ones(20, bool)] * 2)
+    line = timeline(packets, Header(Fraction(1, 10**6), (Fraction(25),), None, False, False))
+    assert milliseconds(line) == EVEN and line.fps == 25
+
+
+def test_a_second_half_that_gives_times_of_showing_for_those_of_reading() -> None:
+    pts = [0, 160, 80, 40, 120, 320, 240, 200, 280, 480, 400, 360, 440, 640, 560, 520, 600, 800, 720, 680, 760]
+    line = found(pts * 2, [n * PACE - 80 for n in range(21)] + pts)
+    assert sorted(milliseconds(line)) == [n * PACE for n in range(42)] and line.fps == 25
+
+
 def test_animations_without_delays_are_shown_as_browsers_do() -> None:
     line = found([0, 10, 20, 70, 70], durations=10, animation=True, rates=(Fraction(100),))
     assert milliseconds(line) == [0, 100, 200, 250, 350] and line.end == Fraction(45, 100)
