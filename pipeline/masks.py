@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 from pipeline.device import upload
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
-from pipeline.media.footage import Timing, at_constant_rate, open_footage
+from pipeline.media.footage import Timing, footage_info, open_footage, pictures_at_constant_rate
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.ops import mask
@@ -75,7 +75,7 @@ class FilmMask(_Mask):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         try:
-            open_footage(Path(self.film), Fraction(1))
+            footage_info(Path(self.film), Fraction(1))
         except MediaError as error:
             yield "film", str(error)
 
@@ -164,9 +164,10 @@ class MaskReel:
 
     def __init__(self, config: Mask, fps: Fraction) -> None:
         self._config, self._fps = config, fps
-        self._pictures: Iterator[Tensor] | None = None
-        self._place: tuple[int, Size] | None = None
-        self._shown: Tensor | None = None
+        self._pictures: Iterator[Callable[[], Tensor]] = iter(())
+        self._picture: Callable[[], Tensor] | None = None
+        self._shown = -1
+        self._size: Size | None = None
 
     def __call__(self, frame: Tensor, index: int) -> Tensor:
         """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
@@ -178,18 +179,18 @@ class MaskReel:
         return 1 - found if self._config.invert else found
 
     def _screen(self, index: int, size: Size) -> Tensor:
-        if self._pictures is None or self._place != (index, size):
-            self._pictures = self._open(index, size)
-        self._place = (index + 1, size)
-        picture = next(self._pictures, None)
-        if picture is not None:
-            self._shown = picture
-        assert self._shown is not None
-        return self._shown
+        if self._size != size or index < self._shown:
+            self._open(size)
+        while self._shown < index and (picture := next(self._pictures, None)) is not None:
+            self._picture, self._shown = picture, self._shown + 1
+        assert self._picture is not None
+        return self._picture()
 
-    def _open(self, index: int, size: Size) -> Iterator[Tensor]:
+    def _open(self, size: Size) -> None:
+        """At its beginning, from which it is decoded on, not sought: a resumed film must find the same pictures."""
         assert isinstance(self._config, FilmMask)
         footage = open_footage(Path(self._config.film), self._fps)
-        timing = Timing(Fraction(0), footage.info.seconds, Fraction(1), self._fps)
-        # Decoded from its start, not sought: a resumed film must find the same pictures.
-        return at_constant_rate(footage, size, self._config.fit, timing, min(index, timing.frames - 1), seek=False)
+        # Two frames more than the footage lasts: the last picture may be shown from between two frames on.
+        timing = Timing(Fraction(0), footage.info.seconds + 2 / self._fps, Fraction(1), self._fps)
+        self._pictures = pictures_at_constant_rate(footage, size, self._config.fit, timing, seek=False)
+        self._picture, self._shown, self._size = None, -1, size

@@ -8,6 +8,7 @@ import av
 import pytest
 import torch
 
+from pipeline.errors import PresetError
 from pipeline.media.film import Film
 from pipeline.preset import Override, Preset, find_preset, load_preset, parse_preset
 from pipeline.run import Options, assemble, render, resume
@@ -61,9 +62,12 @@ def test_footage_that_ends_early_finishes_the_film_and_says_so(tmp_path: Path) -
     ffmpeg(*pattern(2), "-f", "lavfi", "-i", "sine=duration=2", "-c:v", "libx264", "-g", "10", "-c:a", "aac", whole)
     path = tmp_path / "short.mkv"
     path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    result = render(over(path, "40f", "2f"), tmp_path / "r")
+    with pytest.raises(PresetError, match=r"stages\[0\].path: lasts \d+f .*`duration` is 40f"):
+        over(path, "40f", "2f")
+    text = CHAIN.replace("duration: {duration}\n", "").format(path=path, start="2f")
+    result = render(parse_preset(text.encode()), tmp_path / "r")
     assert result.finished and 10 < result.frames < 45
-    assert any("ends" in note and "short.mkv" in note for note in result.notes)
+    assert any("before the time its header says" in note and "short.mkv" in note for note in result.notes)
     with av.open(str(result.path)) as film:
         assert film.streams.video[0].frames == result.frames and len(film.streams.audio) == 1
 

@@ -18,9 +18,10 @@ import pipeline.stages.video as video_stage
 from pipeline.errors import MediaError, PresetError
 from pipeline.frame import Size, size_of
 from pipeline.media.ahead import Ahead
-from pipeline.media.film import Film, plain_rate
+from pipeline.media.film import Film
 from pipeline.media.footage import Stills, Timing, at_constant_rate, open_footage
 from pipeline.media.picture import write_png
+from pipeline.media.rate import plain_rate
 from pipeline.preset import Preset, load_preset, parse_preset
 from pipeline.stages import EndOfFootage, FrameContext, RunSpec
 from pipeline.stages.video import Video, VideoConfig
@@ -113,11 +114,7 @@ def test_variable_rate_becomes_constant_by_timestamps(tmp_path: Path) -> None:
 def test_start_end_and_speed(forty: Path) -> None:
     assert numbers(forty, spec(5), start="0.4s", end="15f") == [10, 11, 12, 13, 14]
     assert numbers(forty, spec(5), speed=2.0) == [0, 2, 4, 6, 8]
-    assert numbers(forty, spec(6), speed=0.5) == [0, 1, 1, 2, 2, 3] or numbers(forty, spec(6), speed=0.5)[::2] == [
-        0,
-        1,
-        2,
-    ]
+    assert numbers(forty, spec(6), speed=0.5) == [0, 0, 1, 1, 2, 2]
     assert preset_frames(forty, "    start: 0.4s\n    end: 15f\n") == 5
     assert preset_frames(forty, "    speed: 4\n") == 10
 

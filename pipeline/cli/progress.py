@@ -32,7 +32,8 @@ class RenderProgress(Watch):
         super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
-        for note in preset.notes:
+        self._told = preset.notes
+        for note in self._told:
             self.say(f"note: {note}")
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
@@ -87,7 +88,8 @@ class RenderProgress(Watch):
             rate = result.rendered / result.seconds
             self.say(f"{result.rendered} frames in {clock(result.seconds)} ({rate:.1f} fps): {shares(result.times)}")
         for note in result.notes:
-            self.say(f"note: {note}")
+            if note not in self._told:
+                self.say(f"note: {note}")
         if not result.finished:
             folder = shell_word(str(result.folder))
             self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {folder}")

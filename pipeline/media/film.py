@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,17 +13,19 @@ from typing import NamedTuple
 import av
 import av.error
 import av.filter
+from av.format import Flags
 from torch import Tensor
 
 from pipeline.errors import MediaError
 from pipeline.frame import Size
-from pipeline.media.pixels import is_hdr, to_frame
+from pipeline.media.container import decoder_of, opened, packets, timeline_of
+from pipeline.media.pixels import Orientation, is_hdr, orientation_of, to_frame
 
 # A seek goes so much further back: past any reordering of pictures, and past what a deinterlacer looks back on.
 _MARGIN = Fraction(1)
-_COMMON_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)) + tuple(
-    Fraction(n) for n in (10, 12, 15, 24, 25, 30, 48, 50, 60, 100, 120)
-)
+# Pictures that are held until it is sure that none has an earlier time; no codec shuffles more of them.
+_HELD, _HELD_BYTES = 16, 1 << 28
+_LOOKED_AT = 100  # packets after a seek, among which a key frame must be known again
 
 
 class Shot(NamedTuple):
@@ -36,73 +39,56 @@ class Shot(NamedTuple):
 
 @dataclass(frozen=True)
 class FilmInfo:
-    """What a film says about itself."""
+    """What is known of a film before it is shown."""
 
     size: Size
     """upright, with square pixels"""
     fps: Fraction
     seconds: Fraction
-    """from the first picture's beginning to the last one's end, as the file says"""
+    """from the first picture's beginning to the last one's end"""
     origin: Fraction = Fraction(0)
     """the time of the first picture on the file's own clock, which its sound shares"""
+    notes: tuple[str, ...] = ()
+    """what had to be repaired, or may surprise"""
+
+
+class _Lost(Exception):
+    """A seek came out among packets that can't be told."""
 
 
 class Film:
     """A film on disk. Raises MediaError when there is none that can be decoded.
 
-    `pictures` may be called again and again; each call opens the file anew. `broken` counts what it could not
-    decode and bridged, `missing` is how many seconds short of its word the film ended, once it did.
+    Its packets are read once, without decoding, and `timestamps` makes times of what they say. `pictures` may be
+    called again and again; each call opens the file anew. `broken` counts what it could not decode and bridged,
+    `missing` is how many seconds before `info.seconds` its last picture was over, once it ended.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.broken = 0
         self.missing = Fraction(0)
-        with self._opened() as (container, stream):
-            first = self._first_frame(container, stream)
-            self._check(first)
-            rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
-            rate = next((rate for rate in rates if rate and 0 < rate <= 1000), 25)
-            self._timed = first.pts is not None
-            self._interlaced = first.interlaced_frame
-            self._rotation = first.rotation
-            clock = stream.time_base or Fraction(1, 90000)
-            self._aspect = stream.sample_aspect_ratio or Fraction(1)
-            self.info = FilmInfo(
-                size=_upright(first.width, first.height, self._aspect, self._rotation),
-                fps=plain_rate(Fraction(rate)),
-                seconds=Fraction(0) if stream.duration is None else stream.duration * clock,
-                origin=Fraction(0) if first.pts is None else first.pts * clock,
-            )
-            tag = stream.metadata.get("DURATION")
-        if self.info.seconds == 0:
-            seconds = _parse_clock(tag) if tag is not None else self._scan()
-            self.info = FilmInfo(self.info.size, self.info.fps, seconds, self.info.origin)
+        with opened(path) as (container, stream):
+            first, frame = self._first(container, stream)
+            self._check(frame)
+            aspect = stream.sample_aspect_ratio or Fraction(1)
+        self._timeline = timeline_of(path)
+        self._interlaced = frame.interlaced_frame
+        self._orientation, unusual = orientation_of(frame)
+        self._held = max(2, min(_HELD, _HELD_BYTES // (frame.width * frame.height * 4)))
+        self._origin = self._begin(first)
+        self.broken = 0
+        self.info = FilmInfo(
+            size=_upright(frame.width, frame.height, aspect, self._orientation),
+            fps=self._timeline.fps,
+            seconds=self._timeline.end - self._origin,
+            origin=self._origin,
+            notes=self._timeline.notes + unusual,
+        )
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-        if not self.path.is_file():
-            raise MediaError(f"can't read the film {self.path}: no such file; check its path")
-        try:
-            container = av.open(str(self.path))
-        except (OSError, av.error.FFmpegError) as error:
-            raise MediaError(
-                f"{self.path} can't be opened as a film ({_reason(error)}); if it is one, its index is missing, as in "
-                f"a recording that was cut off; try to play it, or convert it with ffmpeg"
-            ) from error
-        with container:
-            streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-            if not streams:
-                raise MediaError(f"{self.path} holds no pictures, only sound or data; give a film")
-            streams[0].thread_type = "AUTO"
-            yield container, streams[0]
-
-    def _first_frame(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
-        decoder = _decoder(stream)
-        for packet in container.demux(stream):
-            with contextlib.suppress(av.error.FFmpegError):
-                for frame in decoder.decode(packet if packet.size else None):
-                    return frame
+    def _first(self, container: av.container.InputContainer, stream: av.VideoStream) -> tuple[int, av.VideoFrame]:
+        for number, frame in self._decoded(packets(container, stream), stream, None):
+            return number, frame
         raise MediaError(
             f"{self.path} holds no picture that can be decoded ({stream.codec_context.name}); try to play it"
         )
@@ -114,18 +100,13 @@ class Film:
                 "zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p OUT"
             )
 
-    def _scan(self) -> Fraction:
-        """The film's length from its packets, where the header does not say; nothing is decoded."""
-        end, count = self.info.origin, 0
-        with self._opened() as (container, stream):
-            clock = stream.time_base or Fraction(1, 90000)
-            with contextlib.suppress(av.error.FFmpegError):
-                for packet in container.demux(stream):
-                    count += packet.size > 0
-                    if packet.pts is not None:
-                        end = max(end, (packet.pts + (packet.duration or 0)) * clock)
-        timed = end - self.info.origin
-        return timed if self._timed and timed > 0 else count / self.info.fps
+    def _begin(self, first: int) -> Fraction:
+        """When the first picture that can be decoded is shown: those before it may need ones that were cut off."""
+        begin = self._timeline.begin
+        if self._timeline.time(first) == begin:
+            return begin
+        self._origin = Fraction(0)
+        return next((time for time, _, _ in self._timed(None, Fraction(0))), begin)
 
     def pictures(self, since: Fraction, size: Size | None = None, *, seek: bool = True) -> Iterator[Shot]:
         """The pictures in order, from one that is shown at `since` seconds or earlier.
@@ -134,81 +115,141 @@ class Film:
         Without `seek` the film is decoded from its beginning, which is slow and always right.
         """
         size = self.info.size if size is None else size
-        if seek and self._timed and since > _MARGIN:
-            shots = self._decode(since - _MARGIN, since, size)
-            first = next(shots, None)
-            if first is not None and first.time <= since:
-                yield first
-                yield from shots
-                return
-        yield from self._decode(None, Fraction(0), size)
+        shown: Fraction | None = None
+        if seek and since > _MARGIN:
+            try:
+                for shot in self._shots(since - _MARGIN, since, size):
+                    if shown is None and shot.time > since:
+                        break  # what is before can't be decoded from there
+                    yield shot
+                    shown = shot.time
+                if shown is not None:
+                    return
+            except _Lost:
+                pass
+        yield from (s for s in self._shots(None, Fraction(0), size) if shown is None or s.time > shown)
 
-    def _decode(self, seek_to: Fraction | None, since: Fraction, size: Size) -> Iterator[Shot]:
-        tick = 1 / self.info.fps
-        end = Fraction(0)
-        for frame in self._frames(seek_to, since):
-            time = end
-            if self._timed and frame.pts is not None and frame.time_base is not None:
-                time = frame.pts * frame.time_base - self.info.origin
-            elif self._timed:
-                time = max(Fraction(0), since) if end == 0 else end
-            length = tick
-            if frame.duration and frame.time_base is not None:
-                length = frame.duration * frame.time_base
-            end = time + length
-            yield Shot(time, end, self._reader(frame, size))
-        self.missing = max(Fraction(0), self.info.seconds - end)
+    def _shots(self, seek_to: Fraction | None, since: Fraction, size: Size) -> Iterator[Shot]:
+        until = Fraction(0)
+        for time, length, frame in self._timed(seek_to, since):
+            shown = time - self._origin
+            until = shown + length
+            yield Shot(shown, until, self._reader(frame, size))
+        self.missing = max(Fraction(0), self.info.seconds - until)
 
     def _reader(self, frame: av.VideoFrame, size: Size) -> Callable[[], Tensor]:
-        return lambda: to_frame(frame, size, self._rotation)
+        return lambda: to_frame(frame, size, self._orientation)
 
-    def _frames(self, seek_to: Fraction | None, since: Fraction) -> Iterator[av.VideoFrame]:
-        """Every frame that can be decoded, deinterlaced where the film is interlaced."""
-        with self._opened() as (container, stream):
-            if seek_to is not None:
-                assert stream.time_base is not None
-                container.seek(int((self.info.origin + seek_to) / stream.time_base), stream=stream)
-            frames = self._decoded(container, stream, since)
+    def _timed(self, seek_to: Fraction | None, since: Fraction) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
+        """The pictures in the decoder's order with their times in rising order, and how long the file shows them.
+
+        The decoder knows the order of showing; where a file's times are in another, as in AVI, which counts packets,
+        it is the times that are wrong. Where they agree, as nearly always, each picture gets its own packet's.
+        """
+        waiting: deque[av.VideoFrame] = deque()
+        times: list[tuple[Fraction, int]] = []
+        last: Fraction | None = None
+        for number, frame in self._frames(seek_to, since):
+            time = self._timeline.time(number)
+            if time is None:
+                continue
+            waiting.append(frame)
+            heapq.heappush(times, (time, number))
+            if len(waiting) > self._held:
+                last, length = self._next_time(times, last)
+                yield last, length, waiting.popleft()
+        while waiting:
+            last, length = self._next_time(times, last)
+            yield last, length, waiting.popleft()
+
+    def _next_time(self, times: list[tuple[Fraction, int]], last: Fraction | None) -> tuple[Fraction, Fraction]:
+        """The earliest of them; two pictures from one packet share the time until the next."""
+        time, number = heapq.heappop(times)
+        if last is not None and time <= last:
+            tick = 1 / self._timeline.fps
+            later = next((t for t, _ in sorted(times) if t > last), last + 2 * tick)
+            time = last + min(tick, (later - last) / 2)
+        return time, self._timeline.length(number)
+
+    def _frames(self, seek_to: Fraction | None, since: Fraction) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Every frame that can be decoded and its packet's number, deinterlaced where the film is interlaced."""
+        with opened(self.path) as (container, stream):
+            found = packets(container, stream) if seek_to is None else self._sought(container, stream, seek_to)
+            frames = self._decoded(found, stream, since)
             yield from _deinterlaced(frames, stream) if self._interlaced else frames
 
+    def _sought(
+        self, container: av.container.InputContainer, stream: av.VideoStream, seek_to: Fraction
+    ) -> Iterator[tuple[int, av.Packet[av.VideoStream]]]:
+        """The packets from a key frame at `seek_to` or earlier on, each known by what it says. Raises _Lost."""
+        # Where there is no index, a seek comes out amid a packet, and that one is lost.
+        early = 2 if Flags(container.format.flags) & Flags.ts_discont else 0
+        stamp = self._timeline.entry(self._origin + seek_to, early)
+        if stamp is None:
+            raise _Lost
+        try:
+            container.seek(stamp, stream=stream)
+        except av.error.FFmpegError:
+            raise _Lost from None
+        number: int | None = None
+        for count, packet in packets(container, stream):
+            if number is None:
+                number = self._timeline.find(packet.pts, packet.dts, packet.size) if packet.is_keyframe else None
+                if number is None and count > _LOOKED_AT:
+                    raise _Lost
+            elif self._timeline.agrees(number + 1, packet.pts, packet.dts, packet.size):
+                number += 1
+            else:
+                raise _Lost
+            if number is not None:
+                yield number, packet
+        if number is None:
+            raise _Lost
+
     def _decoded(
-        self, container: av.container.InputContainer, stream: av.VideoStream, since: Fraction
-    ) -> Iterator[av.VideoFrame]:
-        decoder = _decoder(stream)
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = decoder.decode(packet if packet.size else None)
-            except StopIteration:
-                return
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:
+        self, numbered: Iterator[tuple[int, av.Packet[av.VideoStream]]], stream: av.VideoStream, since: Fraction | None
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Whole pictures with the numbers of their packets, which travel through the decoder as their times.
+
+        What is corrupt before `since` is not counted: a seek landed amid pictures that build on each other.
+        """
+        decoder = decoder_of(stream)
+        number = 0
+        for number, packet in numbered:
+            if packet.size > 0:
+                packet.pts = number
+                yield from self._whole(decoder, packet, number, since)
+        yield from self._whole(decoder, None, number, since)
+
+    def _whole(
+        self,
+        decoder: av.VideoCodecContext,
+        packet: av.Packet[av.VideoStream] | None,
+        number: int,
+        since: Fraction | None,
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        try:
+            frames = decoder.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            self.broken += 1
+            return
+        for frame in frames:
+            source = number if frame.pts is None else frame.pts
+            if not frame.is_corrupt:
+                yield source, frame
+            elif since is None or (self._timeline.time(source) or self._origin) - self._origin >= since:
                 self.broken += 1
-                continue
-            for frame in frames:
-                if not frame.is_corrupt:
-                    yield frame
-                elif frame.time is None or frame.time - self.info.origin >= since:
-                    self.broken += 1  # before that, a seek landed amid pictures that build on each other
-            if not packet.size:
-                return
 
 
-def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
-    """The stream's decoder; for VP9 with alpha libvpx's, since ffmpeg's own leaves alpha out."""
-    if stream.metadata.get("alpha_mode") == "1" and stream.codec_context.name == "vp9":
-        decoder: av.VideoCodecContext = av.VideoCodecContext.create("libvpx-vp9", "r")
-        decoder.extradata = stream.codec_context.extradata
-        return decoder
-    return stream.codec_context
-
-
-def _deinterlaced(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """Whole pictures out of half ones, at the film's own rate; progressive frames pass as they are."""
+def _deinterlaced(
+    frames: Iterator[tuple[int, av.VideoFrame]], stream: av.VideoStream
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Whole pictures out of half ones, one for each; progressive frames pass as they are."""
     graph: av.filter.Graph | None = None
-    for frame in frames:
+    numbers: deque[int] = deque()
+    for number, frame in frames:
         if graph is None:
             graph = av.filter.Graph()
             graph.link_nodes(
@@ -216,41 +257,25 @@ def _deinterlaced(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> It
                 graph.add("bwdif", "mode=send_frame:deint=interlaced"),
                 graph.add("buffersink"),
             ).configure()
+        numbers.append(number)
         graph.vpush(frame)
-        yield from _pulled(graph)
+        yield from _pulled(graph, numbers)
     if graph is not None:
         graph.vpush(None)
-        yield from _pulled(graph)
+        yield from _pulled(graph, numbers)
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    while True:
+def _pulled(graph: av.filter.Graph, numbers: deque[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    while numbers:
         try:
-            yield graph.vpull()
+            frame = graph.vpull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
+        yield numbers.popleft(), frame
 
 
-def _upright(width: int, height: int, aspect: Fraction, rotation: int) -> Size:
+def _upright(width: int, height: int, aspect: Fraction, orientation: Orientation) -> Size:
     """The shown size: pixels made square by enlarging, then turned."""
     wide = round(width * aspect) if aspect > 1 else width
     high = round(height / aspect) if aspect < 1 else height
-    return Size(wide, high) if rotation % 180 else Size(high, wide)
-
-
-def plain_rate(rate: Fraction) -> Fraction:
-    """`rate` as the common one it stands for, when a coarse clock blurred it; else with a short fraction."""
-    for common in _COMMON_RATES:
-        if abs(rate / common - 1) < Fraction(1, 5000):
-            return common
-    return rate.limit_denominator(1001)
-
-
-def _parse_clock(text: str) -> Fraction:
-    """`00:00:04.000000000`, as Matroska tags write it."""
-    hours, minutes, seconds = text.strip().split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    return Size(wide, high) if orientation.turns % 2 else Size(high, wide)

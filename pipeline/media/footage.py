@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from itertools import count
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -127,31 +126,43 @@ class Timing:
         return self.start + index * self.speed / self.fps
 
 
-def at_constant_rate(
+def pictures_at_constant_rate(
     footage: Footage, size: Size, fit: Fit, timing: Timing, first: int = 0, *, seek: bool = True
-) -> Iterator[Tensor]:
-    """Frames `first` and on, (1, 3, H, W) on the CPU at `size`: each shows the picture whose time has come.
+) -> Iterator[Callable[[], Tensor]]:
+    """For frames `first` and on, what gives the picture whose time has come, (1, 3, H, W) on the CPU at `size`.
 
-    Times are met to half a frame, so that a coarse clock (Matroska's milliseconds) neither drops nor doubles a
-    picture. Ends with the footage.
+    Frames that show one picture have one function, which reads it once. Times are met to half a frame, so that a
+    coarse clock (Matroska's milliseconds) neither drops nor doubles a picture. Ends with the part that `timing` gives,
+    or sooner where the footage can't be decoded to its end.
     """
-    slack = min(timing.speed / timing.fps, 1 / footage.info.fps) / 2
+    tick = 1 / footage.info.fps
+    slack = min(timing.speed / timing.fps, tick) / 2
     shots = footage.pictures(timing.time(first), scaled_size(footage.info.size, size, fit), seek=seek)
     coming = next(shots, None)
     if coming is None:
         return
-    shown, frame = coming, None
-    for index in count(first):
+    shown, picture = coming, _fitted(coming, size, fit)
+    for index in range(first, timing.frames):
         due = timing.time(index) + slack
         while coming is not None and coming.time <= due:
             if coming is not shown:
-                shown, frame = coming, None
+                shown, picture = coming, _fitted(coming, size, fit)
             coming = next(shots, None)
-        if coming is None and due >= shown.until and index > first:
+        if coming is None and footage.missing > tick and due >= shown.until:
             return
-        if frame is None:
-            frame = fit_to(shown.read(), size, fit)
-        yield frame
+        yield picture
+
+
+def _fitted(shot: Shot, size: Size, fit: Fit) -> Callable[[], Tensor]:
+    return cache(lambda: fit_to(shot.read(), size, fit))
+
+
+def at_constant_rate(
+    footage: Footage, size: Size, fit: Fit, timing: Timing, first: int = 0, *, seek: bool = True
+) -> Iterator[Tensor]:
+    """The pictures of `pictures_at_constant_rate`; frames that show one are one tensor."""
+    for picture in pictures_at_constant_rate(footage, size, fit, timing, first, seek=seek):
+        yield picture()
 
 
 class Step(NamedTuple):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import struct
+from typing import NamedTuple
+
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, Interpolation
 from torch import Tensor
 
@@ -29,12 +34,35 @@ _MATRICES = {
 }
 
 
-def to_frame(picture: av.VideoFrame, size: Size, rotation: int) -> Tensor:
+class Orientation(NamedTuple):
+    """How a picture is brought upright: mirrored left to right, then turned by quarters counter-clockwise."""
+
+    turns: int
+    mirrored: bool
+
+
+def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[str, ...]]:
+    """How its display matrix (ISO/IEC 14496-12, 8.3.2) wants it shown, and a note where that is not possible."""
+    data = picture.side_data.get("DISPLAYMATRIX")
+    if not isinstance(data, SideData):
+        return Orientation(0, False), ()
+    a, b, _, c, d, *_ = struct.unpack("9i", bytes(data)[:36])
+    mirrored = a * d - b * c < 0
+    # Where the picture's own rightward way points on the screen, once it is mirrored; y is down.
+    degrees = math.degrees(math.atan2(-b, -a) if mirrored else math.atan2(b, a))
+    turns = round(-degrees / 90)
+    if abs(degrees + 90 * turns) <= 1:
+        return Orientation(turns % 4, mirrored), ()
+    note = f"is to be shown turned by {degrees:.0f} degrees; only quarter turns are made, the nearest is"
+    return Orientation(turns % 4, mirrored), (note,)
+
+
+def to_frame(picture: av.VideoFrame, size: Size, orientation: Orientation) -> Tensor:
     """`picture` as a frame (1, 3, H, W) in [0, 1] on the CPU, upright at `size`; alpha is laid over black.
 
-    `rotation` is in degrees counter-clockwise, a multiple of 90. More than 8 bits are kept.
+    More than 8 bits are kept.
     """
-    lying = Size(size.width, size.height) if rotation % 180 else size
+    lying = Size(size.width, size.height) if orientation.turns % 2 else size
     deep = max(component.bits for component in picture.format.components) > 8
     alpha = any(component.is_alpha for component in picture.format.components) or picture.format.name == "pal8"
     target = ("rgba64le" if alpha else "rgb48le") if deep else ("rgba" if alpha else "rgb24")
@@ -46,7 +74,7 @@ def to_frame(picture: av.VideoFrame, size: Size, rotation: int) -> Tensor:
         src_color_range=_range(picture),
         interpolation=_SCALING,
     ).to_ndarray()
-    upright = np.rot90(array, rotation // 90)
+    upright = np.rot90(array[:, ::-1] if orientation.mirrored else array, orientation.turns)
     frame = from_array(upright[..., :3])
     return frame * from_array(np.repeat(upright[..., 3:], 3, axis=2)) if alpha else frame
 

@@ -203,7 +203,8 @@ class _Builder:
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
-        preset._notes = tuple(_notes(preset, spec, stages))
+        if not self._problems:
+            preset._notes = tuple(_notes(preset, spec))
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
@@ -231,8 +232,10 @@ def _looks(stages: Sequence[StageConfig | None]) -> int:
     return max(_FEWEST_LOOKS, min(MOST_LOOKS, _MOST_WORK // max(1, work)))
 
 
-def _notes(preset: Preset, spec: RunSpec, stages: Sequence[StageConfig | None]) -> Iterator[str]:
-    moving = any(curve.cost for config in stages if config is not None for _, _, curve, _ in curves_of(config))
+def _notes(preset: Preset, spec: RunSpec) -> Iterator[str]:
+    for config in preset.stages:
+        yield from config.notes()
+    moving = any(curve.cost for config in preset.stages for _, _, curve, _ in curves_of(config))
     if moving and spec.frames is None:
         yield f"an endless film: its curves were looked at over its first {ENDLESS_SECONDS // 60} minutes"
     if moving and spec.checked_frames > spec.looks:

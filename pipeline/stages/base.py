@@ -206,6 +206,13 @@ class StageConfig(BaseModel):
         """
         return {}
 
+    def notes(self) -> list[str]:
+        """What the user should hear about the files that the config names, one sentence each; nothing is wrong.
+
+        Raises PipelineError when they can't be read.
+        """
+        return []
+
     def sound(self, fps: Fraction) -> Soundtrack | None:
         """The sound that belongs to a source in a film of so many frames a second, from its first frame on."""
         return None

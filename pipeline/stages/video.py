@@ -90,6 +90,10 @@ class VideoConfig(StageConfig):
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}; name one, or leave it out"
 
+    def notes(self) -> list[str]:
+        path = Path(self.path)
+        return [f"{path.name}: {note}" for note in footage_info(path, _STILLS_FPS).notes]
+
     def sound(self, fps: Fraction) -> Soundtrack | None:
         path = Path(self.path)
         if not path.is_file():
@@ -167,11 +171,12 @@ class Video(Source[VideoConfig]):
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
 
     def report(self) -> list[str]:
-        name, notes = Path(self.config.path).name, []
+        name = Path(self.config.path).name
+        notes = [f"{name}: {note}" for note in self._footage.info.notes]
         if self._footage.broken:
             notes.append(f"{name}: {self._footage.broken} broken packets were bridged by the picture before")
         if self._footage.missing > 1 / self._footage.info.fps:
-            notes.append(f"{name} ends {float(self._footage.missing):.2f}s before the time it says; so does the film")
+            notes.append(f"{name}: its last {float(self._footage.missing):.2f}s can't be decoded; the film ends before")
         return notes
 
     def close(self) -> None:
