@@ -40,7 +40,9 @@ _HEADERS = (
     re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(?P<png>.{8})", re.DOTALL),
     re.compile(rb"#\?(?:.{0,4000}?\n)-Y (?P<height>\d+) \+X (?P<width>\d+)", re.DOTALL),
     re.compile(rb"P[56F]\s(?:\s*#[^\n]*\n)*\s*(?P<width>\d+)\s+(?P<height>\d+)\s+(?P<white>\d+)?"),
-    re.compile(rb"P7\n.{0,400}?WIDTH (?P<width>\d+)\nHEIGHT (?P<height>\d+)\nDEPTH \d\nMAXVAL (?P<white>\d+)", re.DOTALL),
+    re.compile(
+        rb"P7\n.{0,400}?WIDTH (?P<width>\d+)\nHEIGHT (?P<height>\d+)\nDEPTH \d\nMAXVAL (?P<white>\d+)", re.DOTALL
+    ),
 )
 _LINEAR = (b"#?", b"\x76\x2f\x31\x01")  # Radiance and OpenEXR
 _REMEDY = "check its path (a preset's begin at its own folder)"
@@ -253,7 +255,8 @@ def _frame(pixels: _Pixels, data: bytes, path: Path) -> Tensor:
     height, width = colours.shape[:2]
     planes = np.empty((3, height, width), np.float32)
     for channel, plane in enumerate(planes):
-        np.divide(colours if colours.ndim == 2 else colours[..., channel], np.float32(pixels.white), out=plane, casting="unsafe")
+        values = colours if colours.ndim == 2 else colours[..., channel]
+        np.divide(values, np.float32(pixels.white), out=plane, casting="unsafe")
     np.clip(planes, 0, 1, out=planes)
     if data.startswith(_LINEAR):
         planes = linear_to_srgb(planes)
@@ -270,4 +273,6 @@ def _require_numbers(values: NDArray[Any] | None, path: Path) -> None:
     if bad.any():
         y, x = np.unravel_index(int(bad.argmax()), bad.shape)
         count = f"{int(bad.sum())} of its {bad.size} pixels hold"
-        raise MediaError(f"{path}: {count} no numbers (NaN or infinite), the first at x={x}, y={y}; mend it, or take another")
+        raise MediaError(
+            f"{path}: {count} no numbers (NaN or infinite), the first at x={x}, y={y}; mend it, or take another"
+        )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError
 from pipeline.media.sound import first_sound
 
@@ -46,7 +47,20 @@ def expand(text: str) -> Path:
 
 def _absolute(text: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder", Path.cwd())
-    return str(resolve(text, folder))
+    path = resolve(text, folder)
+    if (info.context or {}).get("checked", True) and path.exists() and not path.is_dir():
+        _require_file(path)
+    return str(path)
+
+
+def _require_file(path: Path) -> None:
+    """Whatever is opened may wait for ever otherwise, as some of what the kernel shows as empty files does, too."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise ValueError(f"{path} {error.strerror}") from None
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty; name another file")
 
 
 MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
