@@ -60,7 +60,7 @@ class Chain:
     def step(self, index: int, previous: Tensor | None) -> Frame:
         """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
 
-        Raises RunError when a stage gives values that are no numbers; on CUDA some frames later, or `require_numbers` does.
+        Raises RunError when a stage gives values that are no numbers: on CUDA, some frames later.
         The first frame comes after the lead-in, whose time it counts as its own.
         """
         times: dict[str, float] = {}

@@ -67,7 +67,7 @@ def _expand(text: str) -> Iterator[Path]:
         return
     try:
         listed = (each for each in path.iterdir() if each.name[0] != ".") if path.is_dir() else _matching(path)
-        found = sorted(each for each in islice(listed, _MOST_PICTURES + 1) if each.is_file())
+        found = sorted(islice(filter(Path.is_file, listed), _MOST_PICTURES + 1))
     except OSError as error:
         raise MediaError(f"{text}: can't be listed: {error.strerror}; give a picture, a folder or a pattern") from None
     if len(found) > _MOST_PICTURES:

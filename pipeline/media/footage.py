@@ -72,6 +72,8 @@ class Stills:
 
 def _listed(path: Path) -> list[Path]:
     """The pictures of a folder, or the files that a pattern names, sorted as a person would; nothing that is hidden."""
+    if "**" in path.name:
+        raise MediaError(f"{path}: `**` stands for nothing here, no trees are searched; {_FORMS}")
     whole = path.is_dir()
     folder, pattern = (path, re.compile(".*", re.DOTALL)) if whole else (path.parent, _pattern(path.name))
     # What has no picture's suffix is left out, unless the pattern asks for its own.

@@ -45,7 +45,8 @@ def expand(text: str) -> Path:
         raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
-def _absolute(text: str, info: ValidationInfo) -> str:
+def absolute(text: str, info: ValidationInfo) -> str:
+    """The absolute path of `text` in the validated preset; ValueError for what is there and can't be opened as a file."""
     folder = (info.context or {}).get("folder", Path.cwd())
     path = resolve(text, folder)
     if (info.context or {}).get("checked", True) and path.exists() and not path.is_dir():
@@ -63,14 +64,14 @@ def _require_file(path: Path) -> None:
         raise ValueError(f"{path} is empty; name another file")
 
 
-MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(absolute)]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
 
 
 def _absolute_sound(text: str, info: ValidationInfo) -> str:
     if text in ("none", "source"):
         return text
-    path = _absolute(text, info)
+    path = absolute(text, info)
     if not (info.context or {}).get("checked", True):
         return path
     if not Path(path).is_file():

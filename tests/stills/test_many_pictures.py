@@ -28,9 +28,9 @@ def small(name: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("channel", ["strongest", "weakest", [3, 5]])
+@pytest.mark.parametrize("channel", ["strongest", "weakest"])
 def test_each_picture_is_dreamt_as_if_alone(channel: object, tmp_path: Path) -> None:
-    names = ("chelsea.png", "coffee.png", "astronaut.png")
+    names = ("chelsea.png", "coffee.png")
     frames = [read_still(small(name, tmp_path / name)).frame for name in names]
     terms = [{"layer": "blocks.4.1", "channel": channel}, {"layer": "blocks.2.1", "channel": "strongest", "count": 3}]
     keys = {"objective": terms, "first_steps": 2, "octaves": 1, "engine": "folded", "precision": "float32"}
@@ -45,7 +45,7 @@ def test_a_chosen_tensor_keeps_its_place() -> None:
     dreamer = StillDreamer({**keys, "engine": "folded", "precision": "float32"}, 0, CPU)
     dreamer(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     assert dreamer._stage is not None
-    (_, term), = dreamer._stage.objective._choosing()
+    ((_, term),) = dreamer._stage.objective._choosing()
     before, first = term.chosen, int(term.chosen)  # type: ignore[arg-type]
     dreamer(torch.zeros(1, 3, 64, 64))
     assert term.chosen is before and int(term.chosen) != first  # a captured graph reads it there
@@ -61,10 +61,9 @@ def test_whatever_fails_is_named_and_the_others_are_done(tmp_path: Path) -> None
     os.makedirs(tmp_path / "out/z.png")  # in the way of z
     done = finished("dream", str(tmp_path), "-o", str(tmp_path / "out"), "--overwrite", *QUICK)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    lines = done.stderr.splitlines()
-    assert lines[0] == "4 of 5 pictures failed:"
+    _, _, listed = done.stderr.partition("4 of 5 pictures failed:\n")
     for line, name, words in zip(
-        lines[1:],
+        listed.splitlines(),
         ("broken.png", "dot.png", "nan.tif", "z.png"),
         ("ends early", "smallest octave would be 1x1", "hold no numbers", "can't write the picture"),
         strict=True,
@@ -74,7 +73,7 @@ def test_whatever_fails_is_named_and_the_others_are_done(tmp_path: Path) -> None
 
 
 def test_what_is_wrong_for_all_is_said_once_and_before(tmp_path: Path) -> None:
-    with pytest.raises(PresetError, match="did you mean|there is no"):
+    with pytest.raises(PresetError, match="has no layer"):
         StillDreamer({"layer": "blocks.2.99"}, 0, CPU)
     with pytest.raises(PresetError, match="no such file"):
         StillDreamer({"weights": str(tmp_path / "none.pth")}, 0, CPU)
