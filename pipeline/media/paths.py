@@ -46,7 +46,7 @@ def expand(text: str) -> Path:
 
 
 def absolute(text: str, info: ValidationInfo) -> str:
-    """The absolute path of `text` in the validated preset; ValueError for what is there and can't be opened as a file."""
+    """The absolute path of `text`, by the context's `folder`. Raises ValueError for a device, a pipe, an empty file."""
     folder = (info.context or {}).get("folder", Path.cwd())
     path = resolve(text, folder)
     if (info.context or {}).get("checked", True) and path.exists() and not path.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +21,10 @@ from pipeline.run import render, resume
 from tests.test_run import stop_after
 
 FPS = Fraction(24)
+SIZE = Size(48, 64)
 
 
-def grey(path: Path, level: int, size: Size = Size(48, 64)) -> Path:
+def grey(path: Path, level: int, size: Size = SIZE) -> Path:
     cv2.imwrite(str(path), np.full((*size, 3), level, np.uint8))
     return path
 
@@ -82,7 +84,7 @@ def test_patterns_without_pictures_are_refused_in_words(pattern: str, folder: Pa
 
 
 def test_a_tree_is_not_searched() -> None:
-    with pytest.raises(MediaError, match=r"no pictures are found|can't list"):
+    with pytest.raises(MediaError, match="no trees are searched"):
         open_footage(Path("/usr/**"), FPS)
 
 
@@ -95,7 +97,7 @@ def test_folders_too_large_or_locked_are_refused(folder: Path, monkeypatch: pyte
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", locked)
-    with pytest.raises(MediaError, match="can't list the pictures at .*: Permission denied"):
+    with pytest.raises(MediaError, match=r"can't list the pictures at .*: Permission denied"):
         open_footage(folder, FPS)
 
 
@@ -136,12 +138,7 @@ def test_a_preset_opens_regular_files_only(
     text = WITH_IMAGE.replace("PICTURE", path if key == "path" else str(picture)).replace("OTHER", other)
     with pytest.raises(PresetError) as refused:
         load_preset(write_preset(text.replace(", layer: blocks.2.1", "", 1) if key == "guide" else text))
-    assert (
-        "regular file" in str(refused.value)
-        or "empty" in str(refused.value)
-        or "no such file" in str(refused.value)
-        or "must be a file" in str(refused.value)
-    )
+    assert re.search("regular file|is empty|must be a file|no such file|is no picture but footage", str(refused.value))
 
 
 def test_a_guide_that_would_be_endless_is_refused(tmp_path: Path, write_preset: Callable[[str], Path]) -> None:
