@@ -84,7 +84,9 @@ def require_regular(path: Path, at_most: int | None = None) -> None:
 def read_regular(path: Path, at_most: int) -> bytes:
     """All bytes of a regular file. Raises OSError as `require_regular` does."""
     require_regular(path, at_most)
-    return path.read_bytes()
+    with path.open("rb") as file:
+        # Not to its end: what the kernel shows under /proc says that it is empty, and may never end.
+        return file.read(os.fstat(file.fileno()).st_size)
 
 
 def digest_of(data: bytes | Path, length: int | None = None) -> str:
@@ -93,6 +95,7 @@ def digest_of(data: bytes | Path, length: int | None = None) -> str:
     if isinstance(data, bytes):
         state.update(data)
         return state.hexdigest()
+    require_regular(data)
     left = data.stat().st_size if length is None else length
     with data.open("rb") as file:
         while left > 0 and (block := file.read(min(left, 1 << 20))):

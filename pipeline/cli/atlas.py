@@ -48,7 +48,7 @@ def command(
     if picture is not None:
         old = size_of(picture)
         scale = side / max(old)
-        picture = fit_to(picture, Size(round(old.height * scale), round(old.width * scale)), "stretch")
+        picture = fit_to(picture, Size(*(max(1, round(length * scale)) for length in old)), "stretch")
     start, plates = time.perf_counter(), []
     with Watch(f"picture 1 of {len(entries)}") as watch:
         for plate in draw_plates(model, entries, picture, side, open_device(device), weights):

@@ -12,7 +12,7 @@ import typer
 from pipeline.cli.console import say
 from pipeline.cli.options import MAX_SEED
 from pipeline.cli.watch import Watch
-from pipeline.errors import MediaError, PipelineError, PresetError, Problem
+from pipeline.errors import MediaError, ModelError, PipelineError, PresetError, Problem
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file, or a folder.")]
 ModelOption = Annotated[str, typer.Option(metavar="NAME", help="The network; `dreamreel layers` lists them.")]
@@ -74,16 +74,20 @@ def dream_command(
     jobs = plan(images, out, overwrite)
     _known_bits(bits)
     dreamer = StillDreamer(keys, seed, open_device(device))
-    failures = []
+    failures: list[str] = []
     with Watch("dreaming") as watch:
         for number, job in enumerate(jobs, 1):
             watch.turn_to(f"{job.source.name} ({number} of {len(jobs)})")
             try:
                 watch.say(_dream_one(dreamer, job.source, job.target, bits))
-            except MediaError as error:
-                failures.append(error)  # one broken picture of many stops none of the others
+            except PipelineError as error:  # one picture of many stops none of the others
+                said = str(error)
+                failures.append(said if str(job.source) in said else f"{job.source}: {said}")
+                if isinstance(error, ModelError):
+                    break  # they would all fail
     if failures:
-        raise MediaError("\n".join(map(str, failures)))
+        count = [f"{len(failures)} of {len(jobs)} pictures failed:"] if len(jobs) > 1 else []
+        raise MediaError("\n".join([*count, *failures]))
 
 
 def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None) -> str:
@@ -94,7 +98,6 @@ def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None) -> st
     start = time.perf_counter()
     picture, still = dream_still(dreamer, source)
     deep = bits == 16 or (bits is None and still.deep and target.suffix.lower() in DEEP)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, still, deep)
     return f"{target}  {size_of(picture)}, {time.perf_counter() - start:.1f} s"
 
@@ -156,7 +159,6 @@ def _from_nothing(
     start = time.perf_counter()
     with Watch(f"drawing {target.name}"):
         picture = visualise_still(keys, wanted, how, seed, open_device(device))
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, deep=bits == 16)
     say(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s")
 

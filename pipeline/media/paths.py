@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError
 from pipeline.media.sound import find_sound
 
@@ -80,9 +81,23 @@ def from_here(value: Any, words: Collection[str] = ()) -> Any:
     return str(Path.cwd() / value)
 
 
-def _absolute(text: str, info: ValidationInfo) -> str:
+def absolute(text: str, info: ValidationInfo) -> str:
+    """The absolute path of `text`, by the context's `folder`. Raises ValueError for a device, a pipe, an empty file."""
     folder = (info.context or {}).get("folder", Path.cwd())
-    return str(resolve(text, folder))
+    path = resolve(text, folder)
+    if (info.context or {}).get("checked", True) and path.exists() and not path.is_dir():
+        _require_file(path)
+    return str(path)
+
+
+def _require_file(path: Path) -> None:
+    """Whatever is opened may wait for ever otherwise, as some of what the kernel shows as empty files does, too."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise ValueError(f"{path} {error.strerror}") from None
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty; name another file")
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,7 @@ MediaPath = Annotated[
     str,
     BeforeValidator(from_here),
     Field(min_length=1, max_length=4096),
-    AfterValidator(_absolute),
+    AfterValidator(absolute),
     NamesFile(),
 ]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
@@ -123,7 +138,9 @@ def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
     path = resolve(text, folder)
     if not checked:
         return str(path)
-    if not path.exists():
+    if path.exists() and not path.is_dir():
+        _require_file(path)
+    if not path.is_file():
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
     try:
         silent = find_sound(path) is None

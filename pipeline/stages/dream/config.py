@@ -14,7 +14,7 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import NamesFile, from_here, resolve
+from pipeline.media.paths import NamesFile, absolute, from_here
 from pipeline.objectives import GuideTerm, LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import RunSpec, StageConfig
@@ -145,7 +145,7 @@ class DreamConfig(StageConfig):
     def _absolute_weights(cls, weights: str, info: ValidationInfo) -> str:
         if weights in (AUTO, RANDOM):
             return weights
-        return str(resolve(weights, (info.context or {}).get("folder", Path.cwd())))
+        return absolute(weights, info)
 
     @field_validator("memory")
     @classmethod
