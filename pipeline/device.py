@@ -115,8 +115,7 @@ def out_of_memory_said() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # On the CPU, torch has no class of its own for it.
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "DefaultCPUAllocator" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise DeviceError("out of memory; set `memory` lower, or take a smaller picture or fewer octaves") from error
 
