@@ -117,7 +117,8 @@ def out_of_memory_said() -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise DeviceError("out of memory; set `memory` lower, or take a smaller picture or fewer octaves") from error
+        remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
+        raise DeviceError(f"out of memory; {remedy}") from error
 
 
 class LateNumbers:

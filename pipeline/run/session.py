@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.device import is_out_of_memory, open_device
+from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain, Frame, Pass, clock
 from pipeline.media.ffmpeg import ffmpeg_program
@@ -277,13 +277,8 @@ class _Session:
     def _hinted(self) -> Iterator[None]:
         """Says after every trouble how to go on; running out of memory becomes an error of the device."""
         try:
-            try:
+            with out_of_memory_said():
                 yield
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
-                raise DeviceError(f"out of memory; {remedy}") from error
         except PipelineError as error:
             if not self._folder.holds_run() or "dreamreel " in str(error) or isinstance(error, PresetError):
                 raise
