@@ -63,11 +63,20 @@ def packets(
     """The stream's packets with their numbers, up to the end or the first place that can't be read."""
     number = 0
     with contextlib.suppress(av.error.FFmpegError):
-        for packet in container.demux(stream):
+        for packet in _demuxed(container, stream):
             if packet.size == 0 and packet.dts is None:
                 continue  # PyAV's own sign that the file is over
             yield number, packet
             number += 1
+
+
+def _demuxed(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:
+            continue  # PyAV trips over a stream that begins behind the others' beginning; the film goes on there
 
 
 def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:

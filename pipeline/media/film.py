@@ -176,7 +176,7 @@ class Film:
         with opened(self.path) as (container, stream):
             found = packets(container, stream) if seek_to is None else self._sought(container, stream, seek_to)
             frames = self._decoded(found, stream, since)
-            yield from _deinterlaced(frames, stream) if self._interlaced else frames
+            yield from _deinterlaced(frames, stream.time_base or Fraction(1)) if self._interlaced else frames
 
     def _sought(
         self, container: av.container.InputContainer, stream: av.VideoStream, seek_to: Fraction
@@ -244,25 +244,38 @@ class Film:
 
 
 def _deinterlaced(
-    frames: Iterator[tuple[int, av.VideoFrame]], stream: av.VideoStream
+    frames: Iterator[tuple[int, av.VideoFrame]], time_base: Fraction
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Whole pictures out of half ones, one for each; progressive frames pass as they are."""
     graph: av.filter.Graph | None = None
+    form: tuple[int, int, str] | None = None
     numbers: deque[int] = deque()
     for number, frame in frames:
-        if graph is None:
-            graph = av.filter.Graph()
-            graph.link_nodes(
-                graph.add_buffer(template=stream, time_base=stream.time_base),
-                graph.add("bwdif", "mode=send_frame:deint=interlaced"),
-                graph.add("buffersink"),
-            ).configure()
+        found = frame.width, frame.height, frame.format.name
+        if graph is None or found != form:  # a filter that meets another size than its first ends the process
+            yield from _ended(graph, numbers)
+            graph, form = _deinterlacer(*found, time_base), found
         numbers.append(number)
         graph.vpush(frame)
         yield from _pulled(graph, numbers)
+    yield from _ended(graph, numbers)
+
+
+def _deinterlacer(width: int, height: int, form: str, time_base: Fraction) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=width, height=height, format=av.VideoFormat(form), time_base=time_base),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+def _ended(graph: av.filter.Graph | None, numbers: deque[int]) -> Iterator[tuple[int, av.VideoFrame]]:
     if graph is not None:
         graph.vpush(None)
         yield from _pulled(graph, numbers)
+        numbers.clear()
 
 
 def _pulled(graph: av.filter.Graph, numbers: deque[int]) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -41,6 +41,9 @@ MADE: dict[str, tuple[str, ...]] = {
     "jpegs.avi": ("-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj420p"),
     "plain.ts": REORDERED,
     "mpeg2.ts": MPEG2,
+    "sound.ts": (*TONE, *REORDERED, "-c:a", "aac"),
+    "fields.ts": ("-vf", "scale=128:96:flags=neighbor,setfield=tff", *MPEG2, "-flags", "+ilme+ildct"),
+    "small-fields.ts": ("-vf", "setfield=tff", *MPEG2, "-flags", "+ilme+ildct"),
     "wrapping.ts": (*REORDERED, "-output_ts_offset", str(2**33 / 90000 - 2.4)),
     "plain.mpg": (*TONE, *MPEG2, "-c:a", "mp2"),
     "mpeg1.mpg": ("-c:v", "mpeg1video", "-q:v", "2", "-bf", "2", "-f", "mpeg"),
@@ -61,6 +64,11 @@ MADE: dict[str, tuple[str, ...]] = {
 
 def _joined(path: Path, clip: Clips, name: str, times: int) -> Path:
     path.write_bytes(clip(name).read_bytes() * times)
+    return path
+
+
+def _added(path: Path, first: Path, second: Path) -> Path:
+    path.write_bytes(first.read_bytes() + second.read_bytes())
     return path
 
 
@@ -96,6 +104,10 @@ DERIVED: dict[str, Callable[[Path, Clips], Path]] = {
     "garbage.mkv": lambda path, clip: _with_tag(path, clip, b"garbage"),
     "joined.ts": lambda path, clip: _joined(path, clip, "plain.ts", 2),
     "joined-thrice.ts": lambda path, clip: _joined(path, clip, "mpeg2.ts", 3),
+    "joined.mkv": lambda path, clip: _joined(path, clip, "plain.mkv", 2),
+    "joined.mpg": lambda path, clip: _joined(path, clip, "plain.mpg", 2),
+    "sound-comes-later.ts": lambda path, clip: _added(path, clip("plain.ts"), clip("sound.ts")),
+    "two-sizes.ts": lambda path, clip: _added(path, clip("fields.ts"), clip("small-fields.ts")),
     "cut-off.ts": _cut_off,
     "no-delay.gif": lambda path, clip: gif_with_delays(path, clip("plain.gif"), [0]),
     "least-delay.gif": lambda path, clip: gif_with_delays(path, clip("plain.gif"), [1]),
