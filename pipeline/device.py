@@ -133,7 +133,7 @@ class LateNumbers:
 
     def arrived(self) -> bool:
         """Whether they can be read without waiting."""
-        return self._done is None or self._done.query()
+        return self._done is None or bool(self._done.query())  # type: ignore[no-untyped-call]
 
     def values(self) -> list[float]:
         """The numbers; waits until they are there."""

@@ -133,10 +133,10 @@ def _header(data: bytes, path: Path) -> _Header:
     except Image.DecompressionBombError:
         raise MediaError(f"{path} has more than {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
     except Exception as error:  # Pillow's readers let whatever happens to them through
-        size = _told_size(told, tiff)
-        if size is None:
+        told_size = _told_size(told, tiff)
+        if told_size is None:
             raise MediaError(f"{path} is not a picture that can be read; {_SAVE_AGAIN}") from error
-        return _Header("", "", size, white, None, late_exif(data), tiff)
+        return _Header("", "", told_size, white, None, late_exif(data), tiff)
 
 
 def _told_size(told: dict[str, bytes], tiff: dict[int, Any]) -> Size | None:
@@ -145,8 +145,8 @@ def _told_size(told: dict[str, bytes], tiff: dict[int, Any]) -> Size | None:
         return Size(height, width)
     if told:
         return Size(int(told["height"]), int(told["width"]))
-    size = tiff.get(_TAGS.IMAGELENGTH), tiff.get(_TAGS.IMAGEWIDTH)
-    return Size(*size) if isinstance(size[0], int) and isinstance(size[1], int) else None
+    height, width = tiff.get(_TAGS.IMAGELENGTH), tiff.get(_TAGS.IMAGEWIDTH)
+    return Size(height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _tiff_tags(data: bytes) -> dict[int, Any]:
@@ -211,7 +211,7 @@ def _by_opencv(data: bytes, header: _Header, path: Path) -> _Pixels:
     if colours.ndim == 3 and header.mode in _GREY:
         colours = colours[..., 0]
     alpha = values[..., 3] if values.ndim == 3 and values.shape[2] == 4 else None
-    white = 1.0 if np.issubdtype(depth, np.floating) else float(np.iinfo(depth).max)
+    white = 1.0 if np.issubdtype(depth, np.floating) else float(np.iinfo(depth.name).max)
     white = float(header.white) if header.white is not None and white > 1 else white
     if header.tiff.get(_TAGS.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, which OpenCV overlooks
         colours = (white - colours).astype(depth)

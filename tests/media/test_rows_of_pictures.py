@@ -118,7 +118,7 @@ duration: 6f
 device: cpu
 stages:
   - {stage: image, path: 'PICTURE'}
-  - {stage: dream, octaves: 1, steps: 1, first_steps: 1, layer: blocks.2.1, OTHER}
+  - {stage: dream, octaves: 1, steps: 1, first_steps: 1, engine: folded, precision: float32, layer: blocks.2.1, OTHER}
 """
 
 
