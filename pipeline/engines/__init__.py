@@ -3,6 +3,7 @@
 from pipeline.engines.ascent import climb, climb_octaves
 from pipeline.engines.base import Engine, EngineChoice
 from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
+from pipeline.engines.convolution import has_packed_convolution
 from pipeline.engines.plan import Climb
 from pipeline.engines.tiles import TiledEngine, memory_budget, memory_text, parse_memory
 
@@ -17,6 +18,7 @@ __all__ = [
     "choose_engine",
     "climb",
     "climb_octaves",
+    "has_packed_convolution",
     "memory_budget",
     "memory_text",
     "parse_memory",

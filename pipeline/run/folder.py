@@ -159,7 +159,7 @@ class RunFolder:
             if not moved:
                 raise
             raise RunError(f"{error}\n{_only_moved(preset)}") from None
-        _require_only_moved(preset, given)
+        _require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
         return given
 
     def _written_preset(self) -> Preset:
@@ -251,11 +251,11 @@ def _foreign(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name != ".lock"]
 
 
-def _require_only_moved(before: Preset, after: Preset) -> None:
-    """Raises RunError when more than the duration and the paths of files differs."""
+def _require_only_moved(before: Preset, after: Preset, free: set[str]) -> None:
+    """Raises RunError when more than the keys in `free` and the paths of files differs."""
     files = before.inputs().keys() & after.inputs().keys()
     old, new = (preset.with_inputs(dict.fromkeys(files, "")) for preset in (before, after))
-    changes = changed_keys(*({**data, "duration": "", "audio": ""} for data in (old, new)))
+    changes = changed_keys(*({**data, **dict.fromkeys(free)} for data in (old, new)))
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(f"{_only_moved(before)}:\n  {listed}")

@@ -244,7 +244,7 @@ class Stage(Generic[ConfigT]):
         assert not state, f"{type(self).__name__} holds no state"
 
     def fingerprints(self) -> dict[str, str]:
-        """Digests of what the stage works with beside the files its config names, by key: a network's numbers.
+        """What tells the stage's work beside its config and the files that names, by key: a network's numbers' digest.
 
         A run that goes on wants the same ones. Files have theirs without the stage's doing (`NamesFile`).
         """

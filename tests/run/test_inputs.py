@@ -131,6 +131,8 @@ def test_moved_files_are_known_by_what_is_in_them(preset: Preset, tmp_path: Path
         pipeline.resume(run)
     with pytest.raises(RunError, match=r"palette\.image: .*does not hold"):  # another one is not taken for it
         pipeline.resume(run, moved={"palette.image": str(tmp_path / "two/same.png")})
+    with pytest.raises(RunError, match=r"nothing else(.|\n)*duration: 21f -> 99f"):
+        pipeline.resume(run, moved={"duration": "99f"})
     result = pipeline.resume(run, moved={"palette.image": str(tmp_path / "new/same.png")})
     assert load_preset(run / "preset.yaml").inputs()["palette.image"].path == (tmp_path / "new/same.png").resolve()
     from tests.torture import decoded

@@ -153,3 +153,30 @@ def test_as_many_threads_of_both_libraries(preset: Preset, tmp_path: Path) -> No
         assert seen == {before} and cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)
+
+
+def test_the_convolution_inside_an_engine_is_pinned_too(
+    preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.stages.dream import stage
+
+    run = stopped(preset, tmp_path / "run")
+    real = stage.has_packed_convolution
+    monkeypatch.setattr(stage, "has_packed_convolution", lambda dtype: not real(dtype))
+    with pytest.raises(
+        RunError, match=r"can't be had now:\n  dream\.convolution: (prepacked -> public|public -> prep)"
+    ):
+        pipeline.resume(run)
+
+
+def test_memory_that_runs_out_is_no_answer_about_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.engines import convolution
+
+    def hungry(dtype: torch.dtype) -> bool:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(convolution, "_probe_packed_convolution", hungry)
+    with pytest.raises(torch.OutOfMemoryError):
+        convolution.has_packed_convolution(torch.float64)
+    monkeypatch.undo()
+    convolution.has_packed_convolution(torch.float64)  # asked again, it is probed again

@@ -15,6 +15,7 @@ from pipeline.engines import (
     build_engine,
     choose_engine,
     climb_octaves,
+    has_packed_convolution,
     memory_budget,
     memory_text,
 )
@@ -56,7 +57,11 @@ class Dream(Effect[DreamConfig]):
         return taken
 
     def fingerprints(self) -> dict[str, str]:
-        return {"model": self._weights_digest}
+        built = {"model": self._weights_digest}
+        choice = self.engine.choice
+        if choice.engine == "packed":  # its two convolutions end in other last digits
+            built["convolution"] = "prepacked" if has_packed_convolution(choice.dtype) else "public"
+        return built
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
