@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+
 from pipeline.cli import presets
 from pipeline.cli.console import print_table
 from pipeline.cli.options import overrides

@@ -34,9 +34,7 @@ def program(folder: Path, script: str) -> Path:
         (WITHOUT_H264, "is ffmpeg 2.1.1 without libx264: it can't write H.264"),
     ],
 )
-def test_another_program_is_refused(
-    script: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_program_is_refused(script: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program(tmp_path, script)))
     with pytest.raises(MediaError, match=words) as caught:
         ffmpeg_program()
