@@ -8,9 +8,7 @@ for frame in pipeline.frames(preset):
 pipeline.render(preset, "renders/mine", on_frame=lambda frame, spec: print(frame.index))
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which takes a while to import: a signal in the first moment finds no handler
 if TYPE_CHECKING:
     from pipeline.errors import PipelineError, PresetError
     from pipeline.loop import Frame, frames
@@ -48,8 +46,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import torch only when something of dreamreel's is used, so that `dreamreel --help` is instant."""
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

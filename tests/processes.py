@@ -1,21 +1,30 @@
-"""dreamreel in processes of its own, as a stranger starts it."""
+"""dreamreel in processes of its own, as a stranger starts it: with pipes, on terminals, by other programs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMAND = (sys.executable, "-m", "pipeline")
+
+
+def surroundings(**environment: str) -> dict[str, str]:
+    """The environment that the processes get."""
+    return os.environ | {"COLUMNS": "200", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
 
 
 def dreamreel(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
     """Start it; its output is piped."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
+        [*COMMAND, *arguments],
         cwd=cwd,
-        env=os.environ | {"COLUMNS": "200", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment,
+        env=surroundings(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -34,3 +43,48 @@ def run_dreamreel(*arguments: str, cwd: Path = ROOT, **environment: str) -> str:
     done = finished(*arguments, cwd=cwd, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def shell(script: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a bash script in which `dreamreel` is dreamreel."""
+    function = f'dreamreel() {{ "{sys.executable}" -m pipeline "$@"; }}; export -f dreamreel\n'
+    return subprocess.run(
+        ["bash", "-c", function + script], cwd=cwd, env=surroundings(**environment), capture_output=True
+    )
+
+
+class Terminal:
+    """A pseudo-terminal, and a process in a session of its own that has it for everything."""
+
+    def __init__(self, command: tuple[str, ...], cwd: Path, **environment: str) -> None:
+        self._ours, theirs = os.openpty()
+        self.process: subprocess.Popen[Any] = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=cwd,
+            env=surroundings(**{"TERM": "xterm", "COLUMNS": "100"} | environment),
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._screen: IO[bytes] = open(self._ours, "rb", buffering=0)
+        self.seen = b""
+
+    def read(self) -> Iterator[bytes]:
+        """All that is shown, as it comes; reading past a terminal's end is an error there."""
+        with contextlib.suppress(OSError, ValueError):
+            while part := self._screen.read(65536):
+                self.seen += part
+                yield part
+
+    def wait_for(self, *words: bytes) -> None:
+        """Read until one of the words was shown."""
+        for _ in self.read():
+            if any(word in self.seen for word in words):
+                return
+        raise AssertionError(f"never shown: {words!r} in {self.seen[-2000:]!r}")
+
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        self._screen.close()

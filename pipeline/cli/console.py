@@ -43,7 +43,7 @@ def print_table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> No
     """Print rows whose first column is whole, however narrow the terminal; elsewhere a row is a line."""
     table = Table(box=None, pad_edge=False, show_header=bool(header), padding=(0, 2, 0, 0))
     for title in header:
-        table.add_column(title)
+        table.add_column(printable(title))
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     names = table.columns[0]

@@ -201,7 +201,10 @@ def _terms(text: str) -> list[Any]:
     from pipeline.preset.yaml12 import read_value
 
     found = read_value(text, "--objective")
-    return found if isinstance(found, list) else [found]
+    terms = found if isinstance(found, list) else [found]
+    if not terms or not all(isinstance(term, dict) for term in terms):
+        raise _mistake("--objective", f"is {text!r}, must be a mapping such as {{class: banana}}, or a list of them")
+    return terms
 
 
 def _known_bits(bits: int | None) -> None:
