@@ -15,6 +15,7 @@ from pipeline.errors import DeviceError, PipelineError, PresetError, Problem
 from pipeline.media.paths import typed
 from pipeline.preset.explain import explain, shown, unknown
 from pipeline.preset.model import Preset
+from pipeline.preset.packages import missing_packages
 from pipeline.preset.yaml12 import Document, KeyPath, format_path, read_document, read_value
 from pipeline.stages import STAGES, Role, StageConfig
 
@@ -73,6 +74,8 @@ def parse_preset(
     document.data = copy.deepcopy(document.data)  # aliases share their value; an override changes one of them
     for override in overrides:
         _apply(document, override)
+    if checked and (missing := missing_packages(document)):
+        raise PresetError(missing)
     document.data.setdefault("name", Path(name).stem)
     return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
 
