@@ -29,11 +29,10 @@ def _texts(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _problem(document: Document, package: str, paths: list[KeyPath]) -> Problem:
-    needed = f"the Python package {package!r}, which is not installed"
-    also = "".join(f", as does {format_path(path)}" for path in paths[1:])
+    also = "".join(f", and {format_path(path)} needs it too" for path in paths[1:])
     remedy = f"pip install {DISTRIBUTIONS[package]}, or " if package in DISTRIBUTIONS else ""
     options = " ".join(_option(document.data, path) for path in paths)
-    message = f"needs {needed}{also}; {remedy}give a file of your own for each: {options}"
+    message = f"the Python package {package!r} is not installed{also}; {remedy}name a file of your own: {options}"
     return Problem(document.where(paths[0]), format_path(paths[0]), message)
 
 
