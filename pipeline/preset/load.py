@@ -18,6 +18,7 @@ from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.overrides import Override, apply_override
+from pipeline.preset.packages import missing_packages
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 from pipeline.stages import STAGES, Role, RunSpec, StageConfig
 from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
@@ -68,6 +69,8 @@ def parse_preset(
             raise PresetError([Problem(name, (), f"is {found}, must be a mapping of keys such as `stages:`")])
         for override in overrides:
             apply_override(document, override)
+        if checked and (missing := missing_packages(document)):
+            raise PresetError(missing)
         document.data.setdefault("name", name_from(Path(name).stem))
         return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
     except PresetError:
