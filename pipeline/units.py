@@ -18,7 +18,7 @@ MIN_SIDE, MAX_SIDE = 16, 16384
 MAX_FPS = 1000
 _SIZE = re.compile(r"(\d{1,5})\s*[xX]\s*(\d{1,5})")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-_CLOCK = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_CLOCK = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,30})?)s)?")
 
 
 def parse_size(value: object) -> Size:

@@ -58,6 +58,8 @@ class _Track:
     frames: Array
     first: Array
     formulas: dict[int, Formula]
+    last: int | None
+    """the film's last frame"""
 
 
 class Deforum(Curve):
@@ -74,46 +76,43 @@ class Deforum(Curve):
         if width is not None:
             self.source["width"] = width
         self._keys = parse_schedule(text)
-        self._tracks: dict[tuple[int, int | None], _Track] = {}
+        self._tracks: dict[tuple[int, int | None, Fraction], _Track] = {}
 
     def rate(self, fps: Fraction) -> float:
         """Its frames per second, in a film at `fps`."""
         return float(fps if self.fps is None else self.fps)
 
     def values(self, moments: Moments) -> Array:
-        last = self._last_frame(moments.frames, moments.fps)
+        track = self._track(moments)
         # A frame's own time is found again in spite of rounding.
         exact = moments.seconds * self.rate(moments.fps)
         whole = np.round(exact)
         frame = np.where(np.abs(exact - whole) < 1e-7 * np.maximum(1, whole), whole, np.ceil(exact))
-        return self._at(np.maximum(frame, 0) if last is None else np.clip(frame, 0, last), moments.seed, last)
+        frame = np.minimum(np.maximum(frame, 0), math.inf if track.last is None else track.last)
+        if not len(track.frames):
+            return np.full(frame.shape, np.nan)
+        index = np.maximum(np.searchsorted(track.frames, frame, side="right") - 1, 0)
+        at, first = track.frames[index], track.first[index]
+        following = np.minimum(index + 1, len(track.frames) - 1)
+        with np.errstate(all="ignore"):
+            u = np.maximum(0, frame - at) / (track.frames[following] - at)
+            result: Array = np.where(following > index, first + (track.first[following] - first) * u, first)
+        known = self._known(moments.seed, track.last)
+        for key, here in _groups(index, track.formulas):
+            result[here] = _value(track.formulas[key], np.maximum(frame[here], at[here]), known, moments.seed)
+        return result
 
     def _last_frame(self, frames: int | None, fps: Fraction) -> int | None:
         if frames is None:
             return None
         return max(0, math.ceil(frames * Fraction(self.fps or fps) / fps) - 1)
 
-    def _at(self, frame: Array, seed: int, last: int | None) -> Array:
-        """The values at whole frames."""
-        track = self._track(seed, last)
-        if not len(track.frames):
-            return np.full(frame.shape, np.nan)
-        index = np.clip(np.searchsorted(track.frames, frame, side="right") - 1, 0, None)
-        at, first = track.frames[index], track.first[index]
-        following = np.minimum(index + 1, len(track.frames) - 1)
-        moves = following > index
-        with np.errstate(all="ignore"):
-            u = np.maximum(0, frame - at) / (track.frames[following] - at)
-            result: Array = np.where(moves, first + (track.first[following] - first) * u, first)
-        for key, here in _groups(index, track.formulas):
-            result[here] = _value(track.formulas[key], np.maximum(frame[here], at[here]), self._known(seed, last), seed)
-        return result
-
-    def _track(self, seed: int, last: int | None) -> _Track:
+    def _track(self, moments: Moments) -> _Track:
         """The keyframes that such a film meets; worked out once."""
-        if (seed, last) not in self._tracks:
-            self._tracks[seed, last] = self._met(seed, last)
-        return self._tracks[seed, last]
+        film = (moments.seed, moments.frames, moments.fps)
+        if film not in self._tracks:
+            self._tracks[film] = self._met(moments.seed, self._last_frame(moments.frames, moments.fps))
+        return self._tracks[film]
 
     def _met(self, seed: int, last: int | None) -> _Track:
         known = self._known(seed, last)
@@ -132,7 +131,7 @@ class Deforum(Curve):
             for at in frames
             for value in (keys[at],)
         ]
-        return _Track(np.array(frames, np.float64), np.array(first, np.float64), formulas)
+        return _Track(np.array(frames, np.float64), np.array(first, np.float64), formulas, last)
 
     def _known(self, seed: int, last: int | None) -> dict[str, Any]:
         return {

@@ -32,11 +32,8 @@ _KINDS = {
 
 def explain(error: ValidationError, model: type[BaseModel], base: KeyPath, document: Document) -> list[Problem]:
     """One problem for each finding in a `model` that stands at `base` in the document."""
-    findings = error.errors()
-    problems = [_problem(finding, model, base, document) for finding in findings[:MOST_TOLD]]
-    if len(findings) > MOST_TOLD:
-        problems.append(document.problem(base, f"and {len(findings) - MOST_TOLD} more problems like these"))
-    return problems
+    # One more than are told, so that it is seen that there are more.
+    return [_problem(finding, model, base, document) for finding in error.errors()[: MOST_TOLD + 1]]
 
 
 def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Document) -> Problem:

@@ -100,9 +100,8 @@ class _Builder:
             if ordered:
                 self._check_round(preset)
         if self._problems or preset is None:
-            more = len(self._problems) - MOST_TOLD
-            tail = [Problem(self._document.name, (), f"and {more} more problems")] if more > 0 else []
-            raise PresetError([*self._problems[:MOST_TOLD], *tail])
+            more = [Problem(self._document.name, (), f"and more; these are the first {MOST_TOLD} problems")]
+            raise PresetError([*self._problems[:MOST_TOLD], *(more if len(self._problems) > MOST_TOLD else [])])
         return preset
 
     def _add(self, path: KeyPath, message: str) -> None:
