@@ -62,7 +62,10 @@ def keep(case: Case, fault: Fault) -> None:
     name = re.sub(r"[^a-zA-Z0-9]+", "-", fault.signature).strip("-")[:80]
     path = FOUND / f"{name}.json"
     path.write_text(case.to_json())
-    print(f"\n{fault.signature}\n{fault.details}\n  python -m tests.fuzz --replay {path.relative_to(Path.cwd())}\n", flush=True)
+    print(
+        f"\n{fault.signature}\n{fault.details}\n  python -m tests.fuzz --replay {path.relative_to(Path.cwd())}\n",
+        flush=True,
+    )
 
 
 def replay(path: Path) -> int:

@@ -23,7 +23,7 @@ class Special:
 Entry = bytes | Special
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """`chains` of commands, each ended by the first that fails; a refusal must name one of `named`.
 
@@ -35,6 +35,10 @@ class Case:
     files: Mapping[str, Entry]
     named: tuple[str, ...]
     whole: bool = False
+
+    def __repr__(self) -> str:
+        """Short: Hypothesis prints cases, and files are long."""
+        return f"Case({self.area!r}, {self.chains!r}, {list(self.files)!r})"
 
     def lay_out(self, folder: Path) -> None:
         """Write the files."""

@@ -12,7 +12,7 @@ from tests.fuzz.damage import Draw, damaged
 from tests.fuzz.presets import CHECK, FILE, RENDER
 
 _TOP = "size: 64x48\nfps: 12\nduration: 2f\ndevice: cpu\n"
-_DREAM = "{stage: dream, octaves: 1, steps: 1, first_steps: 1, layer: blocks.2.1, engine: folded, precision: float32, "
+_DREAM = "{stage: dream, octaves: 1, steps: 1, first_steps: 1, engine: folded, precision: float32, "
 _FILM = "device: cpu\nsize: 64x48\nstages: [{stage: video, path: X}, {stage: encode, preset: ultrafast}]\n"
 _ROLES = {
     "film": _FILM,
@@ -27,7 +27,12 @@ _ROLES = {
 _DREAM_ON = ("dream", "X", "-o", "out.png", "--layer", "blocks.2.1", "--octaves", "1", "--steps", "1")
 _FITTING = {"films": ("film", "film", "film", "film mask", "sound"), "sounds": ("sound",)}
 _STILL = ("picture", "dream", "dream", "palette", "mask", "guide", "film")
-_OTHERS = {"words.srt": specimens.SUBTITLES, "empty.mp4": b"", "zeros.mkv": bytes(4096), "page.html.mp4": b"<html></html>"}
+_OTHERS = {
+    "words.srt": specimens.SUBTITLES,
+    "empty.mp4": b"",
+    "zeros.mkv": bytes(4096),
+    "page.html.mp4": b"<html></html>",
+}
 
 
 @cache

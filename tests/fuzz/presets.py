@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -151,14 +150,18 @@ _SPECIAL = {
     "weights": lambda: st.one_of(st.sampled_from(["auto", "random", "random"]), _file()),
     "audio": lambda: st.one_of(st.sampled_from(["none", "source", "s.mp3", "film.mp4"]), _file()),
     "layer": _layer,
-    "model": lambda: st.sampled_from(["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:"]),
+    "model": lambda: st.sampled_from(
+        ["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:"]
+    ),
     "class": lambda: st.one_of(st.sampled_from(["banana", "tabby", "peacok", "", 0, 999, 1000]), junk()),
     "to": lambda: st.sampled_from(["ember", "seed", "photo", "nosuch"]),
     "size": lambda: st.one_of(st.just("64x48"), st.just("32x32"), st.sampled_from(TEXTS)),
     "fps": lambda: st.one_of(st.sampled_from([12, 24, 1, 0.1, "30000/1001", 1000, "1/100000"]), st.just(12), junk()),
     **dict.fromkeys(
         ("duration", "settle", "over", "lead_in", "start", "end"),
-        lambda: st.sampled_from(["2f", "6f", "1s", "1s", "0.5s", "2s", "0.1s", "endless", "1h", "100h", "999999999f", "0s", "1m", "x"]),
+        lambda: st.sampled_from(
+            ["2f", "6f", "1s", "1s", "0.5s", "2s", "0.1s", "endless", "1h", "100h", "999999999f", "0s", "1m", "x"]
+        ),
     ),
     "device": lambda: st.sampled_from(["cpu", "auto", "cuda", "cpu:0", "meta", "mps"]),
 }
@@ -194,21 +197,43 @@ def overridden(draw: Draw) -> Case:
 @cache
 def _keys(name: str) -> list[str]:
     paths = read_document(_shipped()[name].encode(), name).lines
-    written = ["".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") for path in paths]
+    written = [
+        "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") for path in paths
+    ]
     stages = [f"{kind}.{key}" for kind in STAGES for key in schema(kind)["properties"]]
     return [key for key in [*written, *stages, *Preset.model_fields] if key]
 
 
 def _strange_key() -> st.SearchStrategy[str]:
-    odd = ["stages", "stages[0]", "stages[99]", "stages[0][0]", "stages.0.x", "dream", "dream.", ".fps", "fps.x", "fps[0]"]
-    more = ["stages[99999999999999999999].x", "dream.objective[0].class", "dream.objective.guide", "zoom.pan[1]", "é.x", "x"]
+    odd = [
+        "stages",
+        "stages[0]",
+        "stages[99]",
+        "stages[0][0]",
+        "stages.0.x",
+        "dream",
+        "dream.",
+        ".fps",
+        "fps.x",
+        "fps[0]",
+    ]
+    more = [
+        "stages[99999999999999999999].x",
+        "dream.objective[0].class",
+        "dream.objective.guide",
+        "zoom.pan[1]",
+        "é.x",
+        "x",
+    ]
     return st.one_of(st.sampled_from([*odd, *more]), st.sampled_from(TEXTS).filter(lambda text: "=" not in text))
 
 
 def _strange_value() -> st.SearchStrategy[str]:
     return st.one_of(
         st.sampled_from(TEXTS),
-        st.one_of(curves(), junk()).map(partial(yaml.safe_dump, default_flow_style=True, allow_unicode=True)).map(str.strip),
+        st.one_of(curves(), junk())
+        .map(partial(yaml.safe_dump, default_flow_style=True, allow_unicode=True))
+        .map(str.strip),
     )
 
 
@@ -231,5 +256,3 @@ def curved(draw: Draw) -> Case:
 def everything() -> st.SearchStrategy[Case]:
     """All of them."""
     return st.one_of(from_models(), shipped_rewritten(), overridden(), curved())
-
-

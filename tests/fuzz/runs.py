@@ -33,9 +33,18 @@ stages:
 RUN = "run"
 CHAINS = ((("info", RUN),), (("plot", RUN),), (("assemble", RUN),), (("resume", RUN),), (("info", RUN),))
 _STOPS_AT = 10
-_EXTRA = ["state/7.json", "state/x.json", "state/000000099.json", "state/²²².json", "segments/000007.mp4", "segments/x.mp4",
-          "segments/000001.part-99.mp4", "small.part-99.mp4", "small.mp4", "plot.png", "poster.png", "sheet.png", ".lock",
-          "segments/²³.mp4", "run.jsonl", "preset.yaml", "state", "segments", "small-silent.part-9.mp4"]  # fmt: skip
+_EXTRA = [
+    *(
+        "state/7.json",
+        "state/x.json",
+        "state/000000099.json",
+        "state/²²².json",
+        "segments/000007.mp4",
+        "segments/x.mp4",
+    ),
+    *("segments/²³.mp4", "segments/000001.part-99.mp4", "small.part-99.mp4", "small-silent.part-9.mp4", "small.mp4"),
+    *("plot.png", "poster.png", "sheet.png", ".lock", "run.jsonl", "preset.yaml", "state", "segments"),
+]
 
 
 @cache
@@ -56,7 +65,9 @@ def whole() -> dict[str, bytes]:
             checkpoint_seconds=0,
         )
         render(load_preset(folder / "mine.yaml"), folder / RUN, options=options)
-        found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+        found = {
+            str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        }
         # The folder it was made in is gone; one such as people have stands in its place.
         return {name: data.replace(str(folder).encode(), b"/tmp/nowhere") for name, data in found.items()}
 
@@ -66,7 +77,9 @@ def harmed(draw: Draw) -> Case:
     """The run after one or two things happened to it."""
     files: dict[str, Entry] = dict(whole())
     for _ in range(draw(st.integers(1, 2))):
-        draw(st.sampled_from([_lose, _harm, _harm, _rewrite, _log, _log, _resign, _resign, _resign, _add, _replace]))(draw, files)
+        draw(st.sampled_from([_lose, _harm, _harm, _rewrite, _log, _log, _resign, _resign, _resign, _add, _replace]))(
+            draw, files
+        )
     return Case("run", CHAINS, files, (RUN, "small", "mine.yaml", "p.png"))
 
 
@@ -157,5 +170,11 @@ def _replace(draw: Draw, files: dict[str, Entry]) -> None:
     """Another thing where a file was."""
     name = _some(draw, files)
     if name is not None:
-        others: list[Entry] = [b"", Special("folder"), Special("fifo"), Special("link", "no/where"), Special("link", ".")]
+        others: list[Entry] = [
+            b"",
+            Special("folder"),
+            Special("fifo"),
+            Special("link", "no/where"),
+            Special("link", "."),
+        ]
         files[name] = draw(st.sampled_from([*others, files[_some(draw, files) or name]]))

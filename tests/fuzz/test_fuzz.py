@@ -96,7 +96,9 @@ def test_a_traceback_is_a_fault_of_its_place(tmp_path: Path) -> None:
 def test_a_fault_is_found_once_and_made_small() -> None:
     found: list[Case] = []
     cases = st.text("ab", max_size=20).map(lambda text: Case("preset", (), {"a": text.encode()}, ()))
-    hunt = Hunt(lambda case: [Fault("bb", "")] if b"bb" in case.files["a"] else [], lambda c, f: found.append(c), seed=3)
+    hunt = Hunt(
+        lambda case: [Fault("bb", "")] if b"bb" in case.files["a"] else [], lambda c, f: found.append(c), seed=3
+    )
     hunt(cases, 300, lambda tried: True)
     assert [case.files["a"] for case in found] == [b"bb"]
     assert hunt.tried == 300

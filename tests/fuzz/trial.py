@@ -232,7 +232,9 @@ def _told(outcome: Outcome) -> str:
     """What a person needs to see of it."""
     lines = [f"$ dreamreel {' '.join(outcome.command)}", f"status {outcome.status}"]
     if outcome.raised is not None:
-        lines += [f"  {_short(frame)}:{frame.lineno} {frame.name}: {frame.line}" for frame in _ours(outcome.raised)[:_SHOWN]]
+        lines += [
+            f"  {_short(frame)}:{frame.lineno} {frame.name}: {frame.line}" for frame in _ours(outcome.raised)[:_SHOWN]
+        ]
         lines += [f"{type(outcome.raised).__name__}: {outcome.raised}"]
     else:
         lines += [outcome.errors or outcome.out]

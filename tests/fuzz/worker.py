@@ -131,12 +131,18 @@ class Worker:
 
 
 def _use_of(pid: int) -> tuple[float, int]:
-    """Seconds of processor time a process has used, and the bytes it holds; where the system does not tell, nothing."""
+    """Seconds of processor time that a process and its children have used, and the bytes they hold.
+
+    Nothing where the system does not tell.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0, 0
-    return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE
+    ticks, held = sum(map(int, fields[11:15])), int(fields[21]) * _PAGE  # the process's own, and its dead children's
+    below = [_use_of(int(child)) for child in children]
+    return ticks / _TICKS + sum(worked for worked, _ in below), held + sum(each for _, each in below)
 
 
 def _serve(pipe: Connection, attempt: Attempt, prepare: Callable[[], None], folder: str) -> None:
@@ -155,4 +161,10 @@ def _serve(pipe: Connection, attempt: Attempt, prepare: Callable[[], None], fold
         except EOFError:
             return
         faults = attempt(case, pipe.send)
-        pipe.send((faults, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT))
+        pipe.send((faults, _most_held()))
+
+
+def _most_held() -> int:
+    """The most bytes that this process, or one that it started, has held so far."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * _RSS_UNIT
