@@ -3,14 +3,20 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 PRESET ?= presets/first-light.yaml
+# How much `make fuzz` tries.
+PRESETS ?= 10000
+MEDIA ?= 1000
+RUNS ?= 300
+MINUTES ?= 60
 
-.PHONY: help setup demo test torture check fix bench clean
+.PHONY: help setup demo test torture fuzz check fix bench clean
 
 help:
 	@echo 'make setup   make .venv with everything in it'
 	@echo 'make demo    render $(PRESET)'
 	@echo 'make test    run the tests'
 	@echo 'make torture kill a render 25 times and compare its film'
+	@echo 'make fuzz    try what strangers may bring: PRESETS=$(PRESETS) MEDIA=$(MEDIA) RUNS=$(RUNS) MINUTES=$(MINUTES)'
 	@echo 'make check   lint, types, layers'
 	@echo 'make fix     format and apply the lint fixes'
 	@echo 'make bench   measure; results go to benchmarks/results/'
@@ -38,6 +44,9 @@ test: setup
 torture: setup
 	$(BIN)/python -m tests.torture --kills 25
 	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --presets $(PRESETS) --media $(MEDIA) --runs $(RUNS) --minutes $(MINUTES)
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,0 +1,180 @@
+"""Run folders that were interrupted, copied, cleaned up, edited and half restored."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pipeline.disk import digest_of
+from tests.fuzz.case import Case, Entry, Special
+from tests.fuzz.damage import Draw, damaged, rewritten
+from tests.fuzz.words import junk
+
+PRESET = """\
+name: small
+size: 32x32
+fps: 4
+duration: 13f
+device: cpu
+stages:
+  - {stage: image, path: p.png}
+  - {stage: zoom, zoom: 1.5, rotate: {0s: 20, 1s: 0}}
+  - {stage: dream, layer: blocks.2.1, octaves: 1, steps: 1, first_steps: 1, engine: folded, precision: float32}
+  - {stage: palette, to: seed}
+  - {stage: hold, sharpness: first, settle: 2f}
+  - {stage: encode, preset: ultrafast}
+"""
+RUN = "run"
+CHAINS = ((("info", RUN),), (("plot", RUN),), (("assemble", RUN),), (("resume", RUN),), (("info", RUN),))
+_STOPS_AT = 10
+_EXTRA = [
+    *(
+        "state/7.json",
+        "state/x.json",
+        "state/000000099.json",
+        "state/²²².json",
+        "segments/000007.mp4",
+        "segments/x.mp4",
+    ),
+    *("segments/²³.mp4", "segments/000001.part-99.mp4", "small.part-99.mp4", "small-silent.part-9.mp4", "small.mp4"),
+    *("plot.png", "poster.png", "sheet.png", ".lock", "run.jsonl", "preset.yaml", "state", "segments"),
+]
+
+
+@cache
+def whole() -> dict[str, bytes]:
+    """The files of a run that was stopped in its second segment."""
+    from pipeline.preset import load_preset
+    from pipeline.run import Options, render
+    from tests.fuzz import specimens
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "p.png").write_bytes(specimens.pictures()["rgb.png"])
+        (folder / "mine.yaml").write_text(PRESET)
+        seen: list[int] = []
+        options = Options(
+            on_frame=lambda frame, spec: seen.append(frame.index),
+            should_stop=lambda: len(seen) >= _STOPS_AT,
+            checkpoint_seconds=0,
+        )
+        render(load_preset(folder / "mine.yaml"), folder / RUN, options=options)
+        found = {
+            str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        }
+        # The folder it was made in is gone; one such as people have stands in its place.
+        return {name: data.replace(str(folder).encode(), b"/tmp/nowhere") for name, data in found.items()}
+
+
+@st.composite
+def harmed(draw: Draw) -> Case:
+    """The run after one or two things happened to it."""
+    files: dict[str, Entry] = dict(whole())
+    for _ in range(draw(st.integers(1, 2))):
+        draw(st.sampled_from([_lose, _harm, _harm, _rewrite, _log, _log, _resign, _resign, _resign, _add, _replace]))(
+            draw, files
+        )
+    return Case("run", CHAINS, files, (RUN, "small", "mine.yaml", "p.png"))
+
+
+def _some(draw: Draw, files: dict[str, Entry], pattern: str = r"run/") -> str | None:
+    names = sorted(name for name, entry in files.items() if re.match(pattern, name) and isinstance(entry, bytes))
+    return draw(st.sampled_from(names)) if names else None
+
+
+def _lose(draw: Draw, files: dict[str, Entry]) -> None:
+    name = _some(draw, files, "")
+    if name is not None:
+        del files[name]
+
+
+def _harm(draw: Draw, files: dict[str, Entry]) -> None:
+    name = _some(draw, files)
+    if name is not None:
+        files[name] = draw(damaged(files[name]))
+
+
+def _rewrite(draw: Draw, files: dict[str, Entry]) -> None:
+    entry = files.get(f"{RUN}/preset.yaml")
+    if isinstance(entry, bytes):
+        text = draw(rewritten(entry.decode(errors="replace")))
+        files[f"{RUN}/preset.yaml"] = text.encode(errors="surrogatepass")
+
+
+def _log(draw: Draw, files: dict[str, Entry]) -> None:
+    """A line of the log that says something else."""
+    entry = files.get(f"{RUN}/run.jsonl")
+    lines = entry.splitlines(keepends=True) if isinstance(entry, bytes) else []
+    if not lines:
+        return
+    at = draw(st.integers(0, len(lines) - 1))
+    try:
+        changed = _changed(draw, json.loads(lines[at]))
+    except ValueError:
+        return
+    lines[at] = json.dumps(changed).encode() + b"\n"
+    files[f"{RUN}/run.jsonl"] = b"".join(lines)
+
+
+def _resign(draw: Draw, files: dict[str, Entry]) -> None:
+    """A checkpoint that says or holds something else and whose digests are right, as of a version to come."""
+    name = _some(draw, files, r"run/state/\d+\.json")
+    if name is None:
+        return
+    entry, tensors = files[name], files.get(name.removesuffix("json") + "safetensors")
+    try:
+        record = json.loads(entry) if isinstance(entry, bytes) else None
+    except ValueError:
+        return
+    if not isinstance(record, dict):
+        return
+    record.pop("digest", None)
+    if isinstance(tensors, bytes) and draw(st.booleans()):
+        files[name.removesuffix("json") + "safetensors"] = tensors = draw(damaged(tensors))
+        record["tensors_digest"] = digest_of(tensors)
+    else:
+        record = _changed(draw, record)
+    if isinstance(record, dict):
+        record["digest"] = digest_of(json.dumps(record, sort_keys=True).encode())
+    files[name] = json.dumps(record).encode()
+
+
+def _changed(draw: Draw, value: Any) -> Any:
+    """Plain data with one value somewhere in it lost, or something else."""
+    if isinstance(value, dict) and value and draw(st.integers(0, 9)):
+        key = draw(st.sampled_from(sorted(value)))
+        if draw(st.integers(0, 5)) == 0:
+            return {name: each for name, each in value.items() if name != key}
+        return value | {key: _changed(draw, value[key])}
+    if isinstance(value, list) and value and draw(st.integers(0, 9)):
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], _changed(draw, value[at]), *value[at + 1 :]]
+    return draw(junk())
+
+
+def _add(draw: Draw, files: dict[str, Entry]) -> None:
+    name = f"{RUN}/{draw(st.sampled_from(_EXTRA))}"
+    other = _some(draw, files)
+    if name not in files and not any(each.startswith(f"{name}/") for each in files):
+        odd: list[Entry] = [b"", b"{}", b"junk\n", Special("folder"), Special("fifo"), Special("link", "/dev/null")]
+        files[name] = draw(st.sampled_from([*odd, files[other] if other is not None else b""]))
+
+
+def _replace(draw: Draw, files: dict[str, Entry]) -> None:
+    """Another thing where a file was."""
+    name = _some(draw, files)
+    if name is not None:
+        others: list[Entry] = [
+            b"",
+            Special("folder"),
+            Special("fifo"),
+            Special("link", "no/where"),
+            Special("link", "."),
+        ]
+        files[name] = draw(st.sampled_from([*others, files[_some(draw, files) or name]]))
