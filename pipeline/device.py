@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 
 import numpy as np
@@ -90,6 +91,40 @@ def constant(values: tuple[float, ...], like: Tensor) -> Tensor:
 @lru_cache(maxsize=64)
 def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     return upload(torch.tensor(values, dtype=dtype), device)
+
+
+@contextmanager
+def out_of_memory_said() -> Iterator[None]:
+    """Running out of memory in the block becomes a DeviceError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # On the CPU, torch has no class of its own for it.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise DeviceError("out of memory; set `memory` lower, or take a smaller picture or fewer octaves") from error
+
+
+class LateNumbers:
+    """A few numbers (n,) on their way to the host: there at once on the CPU; nobody waits for a CUDA device."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._copy = numbers.to("cpu", non_blocking=True)
+        self._done: torch.cuda.Event | None = None
+        if numbers.device.type == "cuda":
+            self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._done.record(torch.cuda.current_stream(numbers.device))
+
+    def arrived(self) -> bool:
+        """Whether they can be read without waiting."""
+        return self._done is None or bool(self._done.query())  # type: ignore[no-untyped-call]
+
+    def values(self) -> list[float]:
+        """The numbers; waits until they are there."""
+        if self._done is not None:
+            self._done.synchronize()
+        values: list[float] = self._copy.tolist()
+        return values
 
 
 class HostCopies:

@@ -95,6 +95,7 @@ def digest_of(data: bytes | Path, length: int | None = None) -> str:
     if isinstance(data, bytes):
         state.update(data)
         return state.hexdigest()
+    require_regular(data)
     left = data.stat().st_size if length is None else length
     with data.open("rb") as file:
         while left > 0 and (block := file.read(min(left, 1 << 20))):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.device import LateNumbers
+from pipeline.errors import RunError
 from pipeline.preset import Preset, stage_name
 from pipeline.stages import (
     STAGES,
@@ -51,10 +55,12 @@ class Chain:
         effects = (STAGES[stage_name(c)].build(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         self.sink = build_sink(preset, self.spec)
+        self._sums: deque[tuple[int, list[str], LateNumbers]] = deque()
 
     def step(self, index: int, previous: Tensor | None) -> Frame:
         """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
 
+        Raises RunError when a stage gives values that are no numbers: on CUDA, some frames later.
         The first frame comes after the lead-in, whose time it counts as its own.
         """
         times: dict[str, float] = {}
@@ -68,12 +74,31 @@ class Chain:
         with torch.no_grad():
             with clock(times, self.source.config.id):
                 image = feedback = self.source(ctx)
+            sums = {self.source.config.id: image.sum()}
             for effect in self.effects:
                 with clock(times, effect.config.id):
                     image = effect(image, ctx)
+                sums[effect.config.id] = image.sum()
                 if effect.config.feeds_back:
                     feedback = image
+            self._sums.append((index, list(sums), LateNumbers(torch.stack(list(sums.values())))))
+        while self._sums and self._sums[0][2].arrived():
+            self._require(*self._sums.popleft())
         return Frame(index, image, times, feedback)
+
+    def require_numbers(self) -> None:
+        """Wait until it is known that all frames so far are numbers. Raises RunError naming the first that is not."""
+        while self._sums:
+            self._require(*self._sums.popleft())
+
+    def _require(self, index: int, stages: list[str], sums: LateNumbers) -> None:
+        """One value that is no number goes round, spreads to all others, and comes out black."""
+        for stage, total in zip(stages, sums.values(), strict=True):
+            if not math.isfinite(total):
+                raise RunError(
+                    f"frame {index}: {stage} gives values that are no numbers (NaN or infinite), and the film would be "
+                    "black from here on; look at the stage's settings, and at the weights and pictures it works with"
+                )
 
     def camera(self, start: int, end: int) -> Tensor:
         """The backward (3, 3) float64 pixel matrix of all cameras' motion from frame `start` to frame `end`.
@@ -93,7 +118,8 @@ class Chain:
         return (self.source, *self.effects, self.sink)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """A copy on the CPU of every stage's state, as `ID/NAME`."""
+        """A copy on the CPU of every stage's state, as `ID/NAME`. Raises as `require_numbers` does."""
+        self.require_numbers()  # nothing goes on from a frame that is not known to be sound
         return {
             f"{stage.config.id}/{name}": value.detach().to("cpu", copy=True)
             for stage in self.stages
@@ -165,6 +191,7 @@ def frames(preset: Preset) -> Iterator[Frame]:
             try:
                 frame = chain.step(index, previous)
             except EndOfFootage:
-                return
+                break
             previous = frame.feedback
             yield frame
+        chain.require_numbers()

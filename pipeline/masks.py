@@ -68,7 +68,10 @@ class ImageMask(_Mask):
             yield "image", str(error)
 
     def fingerprints(self) -> dict[str, str]:
-        return {f"mask {Path(self.image).name}": digest_of(Path(self.image))}
+        try:
+            return {f"mask {Path(self.image).name}": digest_of(Path(self.image))}
+        except OSError as error:  # every frame needs it
+            raise MediaError(f"can't read the mask {self.image}: {error.strerror}; bring it back") from error
 
 
 @lru_cache(maxsize=4)

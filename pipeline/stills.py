@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from pipeline import backbones
+from pipeline.device import out_of_memory_said
 from pipeline.engines import build_engine, choose_engine
 from pipeline.errors import MediaError, PresetError, Problem
 from pipeline.frame import Size, size_of
@@ -31,6 +33,8 @@ from pipeline.visualise import Visualisation, visualise
 _MARK = "-dream"
 _COARSEST = 128  # pixels of the shorter side: smaller octaves add only blobs
 _MOST_OCTAVES = 12
+_AMPLE = Size(4096, 4096)
+_MOST_PICTURES = 100_000
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,22 @@ def _expand(text: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.is_file())
-    else:
-        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
+    try:
+        listed = (each for each in path.iterdir() if each.name[0] != ".") if path.is_dir() else _matching(path)
+        found = sorted(islice(filter(Path.is_file, listed), _MOST_PICTURES + 1))
+    except OSError as error:
+        raise MediaError(f"{text}: can't be listed: {error.strerror}; give a picture, a folder or a pattern") from None
+    if len(found) > _MOST_PICTURES:
+        raise MediaError(f"{text}: names more than {_MOST_PICTURES} files; name fewer at a time")
     pictures = [each for each in found if each.suffix.lower() in READABLE and not each.stem.endswith(_MARK)]
     if not pictures:
         what = "no pictures" if found or path.is_dir() else "no such file, and no file matches it"
         raise MediaError(f"{text}: {what}; pictures end in {', '.join(READABLE)}")
     yield from pictures
+
+
+def _matching(path: Path) -> Iterator[Path]:
+    return map(Path, glob.iglob(str(path), recursive=True))
 
 
 def _looked_up(text: str) -> Path:
@@ -112,13 +123,19 @@ class StillDreamer:
 
     def __init__(self, keys: Mapping[str, Any], seed: int, device: torch.device) -> None:
         self._config = dream_config(keys)
+        # What is wrong for every picture is said before the first.
+        plain = self._config.model_copy(update={"octaves": 1, "octave_weights": None})
+        _refuse(plain, RunSpec(_AMPLE, Fraction(1), 1, seed, device))
         self._auto_octaves = "octaves" not in keys
         self._seed, self._device = seed, device
         self._stage: Dream | None = None
         self._size: Size | None = None
 
     def __call__(self, frame: Tensor) -> Tensor:
-        """The dream (1, 3, H, W) over a picture of that size, both in [0, 1]. Raises PresetError."""
+        """The dream (1, 3, H, W) over a picture of that size, both in [0, 1], whatever was dreamt on before.
+
+        Raises PresetError when the picture is too small, DeviceError when there is too little memory.
+        """
         size = size_of(frame)
         spec = RunSpec(size, Fraction(1), 1, self._seed, self._device)
         config = self._config.model_copy(update={"octaves": self._octaves(size)})
@@ -129,9 +146,9 @@ class StillDreamer:
             self._stage.engine.forget()
         self._size = size
         self._stage.config = config  # the network serves every size; only the octaves differ
-        with torch.no_grad():
-            dreamt = self._stage(frame.to(self._device), FrameContext(0, spec, None))
-        return dreamt.cpu()
+        self._stage.objective.forget()
+        with torch.no_grad(), out_of_memory_said():
+            return self._stage(frame.to(self._device), FrameContext(0, spec, None)).cpu()
 
     def _octaves(self, size: Size) -> int:
         config = self._config
@@ -156,7 +173,7 @@ def _refuse(config: DreamConfig, spec: RunSpec) -> None:
 
 
 def dream_still(dreamer: StillDreamer, path: Path) -> tuple[Tensor, Still]:
-    """The dream over the picture at `path`, and the picture."""
+    """The dream over the picture at `path`, and the picture. Raises PipelineError."""
     still = read_still(path)
     return dreamer(still.frame), still
 

@@ -205,6 +205,10 @@ class _Event:
     def record(self, stream: object) -> None:
         self._copies, self._device.under_way = self._device.under_way, []
 
+    def query(self) -> bool:
+        self.synchronize()
+        return True
+
     def synchronize(self) -> None:
         for copy in self._copies:
             copy()

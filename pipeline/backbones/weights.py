@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones.recipes import Recipe
+from pipeline.disk import require_regular
 from pipeline.errors import ModelError
 
 AUTO, RANDOM = "auto", "random"
@@ -48,6 +49,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise ModelError(f"the weights {path} must be a .safetensors, .pth or .pt file, or `auto` or `random`")
     try:
+        require_regular(path)
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
         raise ModelError(f"there is no weights file {path}; check the path, or use `auto` or `random`") from None

@@ -48,7 +48,7 @@ def command(
     if picture is not None:
         old = size_of(picture)
         scale = side / max(old)
-        picture = fit_to(picture, Size(round(old.height * scale), round(old.width * scale)), "stretch")
+        picture = fit_to(picture, Size(*(max(1, round(length * scale)) for length in old)), "stretch")
     start, console = time.perf_counter(), Talk()
     drawn = draw_plates(model, entries, picture, side, open_device(device), weights)
     shown = track(drawn, "drawing", len(entries), console=console, transient=True, disable=not console.is_terminal)

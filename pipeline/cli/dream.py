@@ -12,7 +12,7 @@ import typer
 from rich.progress import track
 
 from pipeline.cli.console import Talk
-from pipeline.errors import MediaError, PipelineError, PresetError, Problem
+from pipeline.errors import MediaError, ModelError, PipelineError, PresetError, Problem
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file, or a folder.")]
 ModelOption = Annotated[str, typer.Option(metavar="NAME", help="The network; `dreamreel layers` lists them.")]
@@ -74,15 +74,19 @@ def dream_command(
     jobs = plan(images, out, overwrite)
     _known_bits(bits)
     dreamer = StillDreamer(keys, seed, open_device(device))
-    failures = []
+    failures: list[str] = []
     console = Talk()
     for job in track(jobs, "dreaming", console=console, transient=True, disable=not console.is_terminal):
         try:
             _dream_one(dreamer, job.source, job.target, bits, console)
-        except MediaError as error:
-            failures.append(error)  # one broken picture of many stops none of the others
+        except PipelineError as error:  # one picture of many stops none of the others
+            said = str(error)
+            failures.append(said if str(job.source) in said else f"{job.source}: {said}")
+            if isinstance(error, ModelError):
+                break  # they would all fail
     if failures:
-        raise MediaError("\n".join(map(str, failures)))
+        count = [f"{len(failures)} of {len(jobs)} pictures failed:"] if len(jobs) > 1 else []
+        raise MediaError("\n".join([*count, *failures]))
 
 
 def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, console: Talk) -> None:
@@ -93,7 +97,6 @@ def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None, conso
     start = time.perf_counter()
     picture, still = dream_still(dreamer, source)
     deep = bits == 16 or (bits is None and still.deep and target.suffix.lower() in DEEP)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, still, deep)
     seconds = time.perf_counter() - start
     console.print(f"{target}  {size_of(picture)}, {seconds:.1f} s", highlight=False, soft_wrap=True, markup=False)
@@ -155,7 +158,6 @@ def _from_nothing(
     how = replace(Visualisation() if prior else PLAIN, steps=steps)
     start = time.perf_counter()
     picture = visualise_still(keys, wanted, how, seed, open_device(device))
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_still(picture, target, deep=bits == 16)
     print(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s", file=sys.stdout)
 

@@ -40,7 +40,9 @@ _HEADERS = (
     re.compile(rb"\x89PNG\r\n\x1a\n.{4}IHDR(?P<png>.{8})", re.DOTALL),
     re.compile(rb"#\?(?:.{0,4000}?\n)-Y (?P<height>\d+) \+X (?P<width>\d+)", re.DOTALL),
     re.compile(rb"P[56F]\s(?:\s*#[^\n]*\n)*\s*(?P<width>\d+)\s+(?P<height>\d+)\s+(?P<white>\d+)?"),
-    re.compile(rb"P7\n.{0,400}?WIDTH (?P<width>\d+)\nHEIGHT (?P<height>\d+)\nDEPTH \d\nMAXVAL (?P<white>\d+)", re.DOTALL),
+    re.compile(
+        rb"P7\n.{0,400}?WIDTH (?P<width>\d+)\nHEIGHT (?P<height>\d+)\nDEPTH \d\nMAXVAL (?P<white>\d+)", re.DOTALL
+    ),
 )
 _LINEAR = (b"#?", b"\x76\x2f\x31\x01")  # Radiance and OpenEXR
 _REMEDY = "check its path (a preset's begin at its own folder)"
@@ -131,10 +133,10 @@ def _header(data: bytes, path: Path) -> _Header:
     except Image.DecompressionBombError:
         raise MediaError(f"{path} has more than {MAX_PIXELS // 10**6} million pixels; scale it down first") from None
     except Exception as error:  # Pillow's readers let whatever happens to them through
-        size = _told_size(told, tiff)
-        if size is None:
+        told_size = _told_size(told, tiff)
+        if told_size is None:
             raise MediaError(f"{path} is not a picture that can be read; {_SAVE_AGAIN}") from error
-        return _Header("", "", size, white, None, late_exif(data), tiff)
+        return _Header("", "", told_size, white, None, late_exif(data), tiff)
 
 
 def _told_size(told: dict[str, bytes], tiff: dict[int, Any]) -> Size | None:
@@ -143,8 +145,8 @@ def _told_size(told: dict[str, bytes], tiff: dict[int, Any]) -> Size | None:
         return Size(height, width)
     if told:
         return Size(int(told["height"]), int(told["width"]))
-    size = tiff.get(_TAGS.IMAGELENGTH), tiff.get(_TAGS.IMAGEWIDTH)
-    return Size(*size) if isinstance(size[0], int) and isinstance(size[1], int) else None
+    height, width = tiff.get(_TAGS.IMAGELENGTH), tiff.get(_TAGS.IMAGEWIDTH)
+    return Size(height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _tiff_tags(data: bytes) -> dict[int, Any]:
@@ -209,7 +211,7 @@ def _by_opencv(data: bytes, header: _Header, path: Path) -> _Pixels:
     if colours.ndim == 3 and header.mode in _GREY:
         colours = colours[..., 0]
     alpha = values[..., 3] if values.ndim == 3 and values.shape[2] == 4 else None
-    white = 1.0 if np.issubdtype(depth, np.floating) else float(np.iinfo(depth).max)
+    white = 1.0 if np.issubdtype(depth, np.floating) else float(np.iinfo(depth.name).max)
     white = float(header.white) if header.white is not None and white > 1 else white
     if header.tiff.get(_TAGS.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, which OpenCV overlooks
         colours = (white - colours).astype(depth)
@@ -253,7 +255,8 @@ def _frame(pixels: _Pixels, data: bytes, path: Path) -> Tensor:
     height, width = colours.shape[:2]
     planes = np.empty((3, height, width), np.float32)
     for channel, plane in enumerate(planes):
-        np.divide(colours if colours.ndim == 2 else colours[..., channel], np.float32(pixels.white), out=plane, casting="unsafe")
+        values = colours if colours.ndim == 2 else colours[..., channel]
+        np.divide(values, np.float32(pixels.white), out=plane, casting="unsafe")
     np.clip(planes, 0, 1, out=planes)
     if data.startswith(_LINEAR):
         planes = linear_to_srgb(planes)
@@ -270,4 +273,6 @@ def _require_numbers(values: NDArray[Any] | None, path: Path) -> None:
     if bad.any():
         y, x = np.unravel_index(int(bad.argmax()), bad.shape)
         count = f"{int(bad.sum())} of its {bad.size} pixels hold"
-        raise MediaError(f"{path}: {count} no numbers (NaN or infinite), the first at x={x}, y={y}; mend it, or take another")
+        raise MediaError(
+            f"{path}: {count} no numbers (NaN or infinite), the first at x={x}, y={y}; mend it, or take another"
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,13 +18,16 @@ from torch import Tensor
 
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
+from pipeline.media.decoding import MAX_PIXELS
 from pipeline.media.film import Film, FilmInfo, Shot
 from pipeline.media.picture import Fit, fit_to, read_picture, scaled_size
 from pipeline.ops.cuts import content_change
 from pipeline.ops.motion import Motion
-from pipeline.ops.warp import resize
 
 PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_FORMS = "give a folder of pictures, or shot_%04d.png or shot_*.png (patterns count in a file's name alone)"
+_NUMBER = r"%0?\d*d"
+_MOST_ENTRIES = 1_000_000
 
 
 class Footage(Protocol):
@@ -35,7 +40,7 @@ class Footage(Protocol):
     """how many seconds short of its word it ended, once it did"""
 
     def pictures(self, since: Fraction, size: Size | None = None, *, seek: bool = True) -> Iterator[Shot]:
-        """The pictures from one that is shown at `since` seconds or earlier, each read at `size`."""
+        """The pictures from one that is shown at `since` seconds or earlier, each read at `size`, or at its own."""
         ...
 
 
@@ -46,9 +51,12 @@ class Stills:
     """
 
     def __init__(self, path: Path, fps: Fraction) -> None:
-        self.paths = _listed(path)
+        try:
+            self.paths = _listed(path)
+        except OSError as error:
+            raise MediaError(f"can't list the pictures at {path}: {error.strerror}; {_FORMS}") from error
         if not self.paths:
-            raise MediaError(f"no pictures are found at {path}; give a folder of them, or shot_%04d.png or shot_*.png")
+            raise MediaError(f"no pictures are found at {path}; {_FORMS}")
         self.broken = 0
         self.missing = Fraction(0)
         self.info = FilmInfo(size_of(read_picture(self.paths[0])), fps, len(self.paths) / fps)
@@ -58,29 +66,47 @@ class Stills:
         tick = 1 / self.info.fps
         first = min(int(since / tick), len(self.paths) - 1) if seek else 0
         for index in range(first, len(self.paths)):
-            yield Shot(index * tick, (index + 1) * tick, self._reader(self.paths[index], size))
-
-    def _reader(self, path: Path, size: Size | None) -> Callable[[], Tensor]:
-        def read() -> Tensor:
-            picture = read_picture(path)
-            if size_of(picture) != self.info.size:
-                raise MediaError(
-                    f"{path} is {size_of(picture)}, the first picture is {self.info.size}; make them one size"
-                )
-            return picture if size is None else resize(picture, size).clamp(0, 1)
-
-        return read
+            # At its own size, which need not be the first one's: fitting scales it anyway.
+            yield Shot(index * tick, (index + 1) * tick, partial(read_picture, self.paths[index]))
 
 
 def _listed(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in PICTURES]
-    elif "%" in path.name:
-        pattern = re.sub(r"%0?(\d*)d", r"(\\d+)", re.sub(r"[.()+\[\]{}^$|]", r"\\\g<0>", path.name))
-        found = [p for p in path.parent.iterdir() if re.fullmatch(pattern, p.name)] if path.parent.is_dir() else []
-    else:
-        found = list(path.parent.glob(path.name))
-    return sorted(found, key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
+    """The pictures of a folder, or the files that a pattern names, sorted as a person would; nothing that is hidden."""
+    if "**" in path.name:
+        raise MediaError(f"{path}: `**` stands for nothing here, no trees are searched; {_FORMS}")
+    whole = path.is_dir()
+    folder, pattern = (path, re.compile(".*", re.DOTALL)) if whole else (path.parent, _pattern(path.name))
+    # What has no picture's suffix is left out, unless the pattern asks for its own.
+    suffixes = PICTURES if whole or re.search(r"[%*?\]]", path.suffix) or not path.suffix else None
+    found = []
+    with os.scandir(folder) as entries:
+        for count_so_far, entry in enumerate(entries):
+            if count_so_far >= _MOST_ENTRIES:
+                raise MediaError(
+                    f"{folder} holds more than {_MOST_ENTRIES} files; move the pictures into a folder of their own"
+                )
+            each = folder / entry.name
+            wanted = suffixes is None or each.suffix.lower() in suffixes
+            hidden = entry.name.startswith(".") and (whole or not path.name.startswith("."))
+            if wanted and not hidden and pattern.fullmatch(entry.name) and not entry.is_dir():
+                found.append(each)
+    return sorted(found, key=_counted)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """`%04d` stands for a number, `*` for anything, `?` for one character; `[ab]`, without `%d`, for one of these."""
+    if re.search(_NUMBER, name) is None:
+        return re.compile(fnmatch.translate(name))
+    kinds = {"*": ".*", "?": "."}
+    parts = re.split(rf"({_NUMBER}|[*?])", name)  # every second one stands for something
+    spelled = (kinds.get(part, r"\d+") if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    return re.compile("".join(spelled), re.DOTALL)
+
+
+def _counted(path: Path) -> tuple[list[str | int], str]:
+    """A key that sorts f2 before f10."""
+    parts = re.split(r"(\d+)", path.name)  # every second one is a number, whatever else counts as a digit
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
 
 
 def open_footage(path: Path, fps: Fraction) -> Footage:
@@ -105,7 +131,7 @@ def _film_info(path: Path, modified_ns: int, size: int) -> FilmInfo:
 
 
 def _is_row(path: Path) -> bool:
-    return path.is_dir() or (not path.exists() and re.search(r"%0?\d*d|[*?]", path.name) is not None)
+    return path.is_dir() or (not path.exists() and re.search(rf"{_NUMBER}|[*?]", path.name) is not None)
 
 
 @dataclass(frozen=True)
@@ -136,7 +162,10 @@ def at_constant_rate(
     picture. Ends with the footage.
     """
     slack = min(timing.speed / timing.fps, 1 / footage.info.fps) / 2
-    shots = footage.pictures(timing.time(first), scaled_size(footage.info.size, size, fit), seek=seek)
+    scaled: Size | None = scaled_size(footage.info.size, size, fit)
+    if scaled is not None and scaled.height * scaled.width > MAX_PIXELS:
+        scaled = None  # long and thin: fitting cuts it before it is enlarged
+    shots = footage.pictures(timing.time(first), scaled, seek=seek)
     coming = next(shots, None)
     if coming is None:
         return

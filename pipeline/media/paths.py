@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError
 from pipeline.media.sound import first_sound
 
@@ -44,19 +45,33 @@ def expand(text: str) -> Path:
         raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
-def _absolute(text: str, info: ValidationInfo) -> str:
+def absolute(text: str, info: ValidationInfo) -> str:
+    """The absolute path of `text`, by the context's `folder`. Raises ValueError for a device, a pipe, an empty file."""
     folder = (info.context or {}).get("folder", Path.cwd())
-    return str(resolve(text, folder))
+    path = resolve(text, folder)
+    if (info.context or {}).get("checked", True) and path.exists() and not path.is_dir():
+        _require_file(path)
+    return str(path)
 
 
-MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+def _require_file(path: Path) -> None:
+    """Whatever is opened may wait for ever otherwise, as some of what the kernel shows as empty files does, too."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise ValueError(f"{path} {error.strerror}") from None
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty; name another file")
+
+
+MediaPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(absolute)]
 """A path in a preset; validated to an absolute path as text. Validation context: `folder`."""
 
 
 def _absolute_sound(text: str, info: ValidationInfo) -> str:
     if text in ("none", "source"):
         return text
-    path = _absolute(text, info)
+    path = absolute(text, info)
     if not (info.context or {}).get("checked", True):
         return path
     if not Path(path).is_file():

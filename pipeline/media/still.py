@@ -13,19 +13,20 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin
 from torch import Tensor
 
 from pipeline.disk import write_whole
 from pipeline.errors import MediaError
 from pipeline.frame import to_uint8
-from pipeline.media.picture import read_picture
+from pipeline.media.decoding import decode
 
 READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 DEEP = (".png", ".tif", ".tiff")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 WRITABLE = (*_FORMATS, ".tif", ".tiff")
 _QUALITY = 95
+_MOST_EXIF = 65533
 _IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 # What a TIFF's first directory says about the picture, not about how its own bytes lie.
 _KEPT = (
@@ -53,24 +54,23 @@ class Still:
 
 def read_still(path: Path) -> Still:
     """The picture at `path`. Raises MediaError when it is missing, is no picture, or ends early."""
-    frame = read_picture(path)
-    exif, profile = _about(path)
-    layered = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    return Still(frame, exif, profile, layered is not None and layered.dtype != np.uint8)
+    picture = decode(path)
+    return Still(picture.frame, _exif(path), picture.profile, picture.deep)
 
 
-def _about(path: Path) -> tuple[Image.Exif, bytes | None]:
-    """EXIF and colour profile; empty where the file has none that can be read: the picture itself could be."""
+def _exif(path: Path) -> Image.Exif:
+    """What can be read of the file's EXIF, and written again; the picture itself could be read."""
     kept = Image.Exif()
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("ignore")  # about damaged EXIF, which is then left out
-            found, profile = image.getexif(), image.info.get("icc_profile")
+            found = image.getexif()
             kept.update({tag: found[tag] for tag in _KEPT if tag in found})
             kept.update({ifd: dict(found.get_ifd(ifd)) for ifd in _IFDS if found.get_ifd(ifd)})
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        return Image.Exif(), None
-    return kept, profile if isinstance(profile, bytes) else None
+            kept.tobytes()
+    except Exception:  # Pillow lets whatever happens to its readers and writers through
+        return Image.Exif()
+    return kept
 
 
 def write_still(frame: Tensor, path: Path, about: Still | None = None, deep: bool = False) -> None:
@@ -83,17 +83,20 @@ def write_still(frame: Tensor, path: Path, about: Still | None = None, deep: boo
     if suffix not in WRITABLE or (deep and suffix not in DEEP):
         known = DEEP if deep else WRITABLE
         raise MediaError(f"{path}: pictures{' with 16 bits' if deep else ''} are written as {', '.join(known)}")
+    if not bool(frame.isfinite().all()):
+        raise MediaError(f"{path} is not written: the picture came out with values that are no numbers")
     pixels = _sixteen_bits(frame) if deep else to_uint8(frame)
-    if suffix in (".tif", ".tiff"):
-        data = _tiff(pixels, exif, profile)
-    elif deep:
-        data = _deep_png(pixels, exif, profile)
-    else:
-        data = _shallow(pixels, _FORMATS[suffix], exif, profile)
     try:
+        if suffix in (".tif", ".tiff"):
+            data = _tiff(pixels, exif, profile)
+        elif deep:
+            data = _deep_png(pixels, exif, profile)
+        else:
+            data = _shallow(pixels, _FORMATS[suffix], exif, profile)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
-    except OSError as error:
-        raise MediaError(f"can't write the picture {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # the disk's, or the format's: WebP ends at 16383 pixels a side
+        raise MediaError(f"can't write the picture {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _sixteen_bits(frame: Tensor) -> NDArray[Any]:
@@ -101,7 +104,9 @@ def _sixteen_bits(frame: Tensor) -> NDArray[Any]:
 
 
 def _shallow(pixels: NDArray[Any], kind: str, exif: Image.Exif, profile: bytes | None) -> bytes:
-    options: dict[str, Any] = {"exif": exif} if len(exif) else {}
+    said = exif.tobytes() if len(exif) else b""
+    # A JPEG has room for so much, in one segment.
+    options: dict[str, Any] = {"exif": said} if said and (kind != "JPEG" or len(said) <= _MOST_EXIF) else {}
     options |= {} if profile is None else {"icc_profile": profile}
     options |= {"quality": _QUALITY} if kind in ("JPEG", "WEBP") else {}
     options |= {"subsampling": 0} if kind == "JPEG" else {}

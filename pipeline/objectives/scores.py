@@ -83,21 +83,29 @@ class SeedChannels(_OneLayer):
         super().__init__(layer)
         self._count, self._strongest = count, strongest
         self._chosen: Tensor | None = None
+        self._waits = True
 
     def meet(self, activations: Mapping[str, Tensor]) -> None:
-        """Choose by the seed's activations; later pictures change nothing."""
-        if self._chosen is None:
+        """Choose by the seed's activations; later pictures change nothing, until `forget`."""
+        if self._waits:
             strength = activations[self.layer].flatten(2).mean(2)[0]
             self.choose(strength.topk(self._count, largest=self._strongest).indices)
 
     def choose(self, channels: Tensor) -> None:
         """Take these channels (k,), which are on the network's device."""
-        self._chosen = channels.sort().values
+        chosen = channels.sort().values
+        # In place, so that an objective captured in a CUDA graph follows.
+        self._chosen = chosen if self._chosen is None else self._chosen.copy_(chosen)
+        self._waits = False
+
+    def forget(self) -> None:
+        """The next picture is another seed."""
+        self._waits = True
 
     @property
     def chosen(self) -> Tensor | None:
         """The channels (k,), int64; None before the seed was met."""
-        return self._chosen
+        return None if self._waits else self._chosen
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         activation = activations[self.layer]
@@ -194,6 +202,11 @@ class WeightedSum:
         """Let the terms that depend on the seed picture choose."""
         for _, term in self._choosing():
             term.meet(activations)
+
+    def forget(self) -> None:
+        """Begin anew with the next picture: whatever was chosen in the last seed is chosen again."""
+        for _, term in self._choosing():
+            term.forget()
 
     @property
     def is_open(self) -> bool:

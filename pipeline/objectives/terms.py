@@ -36,6 +36,7 @@ from pipeline.ops.warp import resize
 from pipeline.units import Pair
 
 _GUIDE_SIDE = 384
+_GUIDE_PIXELS = 1 << 22
 _START = Moment(0.0, 0.0, 1, 0, Fraction(24))
 _GUIDE_FEATURES = 4096
 LayerName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -177,21 +178,30 @@ class GuideTerm(_OnLayer):
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield from super().problems(recipe)
         try:
-            read_picture(Path(self.guide))
+            size = size_of(read_picture(Path(self.guide)))
+            seen = self._seen(size, recipe)
         except MediaError as error:
             yield "guide", str(error)
+        except ModelError:
+            return  # told about the layer itself
+        else:
+            if seen.height * seen.width > _GUIDE_PIXELS:
+                yield "guide", f"is {size}: for {self.layer} to see it, it would be enlarged to {seen}; crop it first"
 
     def build(self, backbone: Backbone) -> Objective:
         return scores.Guide(self.layer, self._features(backbone))
 
     def _features(self, backbone: Backbone) -> Tensor:
         picture = read_picture(Path(self.guide)).to(backbone.device)
-        size, least = size_of(picture), find_layer(backbone.recipe, self.layer).smallest_side
-        scale = max(least / min(size), min(1.0, _GUIDE_SIDE / max(size)))
-        seen = resize(picture, Size(round(size.height * scale), round(size.width * scale))).clamp(0, 1)
+        seen = resize(picture, self._seen(size_of(picture), backbone.recipe)).clamp(0, 1)
         with torch.no_grad():
             features = backbone(seen)[self.layer][0].flatten(1)
         return F.normalize(features[:, :: -(-features.shape[1] // _GUIDE_FEATURES)], dim=0)
+
+    def _seen(self, size: Size, recipe: Recipe) -> Size:
+        least = find_layer(recipe, self.layer).smallest_side
+        scale = max(least / min(size), min(1.0, _GUIDE_SIDE / max(size)))
+        return Size(round(size.height * scale), round(size.width * scale))
 
     def fingerprints(self) -> dict[str, str]:
         return {f"guide {Path(self.guide).name}": digest_of(Path(self.guide))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,7 @@ from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
 
 SEED = "seed"
 _SAMPLES = 4096
+_MOST_PIXELS = 1 << 22  # of a picture, in each direction evenly: statistics take several times its memory
 # Colours and their shares of the picture.
 PALETTES: dict[str, list[tuple[str, float]]] = {
     "ember": [("#120c14", 3), ("#4a1a22", 3), ("#a63c1e", 3), ("#e08a3c", 2), ("#f4d6a0", 1), ("#2c4a5a", 2)],
@@ -92,7 +94,9 @@ class Palette(Effect[PaletteConfig]):
         self._statistics: ColourStatistics | None = None
         self._colours: Tensor | None = None
         if config.image is not None:
-            self._refer_to(read_picture(Path(config.image)))
+            picture = read_picture(Path(config.image))
+            stride = max(1, isqrt(picture[0, 0].numel() // _MOST_PIXELS))
+            self._refer_to(picture[..., ::stride, ::stride])
         elif config.to != SEED:
             self._refer_to_palette(PALETTES[config.to or "photo"])
 

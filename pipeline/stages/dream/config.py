@@ -14,7 +14,7 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import resolve
+from pipeline.media.paths import absolute
 from pipeline.objectives import LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import RunSpec, StageConfig
@@ -136,7 +136,7 @@ class DreamConfig(StageConfig):
     def _absolute_weights(cls, weights: str, info: ValidationInfo) -> str:
         if weights in (AUTO, RANDOM):
             return weights
-        return str(resolve(weights, (info.context or {}).get("folder", Path.cwd())))
+        return absolute(weights, info)
 
     @field_validator("memory")
     @classmethod
