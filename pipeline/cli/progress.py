@@ -43,6 +43,13 @@ class RenderProgress(Watch):
         self._count = frame.index + 1
         super().hear("", 0, None)
 
+    def on_lead_in(self, done: int, total: int) -> None:
+        """Take note of a finished frame of the lead-in, which the film does not show."""
+        now = time.monotonic()
+        self._count = done - total
+        self._pace.frame(self._count - 1, now - self._started, now)
+        super().hear("", 0, None)
+
     def hear(self, what: str, done: int, total: int | None) -> None:
         if what == ACTIVITY and total:
             self._pace.partly(done / total, time.monotonic())
