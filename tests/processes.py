@@ -68,7 +68,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(theirs)
-        self._screen: IO[bytes] = open(self._ours, "rb", buffering=0)
+        self._screen: IO[bytes] = open(self._ours, "rb", buffering=0)  # noqa: SIM115  # hang_up closes it
         self.seen = b""
 
     def read(self) -> Iterator[bytes]:

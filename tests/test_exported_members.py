@@ -20,8 +20,6 @@ def test_every_public_name_is_there_and_nothing_else() -> None:
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    code = (
-        "import sys; before = set(sys.modules); import pipeline, pipeline.cli; print(sorted(set(sys.modules) - before))"
-    )
+    code = "import sys; old = set(sys.modules); import pipeline, pipeline.cli; print(sorted(set(sys.modules) - old))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "['pipeline', 'pipeline.cli']"

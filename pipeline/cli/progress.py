@@ -27,7 +27,7 @@ class RenderProgress(Watch):
         lead_in = 0 if preset.lead_in is None or resumed else preset.lead_in.span(preset.fps)
         self._pace = Pace(self._frames, lead_in, None if resumed else first_frame_weight(preset))
         self._times: dict[str, float] = {}
-        self._count, self._since = 0, time.monotonic()
+        self._count = 0
         label = Words(lambda: preset.name, "bold")
         super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
@@ -45,10 +45,10 @@ class RenderProgress(Watch):
         super().hear("", 0, None)
 
     def on_lead_in(self, done: int, total: int) -> None:
-        """Take note of a frame before the first one that is shown."""
+        """Take note of a finished frame of the lead-in, which the film does not show."""
         now = time.monotonic()
-        self._pace.frame(done - 1 - total, now - self._since, now)
-        self._count, self._since = done - total, now
+        self._count = done - total
+        self._pace.frame(self._count - 1, now - self._started, now)
         super().hear("", 0, None)
 
     def hear(self, what: str, done: int, total: int | None) -> None:

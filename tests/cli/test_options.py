@@ -22,9 +22,8 @@ def test_version_tells_what_computes() -> None:
     rows = dict(line.split(maxsplit=1) for line in run_dreamreel("--version").splitlines())
     assert list(rows) == ["dreamreel", "python", "torch", "ffmpeg", "device"]
     assert rows["python"].startswith(".".join(map(str, sys.version_info[:3])))
-    assert (
-        re.match(r"\d+\.\d+", rows["torch"]) and "ffmpeg" in rows["ffmpeg"] and rows["device"][:4] in ("cpu,", "cuda")
-    )
+    assert re.match(r"\d+\.\d+", rows["torch"]) and "ffmpeg" in rows["ffmpeg"]
+    assert rows["device"].partition(",")[0] in ("cpu", "cuda")
 
 
 def test_version_tells_of_an_ffmpeg_that_is_none() -> None:
