@@ -34,6 +34,7 @@ from pipeline.objectives.scores import Objective, WeightedSum
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
 
+_MOST_TERMS = 100
 _GUIDE_SIDE = 384
 _GUIDE_PIXELS = 1 << 22
 _START = Moment(0.0, 0.0, 1, 0, Fraction(24))
@@ -273,6 +274,8 @@ def _as_tuple(value: object) -> object:
     listed = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not listed:
         raise ValueError("is empty; name at least one objective")
+    if len(listed) > _MOST_TERMS:
+        raise ValueError(f"holds {len(listed)} objectives, may hold at most {_MOST_TERMS}")
     for each in listed:
         _kind(each)  # raises in words of its own
     return listed

@@ -118,7 +118,7 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     edges = cells(start, end, breaks, cells_per_second(end - start))
     length = np.diff(edges)
     early, late = edges[:-1] + (0.5 - _GAUSS) * length, edges[:-1] + (0.5 + _GAUSS) * length
-    first, second = rates(np.concatenate([early, late])).split(len(length))
+    first, second = torch.split(rates(np.concatenate([early, late])), len(length))
     commutator = first @ second - second @ first
     steady = (first + second) / 2 + torch.from_numpy(length).view(-1, 1, 1) * (math.sqrt(3) / 12) * commutator
     inside = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None)

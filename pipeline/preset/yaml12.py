@@ -67,10 +67,10 @@ class Document:
         self.sources = {key: old for key, old in self.sources.items() if key[: len(path)] != path} | {path: source}
 
     def written(self, path: KeyPath) -> KeyPath:
-        """The path as the document has it: where one mapping stands for a list of one, it is its own `[0]`."""
+        """The path as the document has it: what stands alone where a list may stand is its own `[0]`."""
         value, result = self.data, []
         for key in path:
-            if key == 0 and isinstance(key, int) and isinstance(value, dict):
+            if key == 0 and isinstance(key, int) and value is not None and not isinstance(value, list):
                 continue
             result.append(key)
             inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(key, int) and key < len(value))

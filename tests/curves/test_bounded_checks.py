@@ -31,7 +31,10 @@ def preset(zoom: str, **keys: str) -> str:
 
 CASES = {
     "slow": (preset("1 + 0.1*sin(t)", fps="1/100000", duration="400f"), "takes a sample"),
-    "slow with jumps": (preset("{deforum: '0:(1), 5:(1.1)', fps: 1000}", fps="1/100000", duration="400f"), "a sample"),
+    "slow with jumps": (
+        preset("{deforum: '0:(1), 5:(1.000001)', fps: 1000}", fps="1/100000", duration="400f"),
+        "a sample",
+    ),
     "fast and long": (preset("1 + 0.1*noise(t)", fps="1000", duration="100h"), "100000 of 360000000 frames"),
     "many frames": (preset("1 + 0.1*noise(t, 3)", duration="999999999f"), "100000 of 999999999 frames"),
     "endless": (preset("1 + 0.1*noise(t)", duration="endless"), "over its first 10 minutes"),
@@ -70,7 +73,7 @@ def test_heavy_expressions_share_the_time() -> None:
     "zoom",
     [
         "{0s: 1, 1h: 1, 1h0m0.04s: 200, 1h0m0.08s: 1, 6h: 1}",
-        "{0s: 1, 90001f: [200, hold], 90002f: 1}",
+        "{0s: [1, hold], 90001f: [200, hold], 90002f: 1}",
         "{deforum: '0:(1), 90000:(1), 90001:(200), 90002:(1)'}",
     ],
 )
@@ -84,7 +87,7 @@ def test_keyframes_and_ends_are_looked_at_in_any_film(zoom: str) -> None:
 
 
 def test_between_keyframes_too() -> None:
-    with pytest.raises(PresetError, match="zoom: is .* must be at most 100"):  # between two frames of a slow film
+    with pytest.raises(PresetError, match=r"zoom: is .* must be at most 100"):  # between two frames of a slow film
         parse_preset(preset("{0s: 1, 3600.5s: 1, 3600.6s: 900, 3600.7s: 1}", fps="1/10", duration="999999f"))
 
 
@@ -99,12 +102,10 @@ def spec(fps: Fraction, frames: int = 100) -> RunSpec:
     return RunSpec(parse_preset(SMALL).size, fps, frames, 0, torch.device("cpu"))
 
 
-def test_a_frame_of_a_day_has_a_camera_too() -> None:
+def test_frames_minutes_apart_have_cameras_too() -> None:
     config = ZoomConfig.model_validate({"id": "zoom", "rotate": "5*sin(t/1000)", "zoom": "1 + 0.00001*sin(t/500)"})
     assert cells_per_second(1 / 24) == cells_per_second(500.0) == 120
     assert 86_400 * cells_per_second(86_400.0) <= 65_536
-    camera = Zoom(config, spec(Fraction(1, 86_400))).camera(1)
-    assert camera.isfinite().all()
     # Ten minutes in one step or in six hundred, to the digits that a coarser cut leaves.
     whole = Zoom(config, spec(Fraction(1, 600))).camera(1)
     steps = Zoom(config, spec(Fraction(1), 700))
@@ -115,21 +116,20 @@ def test_a_frame_of_a_day_has_a_camera_too() -> None:
 
 
 def test_ways_to_the_loops_end_take_each_step_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = preset("1.5 + 0.3*sin(t)", fps="60", duration="1400f").replace(
-        "  - stage: encode", "  - stage: loop\n    over: 20s\n  - stage: encode"
-    )
+    text = "size: 64x48\nfps: 60\nduration: 1400f\ndevice: cpu\nstages:\n  - stage: noise\n"
+    text += "  - {stage: zoom, zoom: 1.5 + 0.3*sin(t)}\n  - {stage: loop, over: 5s}\n"
     asked: list[int] = []
     plain = Zoom.camera
     monkeypatch.setattr(Zoom, "camera", lambda self, index: asked.append(index) or plain(self, index))
     with Chain(parse_preset(text)) as chain:
-        ways = [chain.camera(index, 1400) for index in range(201, 1400)]
-        assert len(asked) <= 1200
+        ways = [chain.camera(index, 1400) for index in range(1101, 1400)]
+        assert len(asked) <= 300
         product = torch.eye(3, dtype=torch.float64)
-        for index in range(1000, 1401):
+        for index in range(1201, 1401):
             product = product @ plain(chain.effects[0], index)
-        assert torch.allclose(ways[999 - 201], product, rtol=1e-11, atol=1e-9)
+        assert torch.allclose(ways[1200 - 1101], product, rtol=1e-11, atol=1e-9)
         assert torch.equal(chain.camera(7, 7), torch.eye(3, dtype=torch.float64))
-        assert torch.equal(chain.camera(900, 1400), ways[900 - 201])
+        assert torch.equal(chain.camera(1300, 1400), ways[1300 - 1101])
 
 
 def both(curve: Curve, found: Preset) -> list[list[float]]:
@@ -137,7 +137,7 @@ def both(curve: Curve, found: Preset) -> list[list[float]]:
     values: list[list[float]] = [[], []]
 
     def ask(number: int) -> None:
-        for frame in range(10_000):
+        for frame in range(5000):
             moments = Moments.at_frames(np.array([float(frame)]), 10_000, number, found.fps)
             values[number].append(float(curve.values(moments)[0]))
 
@@ -162,6 +162,6 @@ def test_two_threads_get_what_one_does(source: object) -> None:
     curve = parse_curve(source)
     values = both(curve, found)
     for number in range(2):
-        moments = Moments.at_frames(np.arange(10_000.0), 10_000, number, found.fps)
+        moments = Moments.at_frames(np.arange(5000.0), 10_000, number, found.fps)
         assert values[number] == pytest.approx(curve.values(moments).tolist(), rel=1e-12)
         assert all(map(np.isfinite, values[number]))

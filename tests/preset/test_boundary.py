@@ -94,6 +94,9 @@ def test_a_lone_mapping_is_its_own_first(tmp_path: Path) -> None:
         assert preset.resolved()["stages"][2]["objective"][0]["layer"] == "blocks.4.1"
     told = problems(text, Override("dream.objective[0].layer", "blocks.8.1"))
     assert str(told).startswith("--set dream.objective[0].layer=blocks.8.1: stages[2].objective[0].layer: ")
+    alone = Override("dream.objective[0].channel[0]", "4")  # as it would be in a list
+    text = text.replace("blocks.9.9", "blocks.4.1")
+    assert parse_preset(text, overrides=[alone]).resolved()["stages"][2]["objective"][0]["channel"] == 4
     assert "objective has no [1]" in str(problems(text, Override("dream.objective[1].layer", "x")))
     assert "needs a key" in str(problems(text, Override("[0]", "x")))
 
@@ -131,6 +134,9 @@ def test_a_wrong_name_is_explained_in_words(name: str) -> None:
 
 
 def test_bounds_are_said(tmp_path: Path) -> None:
+    terms = ", ".join("{class: banana}" for _ in range(101))
+    told = problems(SMALL.replace("    octaves: 1", f"    objective: [{terms}]"))
+    assert "holds 101 objectives, may hold at most 100" in str(told)
     assert "has 65 stages, may have at most 64" in str(problems("stages:\n" + "  - stage: palette\n" * 65))
     many = "".join(f"k{number}: 1\n" for number in range(200))
     assert "has 206 keys, may have at most 100" in str(problems(SMALL + many))
