@@ -51,7 +51,7 @@ def harmed(draw: Draw) -> Case:
     data, roles = known[name]
     kin = [other for other, fits in known.values() if fits == roles]
     role = draw(st.sampled_from(["dream", *_ROLES] if draw(st.integers(0, 19)) == 0 else list(roles)))
-    return case(role, name, draw(damaged(data, kin)))
+    return case(role, name, damaged(draw, data, kin))
 
 
 def case(role: str, name: str, data: bytes) -> Case:

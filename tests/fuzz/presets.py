@@ -65,7 +65,7 @@ def from_models(draw: Draw) -> Case:
     data["stages"] = [{"stage": name} | draw(_stage(name)) for name in chosen]
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     if draw(st.integers(0, 5)) == 0:
-        text = draw(rewritten(text))
+        text = rewritten(draw, text)
     return case("preset", text, draw(st.integers(0, _OFTEN)) == 0)
 
 
@@ -175,11 +175,11 @@ def _shipped() -> dict[str, str]:
 @st.composite
 def shipped_rewritten(draw: Draw) -> Case:
     """A preset that comes with dreamreel, after its reader's hands or a bad disk had it."""
-    original = draw(st.sampled_from(sorted(_shipped().values())))
+    original = _shipped()[draw(st.sampled_from(sorted(_shipped())))]
     if draw(st.integers(0, 3)) == 0:
         others = [text.encode() for text in _shipped().values()]
-        return case("preset", draw(damaged(original.encode(), others)), renders=False)
-    return case("preset", draw(rewritten(original)), renders=False)
+        return case("preset", damaged(draw, original.encode(), others), renders=False)
+    return case("preset", rewritten(draw, original), renders=False)
 
 
 @st.composite

@@ -45,6 +45,16 @@ _EXTRA = [
     *("segments/²³.mp4", "segments/000001.part-99.mp4", "small.part-99.mp4", "small-silent.part-9.mp4", "small.mp4"),
     *("plot.png", "poster.png", "sheet.png", ".lock", "run.jsonl", "preset.yaml", "state", "segments"),
 ]
+_ODD: list[Entry] = [
+    *(b"", b"{}", b"[]", b"junk\n", b"\xff\xfe"),
+    *(
+        Special("folder"),
+        Special("fifo"),
+        Special("link", "/dev/null"),
+        Special("link", "no/where"),
+        Special("link", "."),
+    ),
+]
 
 
 @cache
@@ -97,13 +107,13 @@ def _lose(draw: Draw, files: dict[str, Entry]) -> None:
 def _harm(draw: Draw, files: dict[str, Entry]) -> None:
     name = _some(draw, files)
     if name is not None:
-        files[name] = draw(damaged(files[name]))
+        files[name] = damaged(draw, files[name])
 
 
 def _rewrite(draw: Draw, files: dict[str, Entry]) -> None:
     entry = files.get(f"{RUN}/preset.yaml")
     if isinstance(entry, bytes):
-        text = draw(rewritten(entry.decode(errors="replace")))
+        text = rewritten(draw, entry.decode(errors="replace"))
         files[f"{RUN}/preset.yaml"] = text.encode(errors="surrogatepass")
 
 
@@ -136,7 +146,7 @@ def _resign(draw: Draw, files: dict[str, Entry]) -> None:
         return
     record.pop("digest", None)
     if isinstance(tensors, bytes) and draw(st.booleans()):
-        files[name.removesuffix("json") + "safetensors"] = tensors = draw(damaged(tensors))
+        files[name.removesuffix("json") + "safetensors"] = tensors = damaged(draw, tensors)
         record["tensors_digest"] = digest_of(tensors)
     else:
         record = _changed(draw, record)
@@ -159,22 +169,19 @@ def _changed(draw: Draw, value: Any) -> Any:
 
 
 def _add(draw: Draw, files: dict[str, Entry]) -> None:
+    """Something that is no part of a run, or of another one."""
     name = f"{RUN}/{draw(st.sampled_from(_EXTRA))}"
-    other = _some(draw, files)
     if name not in files and not any(each.startswith(f"{name}/") for each in files):
-        odd: list[Entry] = [b"", b"{}", b"junk\n", Special("folder"), Special("fifo"), Special("link", "/dev/null")]
-        files[name] = draw(st.sampled_from([*odd, files[other] if other is not None else b""]))
+        files[name] = _anything(draw, files)
 
 
 def _replace(draw: Draw, files: dict[str, Entry]) -> None:
     """Another thing where a file was."""
     name = _some(draw, files)
     if name is not None:
-        others: list[Entry] = [
-            b"",
-            Special("folder"),
-            Special("fifo"),
-            Special("link", "no/where"),
-            Special("link", "."),
-        ]
-        files[name] = draw(st.sampled_from([*others, files[_some(draw, files) or name]]))
+        files[name] = _anything(draw, files)
+
+
+def _anything(draw: Draw, files: dict[str, Entry]) -> Entry:
+    name = _some(draw, files) if draw(st.booleans()) else None
+    return files[name] if name is not None else draw(st.sampled_from(_ODD))
