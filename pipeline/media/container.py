@@ -15,11 +15,13 @@ import av.error
 import numpy as np
 from av.format import Flags
 
+from pipeline.activity import report
 from pipeline.disk import require_regular
 from pipeline.errors import MediaError
 from pipeline.media.timeline import UNSAID, Packets, Timeline
 from pipeline.media.timestamps import MOST_TICKS, Header, timeline
 
+_TOLD_EVERY = 512  # packets
 _MOST_PACKETS = 1 << 24  # three days at 60 a second
 
 
@@ -103,6 +105,8 @@ def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
         for number, packet in packets(container, stream):
             if number >= _MOST_PACKETS:
                 raise MediaError(f"{path} holds more than {_MOST_PACKETS} pictures; cut it into pieces")
+            if number % _TOLD_EVERY == 0:
+                report(f"reading the times of {path.name}", packet.pos or 0, size)
             words = (packet.pts, packet.dts, packet.duration, packet.size)
             for numbers, word in zip(said, words, strict=False):
                 numbers.append(UNSAID if word is None or abs(word) > MOST_TICKS else word)

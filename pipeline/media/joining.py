@@ -79,7 +79,9 @@ def _mux(
         packets: list[Iterator[av.Packet[Any]]] = [_pictures(pieces, counts, fps, stream)]
         if sound is not None:
             packets.append(add_sound(target, sound, sum(counts) / fps, copied=copied))
+        frames = sum(counts)
         for packet in heapq.merge(*packets, key=_due):
+            report("joining the film", min(frames, round(_due(packet) * fps)), frames)
             target.mux(packet)
 
 

@@ -104,7 +104,7 @@ class RunFolder:
     def leftovers(self, preset: Preset) -> list[Path]:
         """What interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
-        stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)} | {f"{film.stem}-silent"}
+        stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)}
         return [path for path in self.preset_file.parent.iterdir() if is_partial_of(path, stems)]
 
     def create(self, preset: Preset, origin: str | None) -> None:

@@ -92,7 +92,7 @@ def run(command: tuple[str, ...]) -> Outcome:
     threading.excepthook = lambda caught: strays.append(caught.exc_value)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), _interrupted(command) as stopped:
-            _check_with_changes(command) if _is_ahead(command) else main()
+            main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         raised = end.__context__ if status == 3 else None
@@ -103,30 +103,6 @@ def run(command: tuple[str, ...]) -> Outcome:
     if strays:
         status, raised = 3, strays[0]
     return Outcome(command, status, out.getvalue(), errors.getvalue(), raised, bool(stopped))
-
-
-def _is_ahead(command: tuple[str, ...]) -> bool:  # TEMPORARY: until `check` takes --set
-    import inspect
-
-    from pipeline.cli import check
-
-    return command[0] == "check" and "--set" in command and "set_" not in inspect.signature(check.command).parameters
-
-
-def _check_with_changes(command: tuple[str, ...]) -> None:  # TEMPORARY
-    from pipeline.cli import options
-    from pipeline.errors import PipelineError
-    from pipeline.preset import find_preset, load_preset
-
-    try:
-        changes = options.overrides([c for c in command[2:] if c != "--set"], None, None, None, None, None, None)
-        load_preset(find_preset(command[1]), changes)
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except Exception:
-        traceback.print_exc()
-        sys.exit(3)
 
 
 @contextlib.contextmanager
