@@ -81,7 +81,7 @@ def _mux(
             packets.append(add_sound(target, sound, sum(counts) / fps, copied=copied))
         frames = sum(counts)
         for packet in heapq.merge(*packets, key=_due):
-            report("joining the film", min(frames, round(_due(packet) * fps)), frames)
+            report("joining the film", max(0, min(frames, round(_due(packet) * fps))), frames)
             target.mux(packet)
 
 
