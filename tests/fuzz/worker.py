@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -166,5 +167,11 @@ def _serve(pipe: Connection, attempt: Attempt, prepare: Callable[[], None], fold
 
 def _most_held() -> int:
     """The most bytes that this process, or one that it started, has held so far."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * _RSS_UNIT
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _RSS_UNIT
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT)
+    # Not ru_maxrss: Linux counts there what the process held that this one was started from.
+    peak = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return max(children, 0 if peak is None else int(peak[1]) * 1024)
