@@ -71,7 +71,7 @@ def dreaming(preset: Preset, steps: int, blend: float) -> Preset:
     )
     keys = {"id": "blend", "carry": "pixels", "still": blend, "moving": blend, "disoccluded": blend}
     mixed = FlowConfig.model_validate(keys)
-    stages = [video.model_copy(update={"motion": "none"}), *([mixed] if blend else []), plain]
+    stages = [video.model_copy(update={"motion": "none"}), *([mixed] if blend else []), plain, preset.stages[-1]]
     return preset.model_copy(update={"stages": tuple(stages)})
 
 

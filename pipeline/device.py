@@ -117,7 +117,7 @@ def out_of_memory_said() -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        remedy = "set the dream stage's `memory` lower, or use a smaller size or fewer octaves"
+        remedy = "set `memory` lower, or use a smaller picture or fewer octaves"
         raise DeviceError(f"out of memory; {remedy}") from error
 
 

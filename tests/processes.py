@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "-m", "pipeline")
@@ -78,13 +79,22 @@ class Terminal:
                 self.seen += part
                 yield part
 
-    def wait_for(self, *words: bytes) -> None:
-        """Read until one of the words was shown."""
+    def wait_for(self, pattern: bytes) -> None:
+        """Read until what matches was shown."""
         for _ in self.read():
-            if any(word in self.seen for word in words):
+            if re.search(pattern, self.seen):
                 return
-        raise AssertionError(f"never shown: {words!r} in {self.seen[-2000:]!r}")
+        raise AssertionError(f"never shown: {pattern!r} in {self.seen[-2000:]!r}")
 
     def hang_up(self) -> None:
         """Take the terminal away."""
         self._screen.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left running, whatever the test found."""
+        self.hang_up()
+        self.process.kill()
+        self.process.wait()

@@ -247,11 +247,11 @@ def test_of_two_probes_at_a_time_the_first_decides_for_both(monkeypatch: pytest.
     backbone, objective, size = _backbone("lite0", "blocks.2.0"), LayerL2("blocks.2.0"), Size(64, 64)
     ours, theirs = EngineChoice("packed", "float32"), EngineChoice("folded", "float32")
 
-    def probe(*_: object) -> EngineChoice:
+    def probe(*_: object) -> tuple[EngineChoice, bool]:
         """While we probe, another process comes to its own end."""
-        monkeypatch.setattr("pipeline.engines.choose._fastest", lambda *_: theirs)
+        monkeypatch.setattr("pipeline.engines.choose._fastest", lambda *_: (theirs, True))
         assert choose_engine(backbone, objective, size) == theirs
-        return ours
+        return ours, True
 
     monkeypatch.setattr("pipeline.engines.choose._fastest", probe)
     assert choose_engine(backbone, objective, size) == theirs

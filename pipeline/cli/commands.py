@@ -73,7 +73,7 @@ def _attempt(arguments: Sequence[str]) -> int:
         named = "" if error.filename is None else f"{error.filename}: "
         complain(f"{named}{error.strerror or error}; check that it is there and that you may use it, or name another")
     except MemoryError:
-        complain("out of memory; use a smaller size or fewer octaves, or set the dream stage's `memory` lower")
+        complain("out of memory; set `memory` lower, or use a smaller picture or fewer octaves")
     except ImportError as error:
         if "shared object" not in str(error):
             raise

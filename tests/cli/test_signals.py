@@ -98,11 +98,11 @@ def test_nohup_is_respected() -> None:
 def test_a_render_outlives_its_terminal_with_a_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL.replace("4f", "4000f"))
-    terminal = Terminal((*COMMAND, "render", "small.yaml", "--out", "stopped"), tmp_path)
-    terminal.wait_for(b" left")
-    terminal.hang_up()  # what is shown now goes nowhere, and a shell sends what follows
-    terminal.process.send_signal(signal.SIGHUP)
-    assert terminal.process.wait(100) == 130
+    with Terminal((*COMMAND, "render", "small.yaml", "--out", "stopped"), tmp_path) as terminal:
+        terminal.wait_for(b" left")
+        terminal.hang_up()  # what is shown now goes nowhere, and a shell sends what follows
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.process.wait(100) == 130
     assert list((tmp_path / "stopped/state").glob("*.json"))
     done = resume(tmp_path / "stopped", options=Options(should_stop=lambda: True))
     assert done.frames >= 1 and done.rendered == 0

@@ -44,7 +44,7 @@ def test_any_exception_is_located(error: Exception, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(ImageConfig, "natural", fail)
         assert "stages[0].path: can't be worked with" in str(problems(image))
-    monkeypatch.setattr("pipeline.stages.dream.config.resolve", fail)
+    monkeypatch.setattr("pipeline.stages.dream.config.absolute", fail)
     with pytest.raises(PresetError, match=r"^weights: can't be worked with"):
         dream_config({"weights": "x.pth"})
     monkeypatch.setenv("DREAMREEL_TRACEBACK", "1")

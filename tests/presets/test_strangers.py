@@ -36,7 +36,7 @@ for name, path in shelf().items():
         said[name] = result.frames
     except PipelineError as error:
         said[name] = str(error)
-from pipeline.cli import app
+from pipeline.cli.commands import app
 app(["presets"], standalone_mode=False)
 print(json.dumps(said))
 """
