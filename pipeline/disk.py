@@ -81,6 +81,12 @@ def require_regular(path: Path, at_most: int | None = None) -> None:
         raise OSError(errno.EFBIG, said, str(path))
 
 
+def state_of(path: Path) -> tuple[int, ...]:
+    """Numbers that change when a file does: what is remembered of a file is remembered by them too. Raises OSError."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def read_regular(path: Path, at_most: int) -> bytes:
     """All bytes of a regular file. Raises OSError as `require_regular` does."""
     require_regular(path, at_most)

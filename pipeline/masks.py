@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -52,19 +51,15 @@ class ImageMask(_Mask):
     fit: Fit = Field("crop", description="crop, pad or stretch")
 
     def draw(self, frame: Tensor) -> Tensor:
-        return _picture_mask(self.image, size_of(frame), self.fit, self.soft, frame.device)
+        size = size_of(frame)
+        bright = mask.luma(fit_to(read_picture(Path(self.image)), size, self.fit))
+        return upload(mask.soften(bright, self.soft * min(size) / 2), frame.device)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         try:
             read_picture(Path(self.image))
         except MediaError as error:
             yield "image", str(error)
-
-
-@lru_cache(maxsize=4)
-def _picture_mask(path: str, size: Size, fit: Fit, soft: float, device: torch.device) -> Tensor:
-    bright = mask.luma(fit_to(read_picture(Path(path)), size, fit))
-    return upload(mask.soften(bright, soft * min(size) / 2), device)
 
 
 class FilmMask(_Mask):
@@ -160,20 +155,28 @@ MaskField = Annotated[
 
 
 class MaskReel:
-    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame's index alone."""
+    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame's index alone.
+
+    A picture is read once: all frames have the same mask, though somebody edits the file meanwhile.
+    """
 
     def __init__(self, config: Mask, fps: Fraction) -> None:
         self._config, self._fps = config, fps
         self._pictures: Iterator[Callable[[], Tensor]] = iter(())
         self._picture: Callable[[], Tensor] | None = None
         self._shown = -1
+        self._still: Tensor | None = None
         self._size: Size | None = None
 
     def __call__(self, frame: Tensor, index: int) -> Tensor:
         """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
+        size = size_of(frame)
+        if isinstance(self._config, ImageMask):
+            if self._still is None or self._size != size:
+                self._still, self._size = self._config(frame), size
+            return self._still
         if not isinstance(self._config, FilmMask):
             return self._config(frame)
-        size = size_of(frame)
         bright = mask.soften(mask.luma(self._screen(index, size)), self._config.soft * min(size) / 2)
         found = upload(bright.clamp(0, 1), frame.device)
         return 1 - found if self._config.invert else found

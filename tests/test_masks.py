@@ -172,3 +172,13 @@ def test_captured_steps_level_octaves_alike() -> None:
     assert torch.allclose(found, plain, atol=1e-5)
     flat = climb(graph, LayerL2(layer), _photograph(), Climb(3, 0.01, 8, None), torch.Generator().manual_seed(1))
     assert not torch.allclose(found, flat, atol=1e-3)
+
+
+def test_a_picture_edited_between_two_renders_is_read_anew_and_not_within_one(half: str) -> None:
+    frame = _photograph()
+    reel = MaskReel(_mask(image=half), SPEC.fps)
+    before = reel(frame, 0)
+    cv2.imwrite(half, cv2.imread(half)[:, ::-1])
+    assert torch.equal(reel(frame, 1), before)
+    after = MaskReel(_mask(image=half), SPEC.fps)(frame, 0)
+    assert torch.allclose(after, before.flip(3), atol=1e-5)

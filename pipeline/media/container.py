@@ -16,7 +16,7 @@ import numpy as np
 from av.format import Flags
 
 from pipeline.activity import report
-from pipeline.disk import require_regular
+from pipeline.disk import require_regular, state_of
 from pipeline.errors import MediaError
 from pipeline.media.timeline import UNSAID, Packets, Timeline
 from pipeline.media.timestamps import MOST_TICKS, Header, timeline
@@ -92,13 +92,12 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
 
 def timeline_of(path: Path) -> Timeline:
     """When the film's pictures are shown; its packets are read once, until it changes."""
-    found = path.stat()
-    return _scanned(path, found.st_mtime_ns, found.st_size)
+    return _scanned(path, state_of(path))
 
 
 @lru_cache(maxsize=8)
-def _scanned(path: Path, modified_ns: int, size: int) -> Timeline:
-    said = [array("q") for _ in range(6)]
+def _scanned(path: Path, state: tuple[int, ...]) -> Timeline:
+    said, size = [array("q") for _ in range(6)], path.stat().st_size
     with opened(path) as (container, stream):
         clock = stream.time_base or Fraction(1, 90000)
         animation = container.format.name in ("gif", "apng")

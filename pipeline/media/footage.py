@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from pipeline.disk import state_of
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of
 from pipeline.media.decoding import MAX_PIXELS
@@ -120,12 +121,11 @@ def footage_info(path: Path, fps: Fraction) -> FilmInfo:
     """What `open_footage` finds out; a film is opened once, until it changes. Raises MediaError."""
     if _is_row(path) or not path.is_file():
         return open_footage(path, fps).info
-    found = path.stat()
-    return _film_info(path, found.st_mtime_ns, found.st_size)
+    return _film_info(path, state_of(path))
 
 
 @lru_cache(maxsize=64)
-def _film_info(path: Path, modified_ns: int, size: int) -> FilmInfo:
+def _film_info(path: Path, state: tuple[int, ...]) -> FilmInfo:
     return Film(path).info
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from pipeline.disk import digest_of, require_regular
+from pipeline.disk import digest_of, require_regular, state_of
 from pipeline.errors import MediaError
 from pipeline.media.footage import Stills
 from pipeline.media.paths import NamesFile
@@ -87,11 +87,9 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 def _of_file(path: Path) -> Fingerprint:
     require_regular(path)
-    status = path.stat()
-    digest = _digest(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return Fingerprint(digest, status.st_size)
+    return Fingerprint(_digest(path, state_of(path)), path.stat().st_size)
 
 
 @lru_cache(maxsize=65536)
-def _digest(path: Path, *state: int) -> str:
+def _digest(path: Path, state: tuple[int, ...]) -> str:
     return digest_of(path)

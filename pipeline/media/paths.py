@@ -152,9 +152,9 @@ def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
     path = resolve(text, folder)
     if not checked:
         return str(path)
-    if path.exists() and not path.is_dir():
+    if path.exists():
         _require_file(path)
-    if not path.is_file():
+    else:
         raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
     try:
         silent = find_sound(path) is None

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 import pipeline
-from pipeline.cli import app
+from pipeline.cli.commands import app
 from pipeline.errors import MediaError, PresetError
 from pipeline.frame import size_of
 from pipeline.masks import MaskField, MaskReel

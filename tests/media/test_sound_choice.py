@@ -9,7 +9,7 @@ import av
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli.commands import app
 from pipeline.errors import MediaError, PresetError, RunError
 from pipeline.media.joining import count_frames, join
 from pipeline.media.sound import Soundtrack, find_sound
@@ -140,8 +140,18 @@ def test_a_sound_that_is_gone_or_broken_costs_no_film(tmp_path: Path) -> None:
     film, frames = assemble(tmp_path / "run", on_message=notes.append)
     assert frames == count_frames(film) == 10 and sounds(film) == []
     assert len(notes) == 1 and "song.mp3" in notes[0]
-    result = resume(tmp_path / "run")
-    assert result.finished and count_frames(film) == 20
+    with pytest.raises(RunError, match=r"audio: .*song.mp3 does not hold what it held"):
+        resume(tmp_path / "run")
+    result = resume(tmp_path / "run", moved={"audio": "none"})
+    assert result.finished and count_frames(film) == 20 and sounds(film) == []
+
+
+def test_a_sound_that_breaks_while_the_film_is_rendered_costs_no_film(tmp_path: Path) -> None:
+    song = clicking(tmp_path / "song.mp3", "-c:a", "libmp3lame", pictures=False)
+    text = f"audio: {song}\nsize: 64x48\nfps: 25\nduration: 3f\nstages: [{{stage: noise}}]"
+    options = Options(on_frame=lambda frame, _: song.unlink(missing_ok=True))
+    result = render(parse_preset(text, name="film"), tmp_path / "run", options=options)
+    assert result.finished and count_frames(result.path) == 3 and sounds(result.path) == []
     assert any("the film is silent" in note and "song.mp3" in note for note in result.notes)
 
 
