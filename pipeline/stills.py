@@ -61,8 +61,8 @@ def plan(inputs: Sequence[str], out: Path | None, overwrite: bool) -> list[Job]:
 
 def _expand(text: str) -> Iterator[Path]:
     path = _looked_up(text)
-    if path.is_file():
-        yield path
+    if path.exists() and not path.is_dir():
+        yield path  # what is no regular file is refused when it is read, like any other that is no picture
         return
     try:
         listed = (each for each in path.iterdir() if each.name[0] != ".") if path.is_dir() else _matching(path)

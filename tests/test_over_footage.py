@@ -67,7 +67,7 @@ def test_footage_that_ends_early_finishes_the_film_and_says_so(tmp_path: Path) -
     text = CHAIN.replace("duration: {duration}\n", "").format(path=path, start="2f")
     result = render(parse_preset(text.encode()), tmp_path / "r")
     assert result.finished and 10 < result.frames < 45
-    assert any("before the time its header says" in note and "short.mkv" in note for note in result.notes)
+    assert any("earlier than its header says" in note and "short.mkv" in note for note in result.notes)
     with av.open(str(result.path)) as film:
         assert film.streams.video[0].frames == result.frames and len(film.streams.audio) == 1
 

@@ -107,7 +107,7 @@ def test_the_network_serves_every_size_and_octaves_fit(photo: Path) -> None:
     for height, width in ((64, 48), (33, 70)):
         frame = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
         assert dreamer(frame).shape == frame.shape
-    with pytest.raises(PresetError, match="needs 32x32"):
+    with pytest.raises(PresetError, match=r"needs 32x32, the picture is 30x20; take a larger picture"):
         StillDreamer({"layer": "blocks.5.0"}, 0, CPU)(torch.rand(1, 3, 20, 30))
 
 

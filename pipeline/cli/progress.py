@@ -32,9 +32,12 @@ class RenderProgress(Watch):
         super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
-        self._told = preset.notes
-        for note in self._told:
-            self.say(f"note: {note}")
+        self._told: set[str] = set()
+
+    def on_message(self, text: str) -> None:
+        """Say what the run has to say."""
+        self._told.add(text)
+        self.say(text)
 
     def on_frame(self, frame: Frame, spec: RunSpec) -> None:
         """Take note of a finished frame."""
@@ -88,7 +91,7 @@ class RenderProgress(Watch):
             rate = result.rendered / result.seconds
             self.say(f"{result.rendered} frames in {clock(result.seconds)} ({rate:.1f} fps): {shares(result.times)}")
         for note in result.notes:
-            if note not in self._told:
+            if f"note: {note}" not in self._told:
                 self.say(f"note: {note}")
         if not result.finished:
             folder = shell_word(str(result.folder))

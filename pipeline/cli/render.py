@@ -88,7 +88,7 @@ def _watch(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Calla
         watched = Options(
             on_frame=progress.on_frame,
             on_lead_in=progress.on_lead_in,
-            on_message=progress.say,
+            on_message=progress.on_message,
             should_stop=lambda: stopping.asked,
             checkpoint_seconds=checkpoint_seconds,
         )

@@ -46,7 +46,8 @@ _HEADERS = (
 )
 _LINEAR = (b"#?", b"\x76\x2f\x31\x01")  # Radiance and OpenEXR
 _REMEDY = "check its path (a preset's begin at its own folder)"
-_SAVE_AGAIN = "open it in an image viewer, or save it again as PNG or JPEG"
+_SAVE_AGAIN = "if an image viewer can open it, save it there as PNG or JPEG"
+_HEIC = re.compile(rb".{4}ftyp(?:hei[cmsx]|hev[cmx]|mif1|msf1)", re.DOTALL)
 _TAGS = TiffImagePlugin
 _pillow = threading.Lock()  # changing Python's filters for warnings is not safe in two threads
 
@@ -135,7 +136,10 @@ def _header(data: bytes, path: Path) -> _Header:
     except Exception as error:  # Pillow's readers let whatever happens to them through
         told_size = _told_size(told, tiff)
         if told_size is None:
-            raise MediaError(f"{path} is not a picture that can be read; {_SAVE_AGAIN}") from error
+            what = (
+                "is a HEIC picture, which can't be read" if _HEIC.match(data) else "is not a picture that can be read"
+            )
+            raise MediaError(f"{path} {what}; {_SAVE_AGAIN}") from error
         return _Header("", "", told_size, white, None, late_exif(data), tiff)
 
 
@@ -196,13 +200,19 @@ def _by_pillow(data: bytes, header: _Header, path: Path) -> _Pixels:
 
 
 def _by_opencv(data: bytes, header: _Header, path: Path) -> _Pixels:
+    told = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # it would write to the terminal what the error below says
     try:
         # UNCHANGED keeps 16 bits and opacity, and leaves EXIF's orientation to us (but for TIFF's own).
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(f"{path} can't be decoded ({error.err}); {_SAVE_AGAIN}") from error
+    finally:
+        cv2.utils.logging.setLogLevel(told)
     if values is None:
-        raise MediaError(f"{path} is not a picture that OpenCV can read; {_SAVE_AGAIN}")
+        raise MediaError(f"{path} can't be decoded: the file is damaged, or of an unusual kind; {_SAVE_AGAIN}")
     depth = values.dtype
     if depth not in (np.uint8, np.uint16) and not np.issubdtype(depth, np.floating):
         raise MediaError(f"{path} holds {depth} values; save it with 8 or 16 bits a channel")

@@ -74,6 +74,7 @@ class Film:
             aspect = stream.sample_aspect_ratio or Fraction(1)
         self._timeline = timeline_of(path)
         self._interlaced = frame.interlaced_frame
+        self._sought_right = frame.format.name != "pal8"  # a palette may come with the first packet alone
         self._orientation, unusual = orientation_of(frame)
         self._held = max(2, min(_HELD, _HELD_BYTES // (frame.width * frame.height * 4)))
         self._origin = self._begin(first)
@@ -116,7 +117,7 @@ class Film:
         """
         size = self.info.size if size is None else size
         shown: Fraction | None = None
-        if seek and since > _MARGIN:
+        if seek and self._sought_right and since > _MARGIN:
             try:
                 for shot in self._shots(since - _MARGIN, since, size):
                     if shown is None and shot.time > since:

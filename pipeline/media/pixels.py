@@ -53,7 +53,7 @@ def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[str, ...]
     turns = round(-degrees / 90)
     if abs(degrees + 90 * turns) <= 1:
         return Orientation(turns % 4, mirrored), ()
-    note = f"is to be shown turned by {degrees:.0f} degrees; only quarter turns are made, the nearest is"
+    note = f"asks to be rotated by {degrees:.0f} degrees; it is rotated by the nearest quarter turn, {-90 * turns}"
     return Orientation(turns % 4, mirrored), (note,)
 
 

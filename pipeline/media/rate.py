@@ -82,16 +82,22 @@ def about_rate(seconds: NDArray[np.float64], fps: Fraction) -> list[str]:
     """What may surprise in a film of these times shown at `fps`."""
     notes = []
     if fps > _FAST:
-        notes.append(f"has {float(fps):.5g} pictures a second, each a frame to render; a lower `fps` leaves some out")
+        notes.append(
+            f"has {float(fps):.5g} pictures a second, each a frame to render; set a lower `fps` to render fewer"
+        )
     lost = passed_over(fps, seconds)
     if lost:
-        notes.append(f"{lost} of its pictures are too close to the next for a frame at {float(fps):.5g} a second")
+        are = "picture is" if lost == 1 else "pictures are"
+        notes.append(
+            f"{lost} {are} too close to the next to be shown at {float(fps):.5g} frames a second; "
+            "a higher `fps` shows all of them"
+        )
     if len(seconds) > 2:
         # But for one in twenty either way.
         fastest, slowest = (1 / float(distance) for distance in np.percentile(np.diff(seconds), (5, 95)))
         if fastest > slowest * 1.5:
             notes.append(
-                f"its pictures come at a variable rate, {slowest:.3g} to {fastest:.3g} a second, mostly "
-                f"{1 / usual_distance(seconds):.3g}; it is shown at {float(fps):.5g}"
+                f"has a variable frame rate, {slowest:.3g} to {fastest:.3g} pictures a second, mostly "
+                f"{1 / usual_distance(seconds):.3g}; it is taken as {float(fps):.5g} unless `fps` says otherwise"
             )
     return notes

@@ -75,7 +75,13 @@ def _counted(packets: Packets, header: Header) -> Timeline:
     fps = stated_rate(header.rates)
     times = _at(packets.shown, np.arange(packets.shown.sum(), dtype=np.int64))
     said = replace(packets, durations=np.zeros_like(packets.durations))
-    notes = [] if (packets.pts == UNSAID).all() else ["its pictures all have the same time; they are shown in turn"]
+    notes = (
+        []
+        if (packets.pts == UNSAID).all()
+        else [
+            f"all its pictures have the same timestamp; they are shown one after the other, {float(fps):.5g} a second"
+        ]
+    )
     return Timeline(said, times, 1 / fps, 1 / fps, fps, tuple(notes))
 
 
@@ -105,7 +111,10 @@ def _complete(pts: Ticks, dts: Ticks, notes: list[str]) -> tuple[Ticks, Ticks | 
         order = None  # a joined Matroska film's second half has its times of showing there
     if missing == 0:
         return pts, order
-    notes.append(f"{missing} of its {len(pts)} pictures have no time; they got one between their neighbours'")
+    have, are = ("has", "it is") if missing == 1 else ("have", "they are")
+    notes.append(
+        f"{missing} of its {len(pts)} pictures {have} no timestamp; {are} spaced evenly between the pictures around"
+    )
     if order is not None and known >= len(pts) - missing:
         return order, order
     return _filled(pts if missing <= len(dts) - known else dts), order
@@ -123,8 +132,11 @@ def _filled(times: Ticks) -> Ticks:
     found: Ticks = np.rint(np.interp(places, known, (values - values[0]).astype(np.float64))).astype(np.int64)
     found += values[0]
     before, after = places < known[0], places > known[-1]
-    found[before] = values[0] + (places[before] - known[0]) * pace
-    found[after] = values[-1] + (places[after] - known[-1]) * pace
+    # Times of showing come in another order than that of reading: what is missing lies beyond all of them.
+    near = np.abs(values[:_REORDERED] - values[0]) <= _REORDERED * abs(pace)
+    found[before] = values[:_REORDERED][near].min() + (places[before] - known[0]) * pace
+    near = np.abs(values[-_REORDERED:] - values[-1]) <= _REORDERED * abs(pace)
+    found[after] = values[-_REORDERED:][near].max() + (places[after] - known[-1]) * pace
     return found
 
 
@@ -138,10 +150,11 @@ def _continuous(stamps: Ticks, order: Ticks | None, header: Header, notes: list[
         stamps, order = stamps + (smooth - order), smooth
     breaks += _leaps(stamps if order is None else order, header)
     if mended:
-        notes.append(f"{mended} of its times did not fit between their neighbours'; they were moved there")
+        counted = "1 timestamp is" if mended == 1 else f"{mended} timestamps are"
+        notes.append(f"{counted} out of order; the pictures are shown in order, between those around")
     if breaks:
-        counted = f"begins anew {len(breaks)} times" if len(breaks) > 1 else "begins anew in the middle"
-        notes.append(f"its clock {counted}; the parts are shown one after the other")
+        counted = f"{len(breaks)} times" if len(breaks) > 1 else "in the middle"
+        notes.append(f"its timestamps start over {counted}; the parts are shown one after the other")
     return _joined(stamps, sorted(breaks))
 
 
@@ -204,7 +217,8 @@ def _with_browsers_delays(stamps: Ticks, clock: Fraction, notes: list[str]) -> T
     none = delays <= int(_NO_DELAY_SECONDS / clock)
     delays[none] = round(_BROWSERS_DELAY_SECONDS / clock)
     if none.any():
-        notes.append(f"{none.sum()} of its pictures have no delay; each is shown for 0.1s, as in browsers")
+        have = "picture has" if none.sum() == 1 else "pictures have"
+        notes.append(f"{none.sum()} {have} no delay, or one of 0.01s; each is shown for 0.1s, as browsers do")
     return np.concatenate([stamps[:1], stamps[0] + np.cumsum(delays)])
 
 
@@ -215,7 +229,8 @@ def _distinct(stamps: Ticks, header: Header, notes: list[str]) -> tuple[int, Tic
     if len(begins) == len(stamps):
         return 1, stamps
     shared = len(stamps) - len(begins)
-    notes.append(f"{shared} of its pictures have the time of another; they are shown between it and the next")
+    have, are = ("picture has", "it is") if shared == 1 else ("pictures have", "they are")
+    notes.append(f"{shared} {have} the same timestamp as another; {are} shown between that one and the next")
     counts = np.diff(np.append(begins, len(stamps)))
     values = stamps[order][begins]
     rooms = np.diff(values)
@@ -245,7 +260,7 @@ def _about_end(found: Timeline, header: Header) -> list[str]:
         return []
     less = header.end - found.end
     if less * found.fps > 1:
-        return [f"ends {float(less):.2f}s before the time its header says; so does the film"]
+        return [f"ends {float(less):.2f}s earlier than its header says; what is there is shown"]
     if -less * found.fps > 1:
-        return [f"goes on for {float(-less):.2f}s after the time its header says; all of it is shown"]
+        return [f"runs {float(-less):.2f}s longer than its header says; all of it is shown"]
     return []

@@ -5,31 +5,25 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.curves import curves_of
-from pipeline.device import is_there
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
 from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
+from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Override, apply_override
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
-from pipeline.stages import STAGES, Role, RunSpec, StageConfig
-from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
+from pipeline.stages import STAGES, Role, StageConfig
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
 SINK = "encode"  # what a chain ends with that names no end of its own
-# A check of curves makes at most so many passes over a moment, all together: some seconds.
-_STILL_FPS = Fraction(1, 500)
-_MOST_WORK, _FEWEST_LOOKS = 300_000_000, 1000
 
 
 def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
@@ -198,15 +192,13 @@ class _Builder:
     def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""
         spec = preset.spec()
-        spec = replace(spec, looks=_looks(stages))
+        spec = replace(spec, looks=looks_at(stages))
         for index, config in enumerate(stages):
             with self._located(("stages", index)):
                 for key, message in () if config is None else (*config.curve_problems(spec), *config.problems(spec)):
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
-        if not self._problems:
-            preset._notes = tuple(_notes(preset, spec))
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
@@ -226,23 +218,3 @@ def _free_id(name: str, taken: set[str]) -> str:
     while (candidate := name if number == 1 else f"{name}-{number}") in taken:
         number += 1
     return candidate
-
-
-def _looks(stages: Sequence[StageConfig | None]) -> int:
-    """How many frames each curve is looked at in, so that all of them together take a bounded time."""
-    work = sum(curve.cost for config in stages if config is not None for _, _, curve, _ in curves_of(config))
-    return max(_FEWEST_LOOKS, min(MOST_LOOKS, _MOST_WORK // max(1, work)))
-
-
-def _notes(preset: Preset, spec: RunSpec) -> Iterator[str]:
-    for config in preset.stages:
-        yield from config.notes()
-    moving = any(curve.cost for config in preset.stages for _, _, curve, _ in curves_of(config))
-    if moving and spec.frames is None:
-        yield f"an endless film: its curves were looked at over its first {ENDLESS_SECONDS // 60} minutes"
-    if moving and spec.checked_frames > spec.looks:
-        yield f"the curves were looked at in {spec.looks} of {spec.checked_frames} frames, and at every keyframe"
-    if spec.fps < _STILL_FPS and moving:
-        yield f"a frame lasts {float(1 / spec.fps):g}s: of what moves within it, the camera takes a sample"
-    if not is_there(spec.device):
-        yield f"the device {preset.device!r} is not on this machine: it can be checked here, not rendered"

@@ -16,6 +16,7 @@ from pipeline.media.inputs import Input, inputs_of, key_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.preset.names import require_name
+from pipeline.preset.notes import notes_on
 from pipeline.stages import STAGES, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
@@ -46,7 +47,6 @@ class Preset(BaseModel):
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
-    _notes: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("name")
     @classmethod
@@ -67,8 +67,8 @@ class Preset(BaseModel):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its check has to say, though nothing is wrong; one sentence each."""
-        return self._notes
+        """What may surprise in it and its files as they are now, though nothing is wrong; one sentence each."""
+        return tuple(notes_on(self))
 
     def spec(self, device: torch.device | None = None) -> RunSpec:
         """What the stages are told about the run, on an open device; without, on the one that would be opened."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from pipeline.disk import require_regular
 from pipeline.errors import MediaError, PresetError
 from pipeline.media.inputs import fingerprint
 from pipeline.media.paths import resolve
@@ -71,10 +72,12 @@ def extract(film: str | Path) -> Extract:
 
 def _comment(path: Path) -> str:
     try:
+        require_regular(path)
         with av.open(str(path)) as container:
             comment = container.metadata.get("comment")
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path} can't be read: {error}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(f"{path} can't be read: {reason}; give a film that dreamreel made") from None
     if comment is None:
         raise _none_in(path)
     return str(comment)

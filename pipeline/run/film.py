@@ -44,17 +44,6 @@ def _is_as_good(film: Path, pieces: Sequence[Path]) -> bool:
         return False
 
 
-def sound_notes(preset: Preset) -> list[str]:
-    """What will be wrong with the film's sound, before anything is rendered: it will be silent, and why."""
-    try:
-        sound = preset.soundtrack()
-        if sound is not None:
-            find_sound(sound.path)
-    except MediaError as error:
-        return [f"the film will be silent: {error}"]
-    return []
-
-
 def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> list[str]:
     """Join the closed segments that hold `frames` frames, and make the poster and the contact sheet.
 

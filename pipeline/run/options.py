@@ -21,7 +21,7 @@ class Options:
     on_lead_in: Callable[[int, int], None] = lambda done, total: None
     """hears of every frame of the lead-in, which is not shown: how many are done, of how many"""
     on_message: Callable[[str], None] = lambda text: None
-    """hears warnings"""
+    """hears warnings, and what may surprise in the preset"""
     should_stop: Callable[[], bool] = lambda: False
     """asked before every frame, those of the lead-in too; True ends the render with a checkpoint"""
     checkpoint_seconds: float = 30.0

@@ -21,7 +21,7 @@ from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
 from pipeline.run.facts import PREVIOUS, Found, InputFacts
-from pipeline.run.film import finish_film, has_more_frames, sound_notes
+from pipeline.run.film import finish_film, has_more_frames
 from pipeline.run.folder import RunFolder, segment_frames
 from pipeline.run.inputs import as_facts, fingerprints, require_same_inputs
 from pipeline.run.log import RunLog
@@ -97,6 +97,7 @@ class _Session:
 
     def begin(self) -> Result:
         """Render from the first frame."""
+        self._say_notes()
         with self._hinted(), Chain(self._preset) as chain:
             require_space(self._folder, self._space_needed(0))
             self._inputs = as_facts(fingerprints(self._preset, self._options.on_message), None)
@@ -117,6 +118,7 @@ class _Session:
         if found is None:  # it begins at the first frame, which needs all that a new render does
             self._preset = self._folder.load_preset(duration, moved, checked=True)
         self._require_same(found, moved)
+        self._say_notes()
         with self._hinted(), self._threads(found), Chain(self._preset) as chain:
             if found is None:
                 self._preset = chain.pin(self._preset)
@@ -165,6 +167,9 @@ class _Session:
         with self._folder.writing():
             log.event(event, **facts)
 
+    def _say_notes(self) -> None:
+        self._say([f"note: {note}" for note in self._preset.notes])
+
     def _say(self, messages: list[str]) -> None:
         for message in messages:
             self._options.on_message(message)
@@ -186,7 +191,6 @@ class _Session:
         start = max(0, found.frame) if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
         require_space(self._folder, self._space_needed(start))
-        self._say(sound_notes(self._preset))
         facts = self._facts(chain)
         with Recorder(self._folder, log, chain.sink.encode, self._length, start, chain.spec.device) as recorder:
             self._loop(chain, recorder, found, result, facts)

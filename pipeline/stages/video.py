@@ -174,9 +174,10 @@ class Video(Source[VideoConfig]):
         name = Path(self.config.path).name
         notes = [f"{name}: {note}" for note in self._footage.info.notes]
         if self._footage.broken:
-            notes.append(f"{name}: {self._footage.broken} broken packets were bridged by the picture before")
+            packets = "1 damaged packet" if self._footage.broken == 1 else f"{self._footage.broken} damaged packets"
+            notes.append(f"{name}: {packets} can't be decoded; the picture before is shown instead")
         if self._footage.missing > 1 / self._footage.info.fps:
-            notes.append(f"{name}: its last {float(self._footage.missing):.2f}s can't be decoded; the film ends before")
+            notes.append(f"{name}: its last {float(self._footage.missing):.2f}s can't be decoded; the film ends there")
         return notes
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ def test_an_angle_that_is_no_quarter_turn_is_said(tmp_path: Path, pictures: Path
     lying = make(tmp_path / "lying.mp4", pictures, *X264)
     ffmpeg("-display_rotation", "30", "-i", lying, "-c", "copy", tmp_path / "film.mp4")
     (note,) = Film(tmp_path / "film.mp4").info.notes
-    assert "turned by -30 degrees" in note and "quarter turns" in note
+    assert "rotated by -30 degrees" in note and "nearest quarter turn, 0" in note
 
 
 @pytest.mark.parametrize(("name", "codec", "tag"), [("a.mp4", "libx264", b"avc1"), ("a.avi", "mjpeg", b"MJPG")])
@@ -86,7 +86,7 @@ def test_check_says_what_was_repaired(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "joined.ts").write_bytes(part * 2)
     (tmp_path / "p.yaml").write_text("stages: [{stage: video, path: joined.ts}]")
     said = CliRunner().invoke(app, ["check", str(tmp_path / "p.yaml")]).output
-    assert "80 frames" in said and "joined.ts: its clock begins anew" in said
+    assert "80 frames" in said and "joined.ts: its timestamps start over" in said
 
 
 # Film masks.

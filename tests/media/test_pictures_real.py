@@ -342,3 +342,14 @@ def test_only_regular_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(decoding, "MAX_BYTES", 10)
     with pytest.raises(MediaError, match="at most 0 MB are read"):
         read_picture(photograph("chelsea.png"))
+
+
+def test_a_heic_picture_is_named_and_decoders_are_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    with pytest.raises(MediaError, match=r"is a HEIC picture, which can't be read; .* save it there as PNG or JPEG"):
+        read_picture(tmp_path / "phone.heic")
+    whole = cv2.imencode(".hdr", np.ones((24, 32, 3), np.float32))[1].tobytes()
+    (tmp_path / "half.hdr").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MediaError, match=r"half.hdr can't be decoded"):
+        read_picture(tmp_path / "half.hdr")
+    assert capfd.readouterr() == ("", "")

@@ -197,3 +197,17 @@ def test_broken_pieces_are_no_matter_of_sound(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"piece.mp4 can't be read back"):
         join([tmp_path / "piece.mp4"], tmp_path / "film.mp4", Fraction(25), "", Soundtrack(song))
     assert not (tmp_path / "film.mp4").exists()
+
+
+def test_check_render_and_resume_say_the_same_of_a_sound_that_nothing_decodes(tmp_path: Path) -> None:
+    preset = tmp_path / "film.yaml"
+    preset.write_text(over(phone(tmp_path / "phone.mov", 2), "duration: 3f"))
+    told = []
+    run = str(tmp_path / "run")
+    for command in (["check", str(preset)], ["render", str(preset), "--out", run], ["resume", run]):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        text = " ".join(done.output.split())
+        assert text.count("note: the film will be silent: the sound of") == 1
+        told.append(text.partition("the film will be silent: ")[2].partition("give another, or none")[0])
+    assert len(set(told)) == 1 and "phone.mov can't be decoded" in told[0]

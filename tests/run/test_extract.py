@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -159,3 +160,12 @@ def test_a_foreign_films_words_reach_no_terminal_as_orders(preset: Preset, tmp_p
     done = finished("extract", str(tmp_path / "film.mp4"))
     assert done.returncode == 0 and "\x1b" not in done.stdout + done.stderr
     assert yaml.safe_load(done.stdout) == preset.resolved()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+def test_a_pipe_is_no_film(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(
+        MediaError, match=r"pipe.mp4 can't be read: is a device or a pipe, must be a regular file; give"
+    ):
+        extract(tmp_path / "pipe.mp4")

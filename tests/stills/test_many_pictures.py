@@ -65,7 +65,7 @@ def test_whatever_fails_is_named_and_the_others_are_done(tmp_path: Path) -> None
     for line, name, words in zip(
         listed.splitlines(),
         ("broken.png", "dot.png", "nan.tif", "z.png"),
-        ("ends early", "smallest octave would be 1x1", "hold no numbers", "can't write the picture"),
+        ("ends early", "the picture is 1x1", "hold no numbers", "can't write the picture"),
         strict=True,
     ):
         assert name in line and words in line
@@ -117,3 +117,11 @@ def test_a_picture_that_is_no_picture_of_numbers_is_not_written(tmp_path: Path) 
     assert not (tmp_path / "a.png").exists()
     with pytest.raises(MediaError, match="can't write the picture"):
         write_still(torch.zeros(1, 3, 2, 20000), tmp_path / "a.webp")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+def test_a_pipe_is_refused_by_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (job,) = plan([str(tmp_path / "pipe.png")], None, False)
+    with pytest.raises(MediaError, match=r"pipe.png: is a device or a pipe, must be a regular file"):
+        read_still(job.source)

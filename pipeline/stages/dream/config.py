@@ -184,16 +184,14 @@ class DreamConfig(StageConfig):
         layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)
         side = layer.smallest_side
         fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
-        if len(fitting) < self.octaves:
+        needs = f"layer {layer.name} needs {side}x{side}"
+        if not fitting:
+            remedy = "take a larger picture (for a film, a larger `size`) or a shallower layer"
+            yield "layer" if self.objective is None else "objective", f"{needs}, the picture is {spec.size}; {remedy}"
+        elif len(fitting) < self.octaves:
             smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
-            remedy = f"use at most {len(fitting)}" if fitting else "use a larger `size` or a shallower layer"
-            yield (
-                "octaves",
-                (
-                    f"is {self.octaves}: the smallest octave would be {smallest}, "
-                    f"layer {layer.name} needs {side}x{side}; {remedy}"
-                ),
-            )
+            said = f"is {self.octaves}: the smallest octave would be {smallest}, {needs}; use at most {len(fitting)}"
+            yield "octaves", said
 
 
 def _need(layer: backbones.LayerInfo) -> int:
