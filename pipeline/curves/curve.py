@@ -103,6 +103,11 @@ class Curve(ABC):
         """About how many passes over an array of moments its values take; 0: it never moves."""
         return 0 if self.constant is not None else 1
 
+    @property
+    def keys(self) -> int:
+        """How many keyframes it has; one with an expression counts for ten, since it takes at least as long."""
+        return 0
+
     def breaks(self, start: float, end: float, fps: Fraction) -> Array:
         """The times in seconds, strictly between `start` and `end`, where the curve jumps or bends; not too many."""
         return np.empty(0)

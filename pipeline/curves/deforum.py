@@ -148,6 +148,10 @@ class Deforum(Curve):
         return 12 + max((value.cost for _, value in self._keys if isinstance(value, Formula)), default=0)
 
     @property
+    def keys(self) -> int:
+        return sum(10 if isinstance(value, Formula) else 1 for _, value in self._keys)
+
+    @property
     def _uses_last(self) -> bool:
         formulas = (each for pair in self._keys for each in pair if isinstance(each, Formula))
         return any("max_f" in formula.names for formula in formulas)
@@ -222,6 +226,10 @@ class PerSecond(Curve):
     @property
     def cost(self) -> int:
         return self.schedule.cost
+
+    @property
+    def keys(self) -> int:
+        return self.schedule.keys
 
     def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
         return self.schedule.depends_on_length(frames, fps)

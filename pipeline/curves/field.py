@@ -26,6 +26,7 @@ from pipeline.curves.expression import Expression
 from pipeline.curves.files import curve_from_file, parse_deforum
 from pipeline.curves.keyframes import Keyframes
 
+MAX_KEYS_IN_ALL = 1_000_000  # of all curves of a preset: some seconds of checking
 _HELP = "must be a number, keyframes such as {0s: 1.2, 8s: 2}, or an expression of t in quotes"
 
 
@@ -53,7 +54,22 @@ def parse_curve(value: object, folder: Path | None = None, checked: bool = True)
 
 def _parse(value: object, info: ValidationInfo) -> Curve:
     given = info.context or {}
-    return parse_curve(value, given.get("folder"), given.get("checked", True))
+    # By the value, since a union tries it more than once.
+    keys: dict[int, int] = given.get("keyframes", {})
+    _require_few(keys)
+    curve = parse_curve(value, given.get("folder"), given.get("checked", True))
+    if curve.keys:
+        keys[id(value)] = curve.keys
+        _require_few(keys)
+    return curve
+
+
+def _require_few(keys: dict[int, int]) -> None:
+    if sum(keys.values()) > MAX_KEYS_IN_ALL:
+        raise ValueError(
+            f"with it the preset's curves have more than {MAX_KEYS_IN_ALL} keyframes in all, those with expressions "
+            "counted ten times; use fewer, or plain numbers"
+        )
 
 
 def _parse_many(value: object, info: ValidationInfo) -> object:

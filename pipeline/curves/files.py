@@ -13,6 +13,7 @@ from pipeline.curves.expression import Expression
 from pipeline.curves.keyframes import Keyframes
 from pipeline.curves.times import parse_time
 from pipeline.disk import read_regular
+from pipeline.media.paths import from_here, resolve
 from pipeline.units import parse_fps
 
 MAX_BYTES = 8_000_000
@@ -45,21 +46,16 @@ def curve_from_file(value: Mapping[Any, Any], folder: Path, checked: bool) -> Cu
     if not isinstance(name, str) or not name:
         raise ValueError("`file` is the path of a schedule, such as {file: schedule.txt}")
     try:
-        path = (folder / Path(name).expanduser()).resolve()
+        path = resolve(from_here(name), folder)
         curve = _read(path, {key: item for key, item in value.items() if key != "file"})
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         if checked:
-            raise ValueError(f"{name}: {_reason(error)}") from None
+            reason = f"can't be read: {error.strerror}" if isinstance(error, OSError) else error
+            raise ValueError(f"{name}: {reason}") from None
         curve, path = Unread(), folder / name
     curve.source = {**value, "file": str(path)}
     curve.file = str(path)
     return curve
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"can't be read: {error.strerror}"
-    return "there is no such home folder; write the path out" if isinstance(error, RuntimeError) else str(error)
 
 
 def _read(path: Path, options: Mapping[Any, Any]) -> Curve:

@@ -92,6 +92,10 @@ class Keyframes(Curve):
     def cost(self) -> int:
         return 4
 
+    @property
+    def keys(self) -> int:
+        return len(self._times)
+
     def problem(self, moments: Moments) -> str | None:
         if (self._track(moments.fps).lengths <= 0).any():
             return f"its keyframes are out of order at {moments.fps} frames per second"

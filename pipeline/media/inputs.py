@@ -36,11 +36,6 @@ class Fingerprint:
     size: int
 
 
-def key_of(place: tuple[str | int, ...]) -> str:
-    """A place as `--set` takes it: `stages[2].image`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
-
-
 def inputs_of(model: BaseModel, place: tuple[str | int, ...] = ()) -> Iterator[Input]:
     """Every input that a config, which stands at `place`, names, in the order of its keys."""
     for name, field in type(model).model_fields.items():

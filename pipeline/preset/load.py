@@ -78,7 +78,7 @@ class _Builder:
 
     def __init__(self, document: Document, folder: Path, checked: bool) -> None:
         self._document, self._checked = document, checked
-        self._context = {"folder": folder, "checked": checked}
+        self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
 
     def build(self) -> Preset:

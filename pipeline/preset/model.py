@@ -12,7 +12,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
-from pipeline.media.inputs import Input, inputs_of, key_of
+from pipeline.errors import format_path
+from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.preset.names import require_name
@@ -109,10 +110,10 @@ class Preset(BaseModel):
 
     def inputs(self) -> dict[str, Input]:
         """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
-        found = {key_of(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
+        found = {format_path(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
         for index, stage in enumerate(self.stages):
             for each in inputs_of(stage, ("stages", index)):
-                found[f"{self.stage_key(index)}.{key_of(each.place[2:])}"] = each
+                found[f"{self.stage_key(index)}.{format_path(each.place[2:])}"] = each
         return found
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:

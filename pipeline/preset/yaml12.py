@@ -31,9 +31,13 @@ _ENCODINGS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# Line breaks in YAML 1.1, plain letters in 1.2; PyYAML's scanner meets others in their place.
-_OLD_BREAKS = {0x85: 0x10FFFB, 0x2028: 0x10FFFC, 0x2029: 0x10FFFD}
-_OLD_BREAKS_AGAIN = {other: letter for letter, other in _OLD_BREAKS.items()}
+# Line breaks in YAML 1.1, plain letters in 1.2, and bytes of names that are no UTF-8 (PEP 383), as a command line
+# brings them: PyYAML's scanner meets others in their place.
+_STAND_INS = {0x85: 0x10FFFB, 0x2028: 0x10FFFC, 0x2029: 0x10FFFD}
+_STAND_INS |= {code: 0x10FE00 + code % 256 for code in range(0xDC80, 0xDD00)}
+_STOOD_FOR = {other: letter for letter, other in _STAND_INS.items()}
+# Of a pair of surrogates; the others stand for bytes.
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -112,7 +116,7 @@ def _refusal(name: str, message: str, line: int | None = None) -> PresetError:
 
 def _parse(text: str, name: str) -> Document:
     try:
-        loader = Loader(text.translate(_OLD_BREAKS), name)
+        loader = Loader(text.translate(_STAND_INS), name)
     except yaml.reader.ReaderError as error:
         raise _refusal(name, f"holds a character YAML does not allow (#x{error.character:04x})") from None
     try:
@@ -167,15 +171,18 @@ class _Constructor:
         return plain_scalar(text) if getattr(node, "style", None) is None else text
 
     def _text(self, node: yaml.Node) -> str:
-        """What a scalar says. JSON writes letters beyond 16 bits as two escapes."""
-        text = str(node.value).translate(_OLD_BREAKS_AGAIN)
+        """What a scalar says. JSON writes letters beyond 16 bits as two escapes.
+
+        A lone one may stand for a byte of a file's name that is no UTF-8 (PEP 383), as a resolved preset writes it.
+        """
+        text = str(node.value).translate(_STOOD_FOR)
         if text.isascii():
             return text
-        try:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if _HALF.search(text):
             message = "holds half of a letter: such escapes stand in pairs"
-            raise _refusal(self._document.name, message, node.start_mark.line + 1) from None
+            raise _refusal(self._document.name, message, node.start_mark.line + 1)
+        return text
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, above: tuple[yaml.Node, ...]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}

@@ -13,8 +13,7 @@ import filelock
 
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
-from pipeline.errors import PipelineError, PresetError, RunError, shell_word
-from pipeline.media.inputs import key_of
+from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.log import read_log
 
@@ -151,7 +150,7 @@ class RunFolder:
         if not checked and not moved:
             return preset
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
-        places = {key: key_of(each.place) for key, each in preset.inputs().items()}  # an id is also a stage's kind
+        places = {key: format_path(each.place) for key, each in preset.inputs().items()}  # an id is also a stage's kind
         overrides += [Override(places.get(key, key), text, quoted=True) for key, text in (moved or {}).items()]
         try:
             given = parse_preset(preset.to_yaml(), name=str(self.preset_file), overrides=overrides, checked=checked)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.curves import Curve, Moments, looked_at, parse_curve
+from pipeline.curves import Curve, Moments, field, looked_at, parse_curve
 from pipeline.errors import PresetError
 from pipeline.loop import Chain
 from pipeline.ops.camera import cells_per_second
@@ -67,6 +67,22 @@ def test_heavy_expressions_share_the_time() -> None:
     began = time.process_time()
     (note,) = parse_preset(text).notes
     assert "of 90000 frames" in note and time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(("value", "most"), [("({0})", 10), ("(sin(t/({0}%40+1)))", 1)])
+def test_schedules_that_are_named_again_and_again_share_a_bound(
+    value: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert field.MAX_KEYS_IN_ALL == 10 * 100_000
+    monkeypatch.setattr(field, "MAX_KEYS_IN_ALL", 10 * 1000)
+    schedule = ", ".join(f"{number}:{value.format(number % 7)}" for number in range(1000))
+    text = "duration: 4f\nstages:\n  - {stage: noise}\n  - {stage: zoom, rotate: &a {deforum: '" + schedule + "'}}\n"
+    again = "  - {stage: zoom, rotate: *a}\n"
+    parse_preset(text + again * (most - 1))
+    with pytest.raises(PresetError) as caught:
+        parse_preset(text + again * 60)
+    first = caught.value.problems[0]
+    assert first.path == ("stages", most + 1, "rotate") and "more than 10000 keyframes in all" in first.message
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from pipeline.curves import Curve, Deforum, Keyframes, Moments, curves_of, parse_curve
 from pipeline.curves.keyframes import _spline_slopes, _tridiagonal
 from pipeline.errors import PresetError
-from pipeline.preset import load_preset, parse_preset
+from pipeline.preset import Override, load_preset, parse_preset
 from tests.conftest import SMALL
 
 FPS = Fraction(24)
@@ -125,7 +125,7 @@ def test_a_csv_holds_times_and_values(tmp_path: Path) -> None:
         ("a.txt", "sin(", {}, "can't be read; write it as"),
         ("a.txt", "t", {"ease": "smooth"}, "beside a file with expression there may be no key 'ease'"),
         ("none.txt", None, {}, "none.txt: can't be read: No such file"),
-        ("~nosuchuser/x.txt", None, {}, "no such home folder"),
+        ("~nosuchuser/x.txt", None, {}, "there is no home folder ~nosuchuser here; write the path out"),
         ("a\0b", None, {}, "null byte"),
     ],
 )
@@ -169,3 +169,21 @@ def test_a_preset_takes_files_from_its_own_folder_and_shows_them(tmp_path: Path)
     assert gone.resolved() == preset.resolved()
     with pytest.raises(PresetError, match=r"p\.yaml:10: stages\[1\]\.zoom: .*zoom\.txt: can't be read: No such file"):
         load_preset(path)
+
+
+def test_a_file_is_found_as_every_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "presets").mkdir()
+    path = tmp_path / "presets/p.yaml"
+    path.write_text(with_zoom("1", "4f"))
+    (tmp_path / "typed.csv").write_text("0,1.5\n")
+    monkeypatch.chdir(tmp_path)  # what is typed is meant from here, what a preset says from where it lies
+    typed = load_preset(path, [Override("zoom.zoom", "{file: typed.csv}")])
+    assert typed.inputs()["zoom.zoom.file"].path == (tmp_path / "typed.csv").resolve()
+    with pytest.raises(PresetError, match=r"typed\.csv: can't be read"):
+        parse_preset(with_zoom("{file: typed.csv}", "4f"), folder=tmp_path / "presets")
+    package = tmp_path / "moves_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "zoom.csv").write_text("0,1.25\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert parse_curve({"file": "package:moves_package/zoom.csv"}).values(moments(0, 1)) == [1.25]

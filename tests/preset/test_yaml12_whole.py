@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import PresetError
+from pipeline.preset.model import plain_yaml
 from pipeline.preset.scanner import MAX_DEPTH, MAX_NODES
-from pipeline.preset.yaml12 import MAX_BYTES, MAX_LINES, read_document
+from pipeline.preset.yaml12 import MAX_BYTES, MAX_LINES, read_document, read_value
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def test_tabs_never_indent(text: str, line: int) -> None:
         (b"a: " + b"x " * (MAX_BYTES // 2), "bytes long"),
         (b"? " + b"k" * 300 + b"\n: 1\n", "p:1: a key is 300 letters long"),
         (b'a: "\\ud83d"', "p:1: holds half of a letter"),
+        (b'a: "\\udd00"', "p:1: holds half of a letter"),
         (b'a: "\\UFFFFFFFF"', "p:1: holds an escape that stands for no character"),
     ],
 )
@@ -80,3 +82,9 @@ def test_the_largest_texts_are_read_at_once() -> None:
     words = "x " * (MAX_BYTES // 2 - 10)
     for text in (f"a: {words}", f'a: "{words}"', f"a: '{words}'"):
         assert read_document(text.encode(), "p").data["a"].strip() == words.strip()
+
+
+@pytest.mark.parametrize("text", ["\udcff.png", "é\udc80/\udcff\udcfe", "😀\udcff"])
+def test_names_of_bytes_are_written_and_read_back(text: str) -> None:
+    assert read_document(plain_yaml({"path": text}).encode(), "p").data == {"path": text}
+    assert read_value(text, "--set path") == text and read_value(f"[{text}]", "--set path") == [text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from pipeline import checkpoint
 from pipeline.errors import RunError
 from pipeline.media.inputs import fingerprint
 from pipeline.preset import Preset, load_preset
+from pipeline.run.extract import extract
 from tests.clips import counter, ffmpeg
 from tests.conftest import photograph
 from tests.processes import finished
 from tests.run.quick import HEAD, quick, stop_after
+from tests.torture import decoded
 
 PALETTES = """\
 stages:
@@ -70,19 +73,48 @@ def test_every_key_that_names_a_file_has_a_name_of_its_own(tmp_path: Path) -> No
     }
 
 
-def test_a_curve_out_of_a_file_is_an_input() -> None:
-    from types import SimpleNamespace
-    from typing import Any
+CURVES = """\
+stages:
+  - {stage: noise}
+  - {stage: zoom, zoom: {file: moves/zoom.csv, ease: smooth}, pan: [{file: moves/pan.txt, width: 512}, 0]}
+  - {stage: dream, octaves: 1, steps: 1, first_steps: 1, engine: reference,
+     objective: {layer: blocks.1.0, weight: {file: moves/weight.txt}}}
+  - {stage: encode, preset: ultrafast}
+"""
+SCHEDULES = {"zoom.csv": "0,1.1\n1,1.3\n", "pan.txt": "0:(1), 10:(3*sin(t))", "weight.txt": "1 + 0.1*sin(t)"}
 
-    from pydantic import BaseModel
 
-    from pipeline.media.inputs import Input, inputs_of
-
-    class Config(BaseModel):
-        strengths: Any
-
-    config = Config(strengths=(SimpleNamespace(file=None), SimpleNamespace(file="/a/moves.csv")))
-    assert list(inputs_of(config)) == [Input(("strengths", 1, "file"), Path("/a/moves.csv"), False)]
+def test_curves_in_files_of_their_own_are_inputs(tmp_path: Path) -> None:
+    (tmp_path / "moves").mkdir()
+    for name, text in SCHEDULES.items():
+        (tmp_path / "moves" / name).write_text(text)
+    preset = quick(tmp_path, stages=CURVES)
+    keys = {"zoom.zoom.file": "zoom.csv", "zoom.pan[0].file": "pan.txt", "dream.objective[0].weight.file": "weight.txt"}
+    assert {key: each.path.name for key, each in preset.inputs().items()} == keys
+    whole = pipeline.render(preset, tmp_path / "whole").path
+    run = stopped(preset, tmp_path / "run")
+    for key, name in keys.items():
+        (tmp_path / "moves" / name).write_text("0,1" if name == "zoom.csv" else "1")
+        with pytest.raises(RunError, match=rf"(?m)^  {re.escape(key)}: .*{name} does not hold what it held"):
+            pipeline.resume(run)
+        (tmp_path / "moves" / name).write_text(SCHEDULES[name])
+    (tmp_path / "moves").rename(tmp_path / "moved")
+    with pytest.raises(RunError) as caught:
+        pipeline.resume(run)
+    assert all(f"{key}: {tmp_path}/moves/{name} is gone" in str(caught.value) for key, name in keys.items())
+    options = [option.strip("'") for option in re.findall(r"--set (\S+)=PATH", str(caught.value))]
+    assert options == list(keys)  # as printed, so taken
+    arguments = [part for key in options for part in ("--set", f"{key}=moved/{keys[key]}")]
+    done = finished("resume", str(run), *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert decoded(run / whole.name) == decoded(whole)
+    found = extract(whole)
+    assert {each.key: each.file for each in found.wanted} == {key: f"moves/{name}" for key, name in keys.items()}
+    assert [each.found_in(tmp_path) for each in found.wanted] == ["missing"] * 3
+    (tmp_path / "moved").rename(tmp_path / "moves")
+    assert [each.found_in(tmp_path) for each in found.wanted] == ["there"] * 3
+    (tmp_path / "again.yaml").write_text(found.preset)
+    assert load_preset(tmp_path / "again.yaml").stages == load_preset(whole.parent / "preset.yaml").stages
 
 
 def test_no_field_of_any_stage_names_a_file_unmarked() -> None:
@@ -135,8 +167,6 @@ def test_moved_files_are_known_by_what_is_in_them(preset: Preset, tmp_path: Path
         pipeline.resume(run, moved={"duration": "99f"})
     result = pipeline.resume(run, moved={"palette.image": str(tmp_path / "new/same.png")})
     assert load_preset(run / "preset.yaml").inputs()["palette.image"].path == (tmp_path / "new/same.png").resolve()
-    from tests.torture import decoded
-
     (tmp_path / "whole.mp4").write_bytes(whole)
     assert decoded(result.path) == decoded(tmp_path / "whole.mp4")
 
