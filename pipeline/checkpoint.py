@@ -17,7 +17,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from pipeline.disk import digest_of, read_regular, replacing, require_regular, write_whole
+from pipeline.disk import digest_of, read_regular, require_regular, write_whole
 
 KEPT = 2
 _MOST_RECORD_BYTES = 1 << 26
@@ -37,8 +37,8 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Add a checkpoint to `folder` and drop all but the newest two. Raises OSError; what was there stays good."""
     tensors = _tensors_path(folder, checkpoint.frame)
-    with replacing(tensors) as partial:
-        safetensors.torch.save_file({k: v.contiguous() for k, v in checkpoint.tensors.items()}, partial)
+    # As bytes: `save_file` tells of a full disk by an error of its own, and takes no name that is not UTF-8.
+    write_whole(tensors, safetensors.torch.save({k: v.contiguous() for k, v in checkpoint.tensors.items()}))
     record = {
         "frame": checkpoint.frame,
         "tensors_digest": digest_of(tensors),

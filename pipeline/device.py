@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import threads
-from pipeline.errors import DeviceError
+from pipeline.errors import DeviceError, PipelineError
 from pipeline.frame import rounded, to_uint8
 
 DEVICE_NAMES = "auto, cpu, cuda or cuda:N"
@@ -45,8 +45,9 @@ def open_device(name: str) -> torch.device:
     """The device of a name, ready to compute: `auto` takes CUDA where there is one, else the CPU.
 
     Apple's GPUs are left out: they have no float64, which cameras and colours are computed in.
-    Raises DeviceError for one that is not there, and for other names.
+    Raises DeviceError for one that is not there, and for other names; and as `require_usual_torch` does.
     """
+    require_usual_torch()
     device = _pick(name)
     if device.type == "cpu":
         keep_freed_memory()
@@ -56,6 +57,22 @@ def open_device(name: str) -> torch.device:
         if device.index is not None:
             torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device
+
+
+def require_usual_torch() -> None:
+    """Raises PipelineError where a caller has set torch so that no film, or another one, would come out."""
+    remedy = ""
+    if torch.is_inference_mode_enabled():
+        remedy = "torch.inference_mode() is on, and a dream needs gradients: leave it"
+    elif torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+        remedy = "torch.autocast() is on, which makes other frames: leave it, and set the dream stage's `precision`"
+    elif torch.get_default_dtype() != torch.float32:
+        remedy = f"torch's default type is {torch.get_default_dtype()}: call torch.set_default_dtype(torch.float32)"
+    elif torch.get_default_device().type != "cpu":
+        device = torch.get_default_device()
+        remedy = f"torch's default device is {device}: call torch.set_default_device(None); a preset names its `device`"
+    if remedy:
+        raise PipelineError(f"dreamreel can't compute as torch is set here: {remedy}")
 
 
 def _pick(name: str) -> torch.device:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.device import LateNumbers, open_device
+from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
 from pipeline.preset import Preset, stage_name
 from pipeline.stages import (
@@ -92,6 +92,7 @@ class Chain:
 
         Raises RunError when a stage gives values that are no numbers: on CUDA, some frames later.
         """
+        require_usual_torch()  # a notebook may have changed it between two frames
         times: dict[str, float] = {}
         ctx = FrameContext(index, self.spec, previous, camera=partial(self.camera, index))
         with torch.no_grad():
@@ -226,8 +227,8 @@ def clock(times: dict[str, float], name: str) -> Iterator[None]:
 
 
 def frames(preset: Preset) -> Iterator[Frame]:
-    """The film's frames, one after the other; each is computed when it is asked for."""
-    with Chain(preset) as chain:
+    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
+    with out_of_memory_said(), Chain(preset) as chain:
         previous = None
         for index in count(chain.first) if chain.spec.frames is None else range(chain.first, chain.spec.frames):
             try:

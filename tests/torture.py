@@ -24,11 +24,14 @@ from tests.processes import dreamreel, run_dreamreel
 # Eight frames a segment and a checkpoint after every frame: a kill hits each kind of work often.
 PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
 
+IN_LEAD_IN, IN_JOINING = "the lead-in", "the film half-joined"
+
 
 def torture(folder: Path, kills: int, seed: int, lead_in: int = 0) -> Counter[str]:
     """Render, kill `kills` times, resume to the end and compare. Returns what was going on at the kills.
 
-    A lead-in of so many frames comes before the film's 60, and is as much of the work.
+    A lead-in of so many frames comes before the film's 60, and is as much of the work. The first quarter of the kills
+    falls within it, the last quarter while the film is joined, the others at random.
 
     Raises AssertionError when the film is not the one of a render that was never stopped.
     """
@@ -37,21 +40,35 @@ def torture(folder: Path, kills: int, seed: int, lead_in: int = 0) -> Counter[st
     preset.write_text(PRESET + (f"lead_in: {lead_in}f\n" if lead_in else ""))
     run_dreamreel("render", str(preset), "-o", str(folder / "whole"))
     scenes: Counter[str] = Counter()
-    command = ["render", str(preset), "-o", str(folder / "killed")]
-    for _ in range(kills):
+    run, aimed = folder / "killed", max(1, kills // 4)
+    command = ["render", str(preset), "-o", str(run)]
+    while scenes.total() < kills:
         process = dreamreel(*command, "--checkpoint-every", "0")
-        wait_for_work(process, folder / "killed")
-        time.sleep(chance.uniform(0, 0.25))
+        wait_for_work(process, run)
+        joining = scenes.total() >= kills - aimed
+        if joining:
+            wait_for_joining(process, run)
+            time.sleep(chance.uniform(0, 0.01))
+        elif lead_in and scenes.total() < aimed:
+            wait_for_lead_in(process, run)
+        else:
+            time.sleep(chance.uniform(0, 0.25))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        scenes[scene(folder / "killed")] += 1
-        command = ["resume", str(folder / "killed")]
-        if process.returncode == 0:  # it was done before the kill: begin another
+        command = ["resume", str(run)]
+        if process.returncode == 0:  # it was done before the kill
             compare(folder)
-            shutil.rmtree(folder / "killed")
-            command = ["render", str(preset), "-o", str(folder / "killed")]
+            if joining:
+                continue  # it is joined again
+            scenes["it was done"] += 1
+            shutil.rmtree(run)
+            command = ["render", str(preset), "-o", str(run)]
+        else:
+            scenes[scene(run)] += 1
     run_dreamreel(*command)
     compare(folder)
+    assert scenes[IN_JOINING], scenes
+    assert scenes[IN_LEAD_IN] or not lead_in, scenes
     return scenes
 
 
@@ -63,15 +80,40 @@ def wait_for_work(process: subprocess.Popen[str], run: Path) -> None:
         time.sleep(0.002)
 
 
+def wait_for_lead_in(process: subprocess.Popen[str], run: Path) -> None:
+    """Until the process has saved a checkpoint of its own within the lead-in."""
+    before = lead_in_checkpoints(run)
+    while process.poll() is None and lead_in_checkpoints(run) <= before:
+        time.sleep(0.002)
+
+
+def lead_in_checkpoints(run: Path) -> set[str]:
+    """Names of those that are whole."""
+    return {path.name for path in run.glob("state/-*.json") if ".part" not in path.name}
+
+
+def wait_for_joining(process: subprocess.Popen[str], run: Path) -> None:
+    """Until the process writes the film."""
+    while process.poll() is None and not (run / f"small.part-{process.pid}.mp4").exists():
+        time.sleep(0.0002)
+
+
 def scene(run: Path) -> str:
     """What the kill interrupted, from what it left behind."""
+    if list(run.glob("small.part*")):
+        return IN_JOINING
+    if lead_in_checkpoints(run) and not frames_after_lead_in(run):
+        return IN_LEAD_IN
     if list((run / "state").glob("*.part*")):
         return "a checkpoint half-written"
-    if list((run / "state").glob("-*.json")):
-        return "the lead-in"
     if list((run / "segments").glob("*.part*")):
         return "a segment half-written"
-    return "between two writes"
+    return "the film joined" if (run / "small.mp4").exists() else "between two writes"
+
+
+def frames_after_lead_in(run: Path) -> bool:
+    """Whether the film has begun."""
+    return any(not path.name.startswith("-") for path in run.glob("state/*.json"))
 
 
 def compare(folder: Path) -> None:

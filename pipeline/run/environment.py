@@ -41,7 +41,6 @@ def environment(device: torch.device) -> dict[str, str]:
     facts["machine"] = f"{platform.system()} {platform.machine()}"
     facts["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     facts["cpu"] = torch.backends.cpu.get_cpu_capability()
-    facts["matmul"] = torch.get_float32_matmul_precision()
     return facts | {name: os.environ[name] for name in _VARIABLES if name in os.environ}
 
 

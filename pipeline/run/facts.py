@@ -14,6 +14,7 @@ from pipeline.errors import RunError
 from pipeline.frame import Size
 from pipeline.loop import Chain
 from pipeline.run.folder import RunFolder
+from pipeline.run.settings import Settings
 from pipeline.units import parse_duration
 
 PREVIOUS = "previous"
@@ -40,8 +41,7 @@ class Facts(BaseModel):
     built: dict[str, str]
     """digests of what the stages were built with, such as a network's numbers"""
     environment: dict[str, str]
-    threads: int = Field(ge=1, le=4096)
-    opencv_threads: int = Field(ge=0, le=4096)
+    settings: Settings
     seconds: float = Field(ge=0)
     """spent on the run so far"""
     spools: dict[str, str]

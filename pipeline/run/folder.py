@@ -104,6 +104,7 @@ class RunFolder:
         """What interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
         stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)}
+        stems.add(f"{film.stem}-silent")  # of earlier versions, whose runs can be gone on with
         return [path for path in self.preset_file.parent.iterdir() if is_partial_of(path, stems)]
 
     def create(self, preset: Preset, origin: str | None) -> None:
@@ -223,17 +224,18 @@ class RunFolder:
             lock.release()
 
     @contextlib.contextmanager
-    def film_locked(self, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    def film_locked(self, say: Callable[[str], None]) -> Iterator[None]:
         """Around whatever replaces the film or removes what is half-written: one process does so at a time.
 
         A run holds it within its own lock, `assemble` holds it alone. So what is half-written when somebody gets it
-        is a dead process's. Waits for the other, which is no longer than a film takes to be joined, and says so.
+        is a dead process's. Waits for the other, which is no longer than a film takes to be joined, and says so when it
+        takes more than a moment.
         """
         with self.writing():
             make_folder(self.segments)
             lock = filelock.FileLock(self.segments / ".lock")
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=1)
             except filelock.Timeout:
                 say(f"another process is writing the film in {self.path}: waiting for it")
                 lock.acquire()

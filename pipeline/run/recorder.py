@@ -163,7 +163,7 @@ def encode_spool(folder: RunFolder, number: int, frames: int, encode: Encoder) -
 
 def require_space(folder: RunFolder, needed: int) -> None:
     """Raises RunError when the folder's disk has fewer than `needed` bytes free."""
-    free = shutil.disk_usage(folder.path).free
+    free = shutil.disk_usage(folder.lock_file.parent).free
     if free < needed:
         raise RunError(
             f"the disk of {folder.path} has {free / 1e6:.0f} MB free, the render needs {needed / 1e6:.0f} MB; "

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
-import torch
 from torch import Tensor
 
 from pipeline.activity import report
@@ -29,6 +27,7 @@ from pipeline.run.metadata import film_comment
 from pipeline.run.options import OnFrame, Options, Result
 from pipeline.run.recorder import RESERVE_BYTES, Recorder, encode_spool, require_space
 from pipeline.run.recovery import clear_past, find_checkpoint, require_same_machine, require_same_preset
+from pipeline.run.settings import Settings
 from pipeline.stages import EndOfFootage, RunSpec
 
 
@@ -119,7 +118,8 @@ class _Session:
             self._preset = self._folder.load_preset(duration, moved, checked=True)
         self._require_same(found, moved)
         self._say_notes()
-        with self._hinted(), self._threads(found), Chain(self._preset) as chain:
+        settings = Settings.now() if found is None else found.facts.settings
+        with self._hinted(), settings.kept(), Chain(self._preset) as chain:
             if found is None:
                 self._preset = chain.pin(self._preset)
             else:
@@ -149,19 +149,6 @@ class _Session:
                 f"the run was begun on the device {self._preset.device!r}, which is not there; "
                 f"{self._folder.resume_hint} where one is, or render anew, with --out"
             ) from None
-
-    @contextlib.contextmanager
-    def _threads(self, found: Found | None) -> Iterator[None]:
-        """As many threads as the run was begun with: sums in another order have other last digits."""
-        before = torch.get_num_threads(), cv2.getNumThreads()
-        if found is not None:
-            torch.set_num_threads(found.facts.threads)
-            cv2.setNumThreads(found.facts.opencv_threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before[0])
-            cv2.setNumThreads(before[1])
 
     def _note(self, log: RunLog, event: str, **facts: Any) -> None:
         with self._folder.writing():
@@ -261,8 +248,7 @@ class _Session:
             "inputs": {key: each.model_dump() for key, each in self._inputs.items()},
             "built": chain.fingerprints(self._preset),
             "environment": environment(chain.spec.device),
-            "threads": torch.get_num_threads(),
-            "opencv_threads": cv2.getNumThreads(),
+            "settings": Settings.now().model_dump(),
         }
 
     def _save(self, chain: Chain, recorder: Recorder, previous: Tensor, frame: int, facts: dict[str, Any]) -> None:

@@ -119,13 +119,13 @@ def assemble(
     """Join the film so far; returns its path and frame count. Safe while the run is rendering.
 
     `audio` stands in for the preset's: none, source, or a file, relative to the current folder. `on_message` hears
-    about a sound that can't be had. Raises RunError when there is no run or no frame yet, when a piece is missing, or
-    when `audio` has no sound; MediaError when the pieces can't be joined. A film that is there already is never
-    replaced by a shorter one.
+    about a sound that can't be had, and about waiting for another process. Raises RunError when there is no run or no
+    frame yet, when a piece is missing, or when `audio` has no sound; MediaError when the pieces can't be joined. A
+    film that is there already is never replaced by a shorter one.
     """
     folder = RunFolder(out)
     folder.load_preset()
-    with folder.film_locked(), folder.writing():
+    with folder.film_locked(on_message), folder.writing():
         preset = _with_audio(folder.load_preset(), audio)  # the run may have been begun anew while this waited
         comment = _comment(folder, preset)
         for _ in range(_TRIES):

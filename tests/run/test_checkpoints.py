@@ -17,6 +17,7 @@ from pipeline.disk import digest_of
 from pipeline.errors import RunError
 from pipeline.preset import Preset
 from pipeline.run import Options
+from pipeline.run.settings import Settings
 from tests.run.quick import quick, stop_after
 
 
@@ -45,13 +46,13 @@ def resigned(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(record))
 
 
+SETTINGS = Settings.now().model_dump()
 FACTS: dict[str, list[Any]] = {
     "preset": [None, 3, "x", {}, {"duration": 3}, {"duration": "for ever"}],
     "inputs": [None, [], {"a": 1}, {"a": {"digest": 1, "size": 1}}],
     "built": [None, {"a": 1}],
     "environment": [None, {"torch": 2}],
-    "threads": [None, "1", 0, -1, 10**9, 1.5],
-    "opencv_threads": [None, -1],
+    "settings": [None, 1, {}, *({**SETTINGS, "threads": n} for n in (None, "1", 0, -1, 10**9, 1.5))],
     "seconds": [None, "x", -1.0],
     "spools": [None, {"1": 1}, []],
 }

@@ -52,7 +52,7 @@ def test_a_run_that_finishes_waits_for_an_assembly(
     assert held.reached.wait(60)
     said: list[str] = []
     finishing, done = beside(lambda: pipeline.resume(run, options=Options(on_message=said.append)))
-    time.sleep(0.5)
+    time.sleep(1.5)
     assert not done
     held.go.set()
     assembly.join(60), finishing.join(60)
@@ -68,9 +68,10 @@ def test_an_assembly_waits_for_a_run_that_finishes(
     monkeypatch.setattr(film, "join_with_sound", held)
     finishing, done = beside(lambda: pipeline.resume(run))
     assert held.reached.wait(60)
-    assembly, assembled = beside(lambda: pipeline.assemble(run))
-    time.sleep(0.3)
-    assert not assembled
+    said: list[str] = []
+    assembly, assembled = beside(lambda: pipeline.assemble(run, on_message=said.append))
+    time.sleep(1.5)
+    assert not assembled and said == [f"another process is writing the film in {run}: waiting for it"]
     held.go.set()
     assembly.join(60), finishing.join(60)
     assert assembled[0][1] == 21 and count_frames(done[0].path) == 21
