@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import signal
@@ -16,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.fuzz.case import Case
 
@@ -85,24 +84,40 @@ def run(command: tuple[str, ...]) -> Outcome:
     """One command, as a shell would start it; a render is stopped after its first frames, as by Ctrl-C."""
     from pipeline.cli import main
 
-    out, errors = io.StringIO(), io.StringIO()
     status, raised, strays = 0, None, []
     arguments, hook = sys.argv, threading.excepthook
     sys.argv = ["dreamreel", *command]
     threading.excepthook = lambda caught: strays.append(caught.exc_value)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), _interrupted(command) as stopped:
+        with _written_to(1) as out, _written_to(2) as errors, _interrupted(command) as stopped:
             main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        raised = end.__context__ if status == 3 else None
     except BaseException as error:
         status, raised = 3, error
     finally:
         sys.argv, threading.excepthook = arguments, hook
     if strays:
         status, raised = 3, strays[0]
-    return Outcome(command, status, out.getvalue(), errors.getvalue(), raised, bool(stopped))
+    return Outcome(command, status, _text(out), _text(errors), raised, bool(stopped))
+
+
+@contextlib.contextmanager
+def _written_to(descriptor: int) -> Iterator[IO[bytes]]:
+    """A file with what the block writes to standard output (1) or error (2), as dreamreel does: past sys.stdout."""
+    kept, file = os.dup(descriptor), tempfile.TemporaryFile()  # noqa: SIM115  # who reads it closes it
+    os.dup2(file.fileno(), descriptor)
+    try:
+        yield file
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+
+
+def _text(file: IO[bytes]) -> str:
+    with file:
+        file.seek(0)
+        return file.read().decode(errors="replace")
 
 
 @contextlib.contextmanager
@@ -167,6 +182,9 @@ def judge(case: Case, outcome: Outcome) -> Iterator[Fault]:
     if outcome.raised is not None:
         yield Fault(f"{case.area}: {_cause(outcome.raised)}", _told(outcome))
         return
+    if "Traceback" in said:
+        yield Fault(f"{case.area}: {_cause_told(said)}", _told(outcome))
+        return
     if outcome.status not in (0, 1, STOPPED if outcome.stopped else 0):
         yield Fault(f"{case.area}: {command} ends with status {outcome.status}", _told(outcome))
     if outcome.status == 1 and not said.strip():
@@ -193,6 +211,14 @@ def _cause(error: BaseException) -> str:
     """The kind of an exception, and the innermost place of the pipeline that it came through."""
     place = next((f"{_short(frame)} ({frame.name})" for frame in _ours(error)), "outside")
     return f"{type(error).__name__} in {place}"
+
+
+def _cause_told(said: str) -> str:
+    """The same of a traceback that was printed."""
+    places = re.findall(r'File ".*/pipeline/([^"]+)", line \d+, in (\w+)', said)
+    kinds = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt|Warning))\b", said, re.MULTILINE)
+    kind = kinds[-1].rpartition(".")[2] if kinds else "something"
+    return f"{kind} in {places[-1][0]} ({places[-1][1]})" if places else f"{kind} in outside"
 
 
 def _ours(error: BaseException) -> list[traceback.FrameSummary]:
