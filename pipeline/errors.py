@@ -44,6 +44,11 @@ def _escaped(letter: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def shortened(text: str, most: int = 300) -> str:
+    """`text`, or its beginning where it is longer than anybody means it to be."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def shell_word(text: str) -> str:
     """`text` as one word of a command, ready to be pasted into a shell, whatever stands in it."""
     if printable(text) == text:
