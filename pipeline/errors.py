@@ -15,6 +15,8 @@ KeyPath = tuple[str | int, ...]
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # of letters in some scripts, and of emoji
 _SHORT = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
+_OBJECT = re.compile(r"<[^<>]* (?:object )?at 0x[0-9a-fA-F]+>")
+_MOST_OF_A_REASON = 200
 _BARE = re.compile(r"[^.\[\]\"'=\s]+(?: +[^.\[\]\"'=\s]+)*")
 _SETTING_PART = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^"'=]+""")
 _PART = re.compile(r"""\[(\d{1,9})\]|\.?(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([^.\[\]"']+))""")
@@ -42,6 +44,11 @@ def _escaped(letter: str) -> str:
     if letter in _SHORT:
         return _SHORT[letter]
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """`text`, or its beginning where it is longer than anybody means it to be."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def shell_word(text: str) -> str:
@@ -98,6 +105,13 @@ def _key(index: str | None, quoted: str | None, bare: str) -> str | int:
     return bare if index is None else int(index)
 
 
+def reason_of(error: BaseException) -> str:
+    """What a library or the system says of its error, in a line for people; the error's kind where it says nothing."""
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    first = _OBJECT.sub("it", said).strip().partition("\n")[0]
+    return " ".join(first.split())[:_MOST_OF_A_REASON] or type(error).__name__
+
+
 def mishap(error: Exception) -> str:
     """What a message says of an exception that no check foresaw, where presets and files come in.
 
@@ -107,8 +121,8 @@ def mishap(error: Exception) -> str:
         raise error
     if isinstance(error, PipelineError | UnicodeError):
         return str(error)
-    reason = " ".join(str(error).split())[:200]
-    words = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    kind, reason = type(error).__name__, reason_of(error)
+    words = kind if reason == kind else f"{kind}: {reason}"
     return f"can't be worked with ({words}); if it is right, please report it, with DREAMREEL_TRACEBACK=1 set"
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from pipeline import backbones
 from pipeline.device import out_of_memory_said
 from pipeline.engines import build_engine, choose_engine
-from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path
+from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path, shortened
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
@@ -88,7 +88,7 @@ def _looked_up(text: str) -> Path:
         path.exists()
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise MediaError(f"{text[:60]}: {reason}; give a picture, a folder or a pattern") from None
+        raise MediaError(f"{shortened(text)}: {reason}; give a picture, a folder or a pattern") from None
     return path
 
 

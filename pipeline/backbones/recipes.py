@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, reason_of
 
 Colour = tuple[float, float, float]
 IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
@@ -128,8 +128,7 @@ def build_network(recipe: Recipe) -> nn.Module:
     except ModelError:
         raise
     except Exception as error:  # timm and torchvision each raise their own
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ModelError(f"{recipe.name} can't be built: {reason}; use another model") from error
+        raise ModelError(f"{recipe.name} can't be built: {reason_of(error)}; use another model") from error
 
 
 def find_recipe(model: str) -> Recipe:

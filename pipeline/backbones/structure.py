@@ -15,7 +15,7 @@ from pipeline.activity import report
 from pipeline.backbones.geometry import Geometry, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
 from pipeline.backbones.tape import Recorder, meta_state
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, reason_of
 
 PROBE_SIDE = 512
 _PASSING = ("Sequential", "ModuleList", "Identity", "Dropout")  # kinds that change nothing themselves
@@ -100,8 +100,9 @@ def _run_with_numbers(recipe: Recipe) -> tuple[LayerInfo, ...]:
         with torch.no_grad():
             network(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE))
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ModelError(f"{recipe.name} does not take pictures of any size: {reason}; use another model") from error
+        raise ModelError(
+            f"{recipe.name} does not take pictures of any size: {reason_of(error)}; use another model"
+        ) from error
     return tuple(_layer(name, kind, output, None) for name, (kind, output) in outputs.items())
 
 

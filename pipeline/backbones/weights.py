@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.activity import report
 from pipeline.backbones.recipes import Recipe
 from pipeline.disk import require_regular
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, reason_of
 
 AUTO, RANDOM = "auto", "random"
 
@@ -40,7 +40,7 @@ def _published(recipe: Recipe) -> dict[str, Tensor]:
         raise
     except Exception as error:  # torchvision, timm and the libraries under them each raise their own
         raise ModelError(
-            f"the weights of {recipe.name} can't be downloaded ({type(error).__name__}: {error}); get them on a "
+            f"the weights of {recipe.name} can't be downloaded ({reason_of(error)}); get them on a "
             "machine with a network, copy the file here and say `weights: PATH` (.safetensors or .pth), "
             "or use `model: lite0`, which needs no download"
         ) from error
@@ -58,9 +58,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:  # torch's words for it run over many lines
         raise ModelError(f"the weights {path} can't be read: damaged, or more than the tensors of a network") from error
     except Exception as error:  # a damaged pickle leads to exceptions of every kind
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = said.partition("\n")[0] or type(error).__name__
-        raise ModelError(f"the weights {path} can't be read: {reason}") from error
+        raise ModelError(f"the weights {path} can't be read: {reason_of(error)}") from error
     for wrapper in ("state_dict", "model"):  # training scripts save more than the weights
         inner = found.get(wrapper)
         found = inner if isinstance(inner, dict) else found

@@ -16,7 +16,7 @@ from pipeline.errors import PresetError, Problem
 def command(
     presets: Annotated[
         list[str],
-        typer.Argument(metavar="PRESET...", help="Presets by path or name.", autocompletion=preset_names),
+        typer.Argument(metavar="PRESET", help="Presets by path or name.", autocompletion=preset_names),
     ],
     set_: options.SetOption = None,
     input_: options.InputOption = None,
@@ -26,9 +26,9 @@ def command(
     seed: options.SeedOption = None,
     device: options.DeviceOption = None,
 ) -> None:
-    """Check presets without rendering: every problem of every one, or a line that says what it would make.
+    """Check presets without rendering them: list every problem, or say in a line what each would make.
 
-    The options are those of `dreamreel render`, for each of the presets.
+    The options are those of `dreamreel render`, and change each of the presets.
     """
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
     from pipeline.preset import find_preset, load_preset

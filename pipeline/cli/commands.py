@@ -46,7 +46,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the versions of what computes.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show all versions that matter.",
+        ),
     ] = False,
 ) -> None:
     """Options of dreamreel itself."""

@@ -35,7 +35,7 @@ _SIZE, _NOISE_STEPS = "224x224", 160
 
 def dream_command(
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Files, folders or patterns; none: from noise.")
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Files, folders or patterns; none: from noise.")
     ] = None,
     out: OutOption = None,
     layer: LayerOption = None,

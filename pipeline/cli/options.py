@@ -23,7 +23,7 @@ PresetArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[[2]].zoom=2."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: fps=30, dream.steps=4, stages[2].zoom=2."),
 ]
 InputOption = Annotated[
     str | None,

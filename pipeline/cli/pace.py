@@ -34,9 +34,10 @@ class Pace:
             self._guess = (now - self._began) / share / self._first_weight
 
     def frame(self, index: int, seconds: float, now: float) -> None:
-        """Frame `index` is done, and took so many seconds."""
+        """Frame `index` is done, and took so many seconds; the first one, since it was first heard of."""
         if not self._ends:
-            self._guess = seconds / (1.0 if self._first_weight is None else self._first_weight)
+            taken = seconds if self._began is None else now - self._began
+            self._guess = taken / (1.0 if self._first_weight is None else self._first_weight)
         self._ends.append(now)
         while len(self._ends) > 3 and now - self._ends[0] > _WINDOW_SECONDS:
             self._ends.popleft()

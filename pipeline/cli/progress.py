@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import BarColumn
 
 from pipeline.cli.pace import Pace, first_frame_weight
-from pipeline.cli.watch import Watch, Words, clock
+from pipeline.cli.watch import Watch, Words, before_the_first, clock
 from pipeline.engines.ascent import ACTIVITY
 from pipeline.errors import shell_word
 from pipeline.loop import Frame
@@ -24,10 +24,10 @@ class RenderProgress(Watch):
 
     def __init__(self, preset: Preset, *, resumed: bool = False) -> None:
         self._frames = preset.duration.to_frames(preset.fps)
-        lead_in = 0 if preset.lead_in is None or resumed else preset.lead_in.span(preset.fps)
-        self._pace = Pace(self._frames, lead_in, None if resumed else first_frame_weight(preset))
+        self._lead_in = 0 if preset.lead_in is None or resumed else preset.lead_in.span(preset.fps)
+        self._pace = Pace(self._frames, self._lead_in, None if resumed else first_frame_weight(preset))
         self._times: dict[str, float] = {}
-        self._count = 0
+        self._count = -self._lead_in
         label = Words(lambda: preset.name, "bold")
         super().__init__(preset.name, label, BarColumn(), Words(self._counted), Words(self._rest, "dim"))
         length = f"{self._frames} frames" if self._frames is not None else "endless"
@@ -50,7 +50,7 @@ class RenderProgress(Watch):
     def on_lead_in(self, done: int, total: int) -> None:
         """Take note of a finished frame of the lead-in, which the film does not show."""
         now = time.monotonic()
-        self._count = done - total
+        self._count, self._lead_in = done - total, total
         self._pace.frame(self._count - 1, now - self._started, now)
         super().hear("", 0, None)
 
@@ -61,20 +61,21 @@ class RenderProgress(Watch):
 
     def _advance(self) -> None:
         dreamt = self._share if self._doing == ACTIVITY and self._share is not None else 0.0
-        self._bar.update(self._task, completed=max(0, self._count) + dreamt, total=self._frames)
+        total = None if self._frames is None else self._lead_in + self._frames
+        self._bar.update(self._task, completed=max(0, self._lead_in + self._count) + dreamt, total=total)
 
     def _line(self) -> str:
         return ", ".join(part for part in (self._counted(), self._rest()) if part)
 
     def _counted(self) -> str:
         if self._count < 0:
-            return f"lead-in, {-self._count} frames before the first"
+            return before_the_first(-self._count)
         return f"{self._count} frames" if self._frames is None else f"{self._count}/{self._frames} frames"
 
     def _rest(self) -> str:
         each, left = self._pace.per_frame(), self._pace.left(time.monotonic())
         parts = [f"{1 / each:.1f} fps"] if each and self._times else []
-        parts += [f"{clock(left)} left"] if left is not None else []
+        parts += [f"{clock(left)} left"] if left is not None and not self._is_over() else []
         if self._doing and (not self._times or each is None or each > _LONG_SECONDS or self._is_over()):
             return ", ".join([*parts, self._activity()])
         return ", ".join([*parts, shares(self._times)] if self._times else parts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli import options
-from pipeline.cli.complete import folders
+from pipeline.cli.complete import files_and_folders, folders
 from pipeline.cli.stopping import STOPPED, Stopping
 from pipeline.cli.watch import Watch
 from pipeline.errors import RunError, shell_word
@@ -24,9 +24,21 @@ RunArgument = Annotated[
 ]
 MovedOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=PATH", help="Where a file of the run is by now: dream.mask.image=new/mask.png."),
+    typer.Option("--set", metavar="KEY=PATH", help="The new place of a file: dream.mask.image=new/mask.png."),
 ]
-CheckpointOption = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="At most so much work is ever lost.")]
+MovedInputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="FILE",
+        autocompletion=files_and_folders,
+        help="The new place of the picture, film or folder that the source reads.",
+    ),
+]
+CheckpointOption = Annotated[
+    float, typer.Option(min=0.0, metavar="SECONDS", help="How often to save; no more work than that is ever lost.")
+]
 
 
 def render_command(
@@ -63,12 +75,12 @@ def resume_command(
     run: RunArgument,
     duration: options.DurationOption = None,
     set_: MovedOption = None,
-    input_: options.InputOption = None,
+    input_: MovedInputOption = None,
     checkpoint_every: CheckpointOption = 30.0,
 ) -> None:
     """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one.
 
-    --input and --set say where its files are by now, if they were moved. They must hold what they held.
+    --input and --set say where moved files are now; their contents must be the same.
     """
     changes = options.overrides(set_, input_, None, None, None, None, None)
     with Watch(f"reading {run}", stderr=True):

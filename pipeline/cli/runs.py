@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.console import print_table, remark, say
 from pipeline.cli.render import RunArgument
-from pipeline.cli.watch import Watch, clock
+from pipeline.cli.watch import Watch, before_the_first, clock
 
 
 def info_command(run: RunArgument) -> None:
@@ -24,7 +24,7 @@ def info_command(run: RunArgument) -> None:
             ("state", found.state),
             ("frames", f"{found.frames} of {found.total if found.total is not None else 'endless'}"),
             ("segments", str(found.segments)),
-            *(("checkpoint", f"frame {frame}: {health}") for frame, health in found.checkpoints.items()),
+            *(("checkpoint", f"{_place(frame)}: {health}") for frame, health in found.checkpoints.items()),
             ("time spent", clock(found.seconds)),
             ("film", str(found.film) if found.film is not None else "not joined yet (dreamreel assemble)"),
             ("preset from", found.origin if found.origin is not None else "Python"),
@@ -33,13 +33,15 @@ def info_command(run: RunArgument) -> None:
     )
 
 
+def _place(frame: int) -> str:
+    return f"frame {frame}" if frame >= 0 else before_the_first(-frame)
+
+
 def assemble_command(
     run: RunArgument,
     audio: Annotated[
         str | None,
-        typer.Option(
-            metavar="SOUND", help="none, source, or a file with sound, for this film; the preset's if left out."
-        ),
+        typer.Option(metavar="SOUND", help="Another sound for this film: none, source, or a file with sound."),
     ] = None,
 ) -> None:
     """Join the film so far, of a run that is rendering, stopped or damaged."""

@@ -24,7 +24,7 @@ class _Schema(GenerateJsonSchema):
 def command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STAGE]...", help="Only these stages.", autocompletion=stage_names),
+        typer.Argument(metavar="STAGE", help="Only these stages.", autocompletion=stage_names),
     ] = None,
 ) -> None:
     """Explain the keys of presets: what each means, its range, and what it is if left out."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
+from rich.table import Column
 from rich.text import Text
 
 from pipeline import activity
@@ -24,7 +25,7 @@ class Words(ProgressColumn):
     """Words that are asked for whenever the line is drawn."""
 
     def __init__(self, words: Callable[[], str], style: str = "") -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True))  # on a narrow terminal, the bar gives way first
         self._words, self._style = words, style
 
     def render(self, task: Task) -> Text:
@@ -115,3 +116,8 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def before_the_first(frames: int) -> str:
+    """Where a lead-in stands that has so many frames to go."""
+    return f"lead-in, {frames} frame{'s' if frames > 1 else ''} before the first"

@@ -17,7 +17,7 @@ from av.format import Flags
 
 from pipeline.activity import report
 from pipeline.disk import require_regular, state_of
-from pipeline.errors import MediaError
+from pipeline.errors import MediaError, reason_of
 from pipeline.media.timeline import UNSAID, Packets, Timeline
 from pipeline.media.timestamps import MOST_TICKS, Header, timeline
 
@@ -49,12 +49,12 @@ def _container(path: Path) -> av.container.InputContainer:
     except FileNotFoundError:
         raise MediaError(f"can't read the film {path}: no such file; check its path") from None
     except OSError as error:
-        raise MediaError(f"can't read the film {path}: {_reason(error)}; give a film") from error
+        raise MediaError(f"can't read the film {path}: {reason_of(error)}; give a film") from error
     try:
         return av.open(str(path))
     except (OSError, ValueError, av.error.FFmpegError) as error:
         raise MediaError(
-            f"{path} can't be opened as a film ({_reason(error)}); if it is one, its index is missing, as in "
+            f"{path} can't be opened as a film ({reason_of(error)}); if it is one, its index is missing, as in "
             f"a recording that was cut off; try to play it, or convert it with ffmpeg"
         ) from error
 
@@ -139,7 +139,3 @@ def _parse_clock(text: str) -> Fraction | None:
         return None
     hours, minutes, seconds = found.groups()
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

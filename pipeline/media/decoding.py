@@ -25,7 +25,7 @@ from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from pipeline.disk import read_regular
-from pipeline.errors import MediaError
+from pipeline.errors import MediaError, reason_of
 from pipeline.frame import Size
 from pipeline.media.profiles import grey_to_srgb, image_to_srgb, linear_to_srgb, rgb_profile
 from pipeline.media.wholeness import ends_early, late_exif, orientation_in, upright
@@ -192,7 +192,7 @@ def _by_pillow(data: bytes, header: _Header, path: Path) -> _Pixels:
             else:
                 values = np.asarray(image.convert("RGBA" if clear else "RGB"))
     except Exception as error:  # as above
-        raise MediaError(f"{path} can't be decoded ({type(error).__name__}: {error}); {_SAVE_AGAIN}") from error
+        raise MediaError(f"{path} can't be decoded ({reason_of(error)}); {_SAVE_AGAIN}") from error
     alpha = values[..., -1] if clear and values.ndim == 3 and values.shape[2] in (2, 4) else None
     colours = values if values.ndim == 2 else values[..., 0] if values.shape[2] == 2 else values[..., :3]
     orientation = 1 if header.tiff else orientation_in(header.exif)  # Pillow turns TIFFs itself

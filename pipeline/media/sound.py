@@ -13,7 +13,7 @@ import av.error
 from av.stream import Disposition
 
 from pipeline.disk import require_regular
-from pipeline.errors import MediaError
+from pipeline.errors import MediaError, reason_of
 from pipeline.media.resound import encoded
 from pipeline.media.soundclock import TimedPackets, seams, timed
 
@@ -57,7 +57,7 @@ def find_sound(path: Path) -> int | None:
                     return stream.index
                 undecodable += [_codec(stream)] if decodable is False else []
     except (OSError, av.error.FFmpegError) as error:
-        raise MediaError(f"can't read the sound of {path}: {_reason(error)}; give another, or none") from error
+        raise MediaError(f"can't read the sound of {path}: {reason_of(error)}; give another, or none") from error
     if undecodable:
         raise MediaError(
             f"the sound of {path} can't be decoded ({', '.join(undecodable)}); convert it, give another, or none"
@@ -163,7 +163,3 @@ def _adts_kind(packet: av.Packet[av.AudioStream]) -> bytes:
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return b""
     return bytes((head[2] & 0xFD, head[3] & 0xC0))
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

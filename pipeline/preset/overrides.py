@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, split_setting
+from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
 from pipeline.media.paths import typed
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
@@ -33,16 +33,14 @@ class Override:
         """The override that `KEY=VALUE` stands for. Raises PresetError."""
         setting = split_setting(text)
         if setting is None:
-            raise PresetError([Problem(f"--set {_cut(text)}", (), "needs KEY=VALUE, such as dream.steps=4")])
+            raise PresetError(
+                [Problem(f"--set {shortened(text, _SHOWN)}", (), "needs KEY=VALUE, such as dream.steps=4")]
+            )
         return Override(*setting)
 
     def __str__(self) -> str:
         key = f"{self.key}=" if self.label == "--set" else ""
-        return f"{self.label} {_cut(key + self.value)}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+        return f"{self.label} {shortened(key + self.value, _SHOWN)}"
 
 
 def apply_override(document: Document, override: Override) -> None:

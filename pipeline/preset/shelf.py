@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import PresetError, Problem
+from pipeline.errors import PresetError, Problem, shortened
 from pipeline.media.paths import expand
-from pipeline.preset.explain import shown, unknown
+from pipeline.preset.explain import unknown
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -26,7 +26,7 @@ def find_preset(text: str) -> Path:
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PresetError(
-            [Problem(shown(text), (), f"{reason}; give a file, or a name on `dreamreel presets`")]
+            [Problem(shortened(text), (), f"{reason}; give a file, or a name on `dreamreel presets`")]
         ) from None
     if there or path.suffix in (".yaml", ".yml") or path.name != text:
         return path

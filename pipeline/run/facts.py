@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import Tensor
 
 from pipeline import checkpoint
-from pipeline.errors import RunError
+from pipeline.errors import RunError, reason_of
 from pipeline.frame import Size
 from pipeline.loop import Chain
 from pipeline.run.folder import RunFolder
@@ -70,8 +70,8 @@ class Found:
         try:
             chain.load_state_dict(dict(self.tensors))
         except (AssertionError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            said = f"{type(error).__name__}: {error}"
-            raise RunError(f"the checkpoint at frame {self.frame} is not one of these stages ({said})") from error
+            said = f"the checkpoint at frame {self.frame} is not one of these stages ({reason_of(error)})"
+            raise RunError(said) from error
         return self.previous.to(chain.spec.device)
 
 

@@ -144,6 +144,7 @@ class RunFolder:
         when the preset with the changes does not load.
         """
         if not self.holds_run():
+            self._require_entry()
             begin = f"dreamreel render PRESET --out {shell_word(str(self.path))}"
             raise RunError(f"{self.path} holds no run; `{begin}` begins one")
         preset = self._written_preset()
@@ -161,6 +162,15 @@ class RunFolder:
             raise RunError(f"{error}\n{_only_moved(preset)}") from None
         _require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
         return given
+
+    def _require_entry(self) -> None:
+        """Raises RunError for a folder that may not be looked into: whether it holds a run nobody can tell."""
+        try:
+            self.state.stat()
+        except PermissionError as error:
+            raise RunError(f"can't look into {self.path}: {error.strerror}; mend its permissions") from None
+        except OSError:
+            return
 
     def _written_preset(self) -> Preset:
         try:

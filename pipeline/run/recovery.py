@@ -93,7 +93,8 @@ def require_same_curves(before: Facts, preset: Preset) -> None:
     keys += [stage.id for stage in preset.stages if stage.closes]
     if keys:
         raise RunError(
-            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, or a loop that closes), so a "
+            f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, keyframes past "
+            "its end, or a loop that closes), so a "
             "film of another length is another film from its first frame on; keep the duration, or render it into "
             "another folder with --out"
         )

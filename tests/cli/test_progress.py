@@ -52,7 +52,9 @@ def test_two_renders_in_two_threads_are_told_apart() -> None:
 
 
 def test_every_step_of_the_first_frame_is_told_in_pixels_and_watching_changes_no_bit() -> None:
-    preset = parse_preset(SMALL.replace("size: 64x48", "size: 128x96").replace("octaves: 1", "octaves: 2"))
+    preset = parse_preset(
+        SMALL.replace("size: 64x48", "size: 128x96").replace("octaves: 1", "octaves: 2\n    engine: reference")
+    )
     (unwatched,) = (frame.image for frame in [next(frames(preset))])
     heard: Heard = []
     with activity.listening(lambda *said: heard.append(said)):
@@ -83,6 +85,10 @@ def test_a_lead_in_counts_and_a_film_without_end_has_nothing_left() -> None:
     pace = Pace(10, lead_in=5, first_weight=1.0)
     pace.frame(-5, 1.0, 1.0)
     assert pace.left(1.0) == pytest.approx(14)
+    pace = Pace(10, lead_in=5, first_weight=2.0)
+    pace.partly(0.0, 100.0)  # what came before set things up
+    pace.frame(-5, 100.0, 104.0)
+    assert pace.per_frame() == pytest.approx(2.0)
     endless = Pace(None, 0, None)
     endless.frame(7, 1.0, 1.0)
     assert endless.left(1.0) is None and endless.per_frame() == 1.0
@@ -116,10 +122,31 @@ def test_the_first_frame_is_heard_of_before_it_is_done(
     assert said[1].startswith("0/4 frames, ") and "s left, dreaming 25 %" in said[1]
 
 
+def test_a_lead_in_is_counted_from_the_start_and_the_bar_never_goes_back() -> None:
+    progress = RenderProgress(parse_preset(SMALL.replace("duration: 4f", "duration: 4f\nlead_in: 3f")))
+    (task,) = progress._bar.tasks
+    said, bar = [progress._counted()], [task.completed]
+    for done in range(1, 4):
+        progress.hear("dreaming", 1, 2)
+        bar.append(task.completed)
+        progress.on_lead_in(done, 3)
+        bar.append(task.completed)
+        said.append(progress._counted())
+    assert said == [
+        "lead-in, 3 frames before the first",
+        "lead-in, 2 frames before the first",
+        "lead-in, 1 frame before the first",
+        "0/4 frames",
+    ]
+    assert bar == [0, 0.5, 1, 1.5, 2, 2.5, 3] and task.total == 7
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
 @pytest.mark.parametrize("kind", ["xterm", "dumb"])
 def test_on_a_terminal_the_first_frame_moves(kind: str, tmp_path: Path) -> None:
-    text = SMALL.replace("first_steps: 2", "first_steps: 10000").replace("\n  - stage: palette", "")
+    text = SMALL.replace("first_steps: 2", "first_steps: 10000\n    engine: reference").replace(
+        "\n  - stage: palette", ""
+    )
     (tmp_path / "slow.yaml").write_text(text)
     with Terminal((*COMMAND, "render", "slow.yaml"), tmp_path, TERM=kind) as terminal:
         terminal.wait_for(rb"dreaming [1-9]\d? %")

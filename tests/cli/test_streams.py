@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,26 @@ import pytest
 from pipeline.cli.console import complain, print_table, say
 from pipeline.cli.streams import _Patient
 from pipeline.errors import printable, shell_word
+from pipeline.preset import Override, load_preset
 from pipeline.run import assemble, report, resume
-from tests.conftest import SMALL
+from pipeline.run.extract import extract
+from tests.conftest import photograph
 from tests.processes import shell
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="bash, /dev/full and names of bytes")
 FILM = "small.mp4"
+PLAIN = """\
+size: 64x48
+duration: 2f
+device: cpu
+stages: [{stage: noise}, {stage: zoom}, {stage: encode, preset: ultrafast}]
+"""
 
 
 @pytest.fixture
 def preset(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
-    path.write_text(SMALL.replace("duration: 4f", "duration: 2f"))
+    path.write_text(PLAIN)
     return path
 
 
@@ -50,6 +59,24 @@ def test_a_folder_whose_name_is_not_utf8_is_like_others(preset: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(preset.parent) + b"/\xff o"))
     assert report(folder).checkpoints == {2: "whole"}
     assert resume(folder, duration="3f").frames == 3 and assemble(folder)[1] == 3
+
+
+def test_inputs_whose_names_are_not_utf8_are_like_others(tmp_path: Path) -> None:
+    there = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(there)
+    picture = Path(os.fsdecode(there + b"/\xfe.png"))
+    shutil.copy(photograph("coffee.png"), picture)
+    Path(os.fsdecode(there + b"/\xfd.yaml")).write_text(PLAIN.replace("stage: noise", "stage: image, path: x.png"))
+    done = shell("dreamreel render $'\\xff/\\xfd.yaml' --input $'\\xff/\\xfe.png' -o run", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert report(tmp_path / "run").preset.inputs()["image.path"].path == picture.resolve()
+    moved = picture.rename(picture.with_name("\udcfc.png"))
+    assert resume(tmp_path / "run", duration="3f", moved={"image.path": str(moved)}).frames == 3
+    assert report(tmp_path / "run").preset.inputs()["image.path"].path == moved.resolve()
+    (wanted,) = extract(tmp_path / "run/film.mp4").wanted
+    assert wanted.file == "\udcfc.png" and wanted.found_in(moved.parent) == "there"
+    preset = load_preset(os.fsdecode(there + b"/\xfd.yaml"), [Override.of(f"image.path={moved}")])
+    assert preset.inputs()["image.path"].path == moved.resolve()
 
 
 @pytest.mark.parametrize(("redirect", "words"), [("> /dev/full", "No space left"), (">&-", "Bad file")])

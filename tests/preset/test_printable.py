@@ -12,6 +12,7 @@ from pipeline.errors import (
     format_path,
     parse_path,
     printable,
+    reason_of,
     split_setting,
 )
 from pipeline.preset import Override, parse_preset
@@ -68,3 +69,20 @@ def test_paths_are_read_back_as_they_are_printed(path: tuple[str | int, ...]) ->
 def test_what_is_no_path_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="no path of keys"):
         parse_path(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "x.png"), "No space left on device"),
+        (
+            ValueError("cannot identify image file <_io.BytesIO object at 0x7f370ed77830>"),
+            "cannot identify image file it",
+        ),
+        (ValueError("bad <function read at 0x7f37>\nand more\nlines"), "bad it"),
+        (KeyError(), "KeyError"),
+        (ValueError("x" * 1000), "x" * 200),
+    ],
+)
+def test_a_librarys_reason_is_one_line_without_its_innards(error: Exception, said: str) -> None:
+    assert reason_of(error) == said

@@ -71,3 +71,14 @@ def test_checkpoints_come_by_the_clock_within(preset: Preset, tmp_path: Path) ->
     run = tmp_path / "run"
     pipeline.render(preset, run, options=stop_after(9, checkpoint_seconds=1000))
     assert checkpoint.frames_kept(run / "state") == [-3]
+
+
+def test_info_says_where_within(preset: Preset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.cli.commands import run_command
+
+    run = pipeline.render(preset, tmp_path / "run", options=stop_after(10)).folder
+    pipeline.resume(run, options=stop_after(1))
+    assert run_command(["info", str(run)]) == 0
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    told = [said for what, said in rows if what == "checkpoint"]
+    assert told == ["lead-in, 2 frames before the first: whole", "lead-in, 1 frame before the first: whole"]
