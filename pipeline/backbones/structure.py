@@ -100,9 +100,8 @@ def _run_with_numbers(recipe: Recipe) -> tuple[LayerInfo, ...]:
         with torch.no_grad():
             network(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE))
     except Exception as error:
-        raise ModelError(
-            f"{recipe.name} does not take pictures of any size: {reason_of(error)}; use another model"
-        ) from error
+        said = f"{recipe.name} does not take pictures of any size: {reason_of(error)}; use another model"
+        raise ModelError(said) from error
     return tuple(_layer(name, kind, output, None) for name, (kind, output) in outputs.items())
 
 
