@@ -380,7 +380,7 @@ def test_out_of_memory_is_an_error_that_can_be_resumed(
 
     with monkeypatch.context() as patch:
         patch.setattr(Dream, "__call__", hungry)
-        with pytest.raises(PipelineError, match=r"smaller size.*\n.*dreamreel resume"):
+        with pytest.raises(PipelineError, match=r"smaller picture.*\n.*dreamreel resume"):
             pipeline.render(preset, tmp_path / "run", options=Options(checkpoint_seconds=0))
     assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole
 

@@ -79,5 +79,5 @@ def test_out_of_memory_is_one_error_in_every_way_in(preset: Preset, monkeypatch:
         raise torch.OutOfMemoryError("no room")
 
     monkeypatch.setattr(Chain, "step", hungry)
-    with pytest.raises(DeviceError, match="smaller size"):
+    with pytest.raises(DeviceError, match="smaller picture"):
         next(pipeline.frames(preset))
