@@ -352,12 +352,12 @@ def test_ffmpeg_dying_in_the_middle_leaves_a_run_that_goes_on(
     count, fake = tmp_path / "count", tmp_path / "ffmpeg"
     real = imageio_ffmpeg.get_ffmpeg_exe()
     fake.write_text(
-        f'#!/bin/sh\necho x >> {count}\nif [ $(wc -l < {count}) -gt 1 ]; then echo "my disk melted" >&2; exit 7; fi\n'
+        f'#!/bin/sh\necho x >> {count}\nif [ $(wc -l < {count}) -gt 2 ]; then echo "my disk melted" >&2; exit 7; fi\n'
         f'exec {real} "$@"\n'
     )
     fake.chmod(0o755)
     with monkeypatch.context() as patch:
-        patch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(fake))
+        patch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))  # started first to be asked what it can do
         with pytest.raises(MediaError, match=r"exit status 7.*\n.*my disk melted\n.*dreamreel resume"):
             pipeline.render(preset, tmp_path / "run", options=Options(checkpoint_seconds=0))
     assert pipeline.report(tmp_path / "run").frames >= 8

@@ -40,8 +40,8 @@ def _published(recipe: Recipe) -> dict[str, Tensor]:
         raise
     except Exception as error:  # torchvision, timm and the libraries under them each raise their own
         raise ModelError(
-            f"the weights of {recipe.name} can't be downloaded ({type(error).__name__}: {reason_of(error)}); get them on a "
-            "machine with a network, copy the file here and say `weights: PATH` (.safetensors or .pth), "
+            f"the weights of {recipe.name} can't be downloaded ({type(error).__name__}: {reason_of(error)}); "
+            "get them on a machine with a network, copy the file here and say `weights: PATH` (.safetensors or .pth), "
             "or use `model: lite0`, which needs no download"
         ) from error
 
