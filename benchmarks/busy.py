@@ -1,4 +1,4 @@
-"""The same film beside 0, 1 and 2 programs that each keep a core busy, with and without `wait_briefly`.
+"""The same film beside 0, 1 and 2 programs that each keep a core busy, with and without `wait_briefly_where_busy`.
 
     python -m benchmarks.busy [--preset first-light] [--frames 96] [--rounds 3]
 
@@ -33,7 +33,7 @@ def render_once(way: str, preset: str, frames: int) -> float:
     from pipeline.preset import find_preset
 
     if way == "spinning":
-        threads.wait_briefly = lambda: None
+        threads.wait_briefly_where_busy = lambda: None
     began: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_preset(find_preset(preset), [Override("duration", f"{frames}f")])

@@ -51,7 +51,7 @@ def open_device(name: str) -> torch.device:
     device = _pick(name)
     if device.type == "cpu":
         keep_freed_memory()
-        threads.wait_briefly()
+        threads.wait_briefly_where_busy()
     if device.type == "cuda":
         be_exact()
         if device.index is not None:

@@ -8,59 +8,78 @@ import sys
 
 import pytest
 
-# Uses torch's threads, then lets them be for a second: how many seconds of processor time that second cost.
-IDLE_COST = """
+from pipeline.threads import _is_crowded, _Use
+
+# Uses torch's threads a little, again and again, for some seconds; how much processor time the last one cost.
+LAST_SECOND = """
 import time, torch
-from pipeline.threads import wait_briefly
+from pipeline.threads import wait_briefly_where_busy
 torch.set_num_threads({threads})
 torch.zeros(1 << 22).add_(1)
 {ready}
 a = torch.zeros(1 << 18)
-began, spent = time.perf_counter(), time.process_time()
-while time.perf_counter() - began < 1:
-    a.add_(1)
-    time.sleep(0.005)
-print(time.process_time() - spent)
+def use(seconds):
+    began, spent = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        a.add_(1)
+        time.sleep(0.005)
+    return time.process_time() - spent
+use(3)
+print(use(1))
 """
 AS_WE_WAIT = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
 
 
-def idle_cost(ready: str, threads: int = 2, **environment: str) -> float:
-    code = IDLE_COST.format(ready=ready, threads=threads)
-    done = subprocess.run(
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def run(code: str, **environment: str) -> str:
+    return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=AS_WE_WAIT | environment
-    )
-    return float(done.stdout)
+    ).stdout
 
 
 @pytest.mark.skipif(
-    not sys.platform.startswith("linux") or len(os.sched_getaffinity(0)) < 2,
+    not sys.platform.startswith("linux") or PROCESSORS < 2,
     reason="only GNU's OpenMP spins so, and only where there are processors for several threads",
 )
-def test_threads_that_wait_leave_the_processor_to_others() -> None:
-    threads = len(os.sched_getaffinity(0))
-    spinning, brief = idle_cost("", threads), idle_cost("wait_briefly()", threads)
-    assert spinning > 0.3  # of a second, at the least, for nothing
+def test_beside_busy_programs_threads_that_wait_leave_the_processor_to_them() -> None:
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(PROCESSORS)]
+    try:
+        spinning = float(run(LAST_SECOND.format(ready="", threads=PROCESSORS)))
+        brief = float(run(LAST_SECOND.format(ready="wait_briefly_where_busy()", threads=PROCESSORS)))
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+    assert spinning > 0.2  # of a second, at the least, for nothing
     assert brief < spinning / 2
 
 
-def test_one_thread_needs_no_pool() -> None:
-    assert "dreamreel-pool" not in threads_after("torch.set_num_threads(1)")
+def crowded(others: float, threads: int, processors: int = 2) -> bool:
+    before = _Use(100.0, 50.0, 10.0, processors)
+    return _is_crowded(before, _Use(100.0 + others + 1.5, 51.5, 11.0, processors), threads)
 
 
-@pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"])
-def test_what_the_user_says_about_waiting_holds(name: str) -> None:
-    value = {"GOMP_SPINCOUNT": "5000", "OMP_WAIT_POLICY": "PASSIVE"}[name]
-    assert "dreamreel-pool" not in threads_after("torch.set_num_threads(2)", **{name: value})
-    assert "dreamreel-pool" in threads_after("torch.set_num_threads(2)")
+def test_crowded_is_where_others_leave_fewer_processors_than_threads() -> None:
+    assert not crowded(0.1, threads=2)
+    assert crowded(1.0, threads=2)
+    assert not crowded(8.0, threads=4, processors=16)
+    assert crowded(14.0, threads=4, processors=16)
 
 
-def threads_after(before: str, **environment: str) -> str:
+@pytest.mark.parametrize(
+    ("before", "environment", "watches"),
+    [
+        ("torch.set_num_threads(2)", {}, sys.platform.startswith("linux")),
+        ("torch.set_num_threads(1)", {}, False),
+        ("torch.set_num_threads(2)", {"GOMP_SPINCOUNT": "5000"}, False),
+        ("torch.set_num_threads(2)", {"OMP_WAIT_POLICY": "PASSIVE"}, False),
+    ],
+)
+def test_what_the_user_says_about_waiting_holds(before: str, environment: dict[str, str], watches: bool) -> None:
     code = (
-        f"import threading, torch; {before}\nfrom pipeline.threads import wait_briefly\nwait_briefly()\n"
+        f"import threading, torch; {before}\nfrom pipeline.threads import wait_briefly_where_busy as wait\nwait()\n"
         "print([thread.name for thread in threading.enumerate()])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=AS_WE_WAIT | environment
-    )
-    return done.stdout
+    assert ("dreamreel-waits" in run(code, **environment)) == watches
