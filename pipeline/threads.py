@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -48,6 +49,12 @@ class _Use(NamedTuple):
 
 
 def _watch() -> None:
+    # Where the system tells otherwise than Linux, or stops telling, threads wait as they always do.
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        _watch_for_ever()
+
+
+def _watch_for_ever() -> None:
     before, pool, crowded = _use(), _IdlePool(), 0
     while True:
         time.sleep(_LOOK_SECONDS)

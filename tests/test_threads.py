@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from pipeline.threads import _is_crowded, _Use
+from pipeline.threads import _is_crowded, _Use, _watch
 
 # Uses torch's threads a little, again and again, for some seconds; how much processor time the last one cost.
 LAST_SECOND = """
@@ -54,6 +55,16 @@ def test_beside_busy_programs_threads_that_wait_leave_the_processor_to_them() ->
             program.wait()
     assert spinning > 0.2  # of a second, at the least, for nothing
     assert brief < spinning / 2
+
+
+@pytest.mark.parametrize("said", [None, "", "cpu 1 2\n", "cpu a b c d e f g\n"])
+def test_a_system_that_tells_otherwise_is_left_alone(
+    said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said is not None:
+        (tmp_path / "stat").write_text(said)
+    monkeypatch.setattr("pipeline.threads._STAT", tmp_path / "stat")
+    _watch()  # ends, without an error
 
 
 def crowded(others: float, threads: int, processors: int = 2) -> bool:
