@@ -11,7 +11,9 @@ from torch import Tensor
 from pipeline.ops.control import lag, proportional_integral
 from pipeline.ops.hold import SCALES
 from pipeline.ops.measure import figures
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 from pipeline.units import Duration, SpanField, parse_span
 
 FIGURES = ("brightness", "contrast", "saturation", "sharpness")

@@ -9,7 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 from pipeline.units import SpanField, parse_span
 
 _MOST_FRAMES = 100_000  # each of which needs the cameras' ways over all that follow

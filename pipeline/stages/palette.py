@@ -25,7 +25,9 @@ from pipeline.ops.colour import (
     with_contrast,
 )
 from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 
 SEED, GUIDE = "seed", "guide"
 _SAMPLES = 4096

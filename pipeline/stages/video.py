@@ -21,7 +21,9 @@ from pipeline.media.optical_flow import estimate_motion, make_estimator
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit
 from pipeline.media.sound import Soundtrack
-from pipeline.stages.base import EndOfFootage, FrameContext, Role, RunSpec, Source, StageConfig
+from pipeline.stages.base import EndOfFootage, Role, Source, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 from pipeline.units import MAX_SIDE, MIN_SIDE, DurationField, parse_fps
 
 _STILLS_FPS = Fraction(24)

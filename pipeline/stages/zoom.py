@@ -40,7 +40,9 @@ from pipeline.ops.camera import (
 from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
 from pipeline.ops.motion import inside, recently_revealed, sees_beyond
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 
 Array = NDArray[np.float64]
 _STILL = (Constant(0.0), Constant(0.0))

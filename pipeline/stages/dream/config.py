@@ -17,7 +17,8 @@ from pipeline.masks import MaskField
 from pipeline.media.paths import NamesFile, absolute, from_here
 from pipeline.objectives import GuideTerm, LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.stages.base import RunSpec, StageConfig
+from pipeline.stages.base import StageConfig
+from pipeline.stages.spec import RunSpec
 
 
 class DreamConfig(StageConfig):

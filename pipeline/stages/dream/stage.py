@@ -25,8 +25,10 @@ from pipeline.objectives import build_objective
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.stages.base import Effect, FrameContext, RunSpec
+from pipeline.stages.base import Effect
+from pipeline.stages.context import FrameContext
 from pipeline.stages.dream.config import DreamConfig
+from pipeline.stages.spec import RunSpec
 
 
 class Dream(Effect[DreamConfig]):
