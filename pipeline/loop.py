@@ -96,10 +96,12 @@ class Chain:
         times: dict[str, float] = {}
         ctx = FrameContext(index, self.spec, previous, camera=partial(self.camera, index))
         with torch.no_grad():
+            ctx.hand_to(self.source.config.id)
             with clock(times, self.source.config.id):
                 image = feedback = self.source(ctx)
             sums = {self.source.config.id: image.sum()}
             for effect in self.effects:
+                ctx.hand_to(effect.config.id)
                 with clock(times, effect.config.id):
                     image = effect(image, ctx)
                 sums[effect.config.id] = image.sum()

@@ -114,7 +114,8 @@ def test_over_footage_the_source_says_where() -> None:
         {"id": "dream", "layer": "blocks.2.1", "octaves": 1, "first_steps": 1, "mask": {"luminance": [0.5, 1.0]}}
     )
     frame = _photograph()
-    ctx = FrameContext(0, SPEC, None, source=torch.zeros_like(frame))
+    ctx = FrameContext(0, SPEC, None)
+    ctx.show(torch.zeros_like(frame), None, None, False)
     assert torch.equal(Dream(config, SPEC)(frame, ctx), frame)
 
 

@@ -216,7 +216,7 @@ class Zoom(Effect[ZoomConfig]):
         view = self._view(matrix, melts=True)
         if view.outside is None:
             return view.of(frame).clamp_(0, 1)
-        ctx.revealed = view.outside if ctx.revealed is None else torch.maximum(ctx.revealed, view.outside)
+        ctx.reveal(view.outside)
         seen = view.of(frame)
         return seen.lerp_(self._something_new(ctx, colour_statistics(seen)), view.outside).clamp_(0, 1)
 
