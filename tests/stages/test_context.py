@@ -118,5 +118,5 @@ def test_the_loop_gives_every_stage_a_turn_and_names_the_one_at_fault(monkeypatc
             return moved
 
         monkeypatch.setattr(Zoom, "__call__", wrong)
-        with pytest.raises(StageError, match="^second: calls `move` after `reveal`"):
+        with pytest.raises(StageError, match=r"^second: calls `move` after `reveal`"):
             chain.step(2, previous)
