@@ -76,7 +76,7 @@ def gradients(dream: Dream, frame: Tensor) -> None:
     for size in octave_sizes(size_of(frame), dream.config.octaves, dream.config.octave_scale):
         image = resize(frame, size)
         for _ in range(STEPS):
-            dream.engine(image, dream.objective)
+            dream.dreamer.engine(image, dream.dreamer.objective)
 
 
 def encode_seconds(chain: Chain, frame: Tensor) -> float:
