@@ -163,6 +163,16 @@ class Video(Source[VideoConfig]):
         self._workers = [decoded, followed]
         self._steps = iter(followed)
 
+    def fits(self, spec: RunSpec) -> bool:
+        return spec.wants_motion == self.spec.wants_motion
+
+    def changed(self, config: VideoConfig, spec: RunSpec, index: int) -> Video:
+        """The same frame of the film comes next, by the new config's clock: another `speed` jumps."""
+        successor = Video(config, spec)
+        if all(getattr(config, key) == getattr(self.config, key) for key in ("path", "start", "speed", "fit")):
+            successor.load_state_dict(self.state_dict())
+        return successor
+
     def state_dict(self) -> dict[str, Tensor]:
         if self._last is None:
             return {}
