@@ -139,6 +139,37 @@ def test_a_changed_stage_goes_on_beside_those_that_stay(name: str, stage: str, k
     assert (name, stage) in WITHOUT_EFFECT or not torch.equal(found[-1], unchanged(name)[-1])
 
 
+@pytest.mark.parametrize(
+    ("name", "stage", "keys", "kept"),
+    [
+        ("growing", "dream", {"strength": 1.0}, {"pending", "unseen"}),
+        ("growing", "dream", {"layer": "blocks.4.1"}, {"pending", "unseen"}),
+        ("growing", "dream", {"every": 2}, {"unseen"}),
+        ("growing", "dream", {"every": 1}, set()),
+        ("footage", "dream", {"objective": [STRONGEST, {"layer": "blocks.4.1"}]}, {"term-0"}),
+        ("footage", "dream", {"objective": [STRONGEST | {"count": 2}]}, set()),
+        ("footage", "dream", {"weights": "random"}, set()),
+        ("footage", "video", {"motion": "none"}, {"index", "digest"}),
+        ("footage", "video", {"speed": 2.0}, set()),
+        ("footage, winding", "zoom", {"rotate": "-40 * t"}, {"index", "way"}),
+        ("growing", "palette", {"strength": 0.9}, {"mean", "covariance"}),
+        ("growing", "palette", {"match": "distribution"}, set()),
+        ("growing", "hold", {"within": 0.5}, {"integral", "targets"}),
+        ("growing", "loop", {"over": "5f"}, {"first"}),
+    ],
+)
+def test_a_changed_stage_takes_over_what_means_the_same(
+    name: str, stage: str, keys: dict[str, Any], kept: set[str]
+) -> None:
+    with Chain(film(FILMS[name])) as chain:
+        shown(chain, range(AT), None)
+        before = chain.state_dict()
+        chain.change(changed(name, stage, keys), AT)
+        after = chain.state_dict()
+    assert {key for key in after if key.startswith(f"{stage}/")} == {f"{stage}/{key}" for key in kept}
+    assert all(torch.equal(after[f"{stage}/{key}"], before[f"{stage}/{key}"]) for key in kept)
+
+
 def test_the_suite_changes_every_stage() -> None:
     assert {stage for _, stage, _ in CHANGES} == {n for n, kind in STAGES.items() if kind.config.role is not Role.SINK}
 

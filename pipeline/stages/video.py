@@ -174,10 +174,11 @@ class Video(Source[VideoConfig]):
         return successor
 
     def state_dict(self) -> dict[str, Tensor]:
-        if self._last is None:
+        shown = self._expected if self._last is None else (self._next - 1, _digest(self._last))
+        if shown is None:
             return {}
-        digest = torch.frombuffer(bytearray(_digest(self._last)), dtype=torch.uint8)
-        return {"index": torch.tensor(self._next - 1), "digest": digest}
+        index, digest = shown
+        return {"index": torch.tensor(index), "digest": torch.frombuffer(bytearray(digest), dtype=torch.uint8)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None
