@@ -15,10 +15,10 @@ from torch import Tensor
 from benchmarks.common import processor_seconds, report
 from pipeline import backbones
 from pipeline.device import open_device
-from pipeline.engines import Engine, EngineChoice, build_engine
+from pipeline.dreamer import Dreamer, DreamerSpec
 from pipeline.frame import Size
 from pipeline.media.picture import write_png
-from pipeline.objectives import ClassTerm, build_objective
+from pipeline.objectives import ClassTerm
 from pipeline.objectives.classes import class_names
 from pipeline.ops.warp import resize
 from pipeline.visualise import PLAIN, Visualisation, visualise
@@ -42,10 +42,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=Path, help="a folder to keep the pictures in")
     pictures = parser.parse_args().pictures
-    network = backbones.load("lite0", ["classifier"], CPU)
-    engine = build_engine(network, EngineChoice("packed", "bfloat16"))
     judges = {name: backbones.load(name, ["classifier"], CPU) for name in JUDGES}
-    rows = [_row(index, engine, network, judges, pictures) for index in drawn()]
+    rows = [_row(index, judges, pictures) for index in drawn()]
     report("classes", rows)
     for way in WAYS:
         for judge in JUDGES:
@@ -57,16 +55,16 @@ def main() -> None:
 
 def _row(
     index: int,
-    engine: Engine,
-    network: backbones.Backbone,
     judges: dict[str, backbones.Backbone],
     pictures: Path | None,
 ) -> dict[str, Any]:
-    objective = build_objective([ClassTerm.model_validate({"class": index})], network)
+    terms = (ClassTerm.model_validate({"class": index}),)
+    spec = DreamerSpec("lite0", terms, engine="packed", precision="bfloat16", memory=None)
+    dreamer = Dreamer(spec, Size(SIDE, SIDE), CPU)
     row: dict[str, Any] = {"class": class_names()[index]}
     for way, how in WAYS.items():
         start = processor_seconds()
-        picture = visualise(engine, objective, Size(SIDE, SIDE), how, torch.Generator().manual_seed(index), CPU)
+        picture = visualise(dreamer, Size(SIDE, SIDE), how, torch.Generator().manual_seed(index))
         row[f"{way}: seconds"] = round(processor_seconds() - start, 1)
         row |= {f"{way}: {name}": _rank(judge, JUDGES[name], picture, index) for name, judge in judges.items()}
         if pictures is not None:

@@ -134,7 +134,7 @@ def measure_capture(model: str, size: Size, device: torch.device) -> list[dict[s
 def _seconds(engine: GraphEngine, objective: LayerL2, image: torch.Tensor, how: Climb, device: torch.device) -> float:
     _wait(device)
     start = time.perf_counter()
-    engine.climb(image, objective, how, torch.Generator().manual_seed(1))
+    engine.climb_whole(image, objective, how, torch.Generator().manual_seed(1))
     _wait(device)
     return time.perf_counter() - start
 

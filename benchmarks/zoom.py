@@ -25,7 +25,7 @@ from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
 from pipeline.preset import Override, parse_preset
-from pipeline.stages import FrameContext
+from pipeline.stages import Effect, FrameContext
 from pipeline.stages.dream import Dream
 
 ENCODED_FRAMES = 24
@@ -55,7 +55,7 @@ def measure(engine: str, rounds: int) -> dict[str, Any]:
         pixels = to_uint8(frame)
         (dream,) = (effect for effect in chain.effects if isinstance(effect, Dream))
         parts: dict[str, Callable[[], object]] = {
-            effect.config.id: partial(effect, frame, FrameContext(1, chain.spec, frame)) for effect in chain.effects
+            effect.config.id: partial(in_a_frame, effect, frame) for effect in chain.effects
         }
         parts["network"] = partial(gradients, dream, frame)
         parts["to 8 bits"], parts["figures"] = partial(to_uint8, frame), partial(look, pixels)
@@ -66,12 +66,17 @@ def measure(engine: str, rounds: int) -> dict[str, Any]:
     return {"engine": engine, **milliseconds, "frame": 1e3 * whole, "outside": 1 - seconds["network"] / whole}
 
 
+def in_a_frame(effect: Effect[Any], frame: Tensor) -> None:
+    """The effect on the film's second frame; each time is one anew, since stages tell it of what they did."""
+    effect(frame, FrameContext(1, effect.spec, frame))
+
+
 def gradients(dream: Dream, frame: Tensor) -> None:
     """The gradients of a frame's dream, and nothing else of it."""
     for size in octave_sizes(size_of(frame), dream.config.octaves, dream.config.octave_scale):
         image = resize(frame, size)
         for _ in range(STEPS):
-            dream.engine(image, dream.objective)
+            dream.dreamer.engine(image, dream.dreamer.objective)
 
 
 def encode_seconds(chain: Chain, frame: Tensor) -> float:

@@ -149,6 +149,10 @@ class RunError(PipelineError):
     """A run's folder can't be used, or a render had to stop; what was rendered is kept."""
 
 
+class StageError(PipelineError):
+    """A stage does not keep to the rules by which stages work together; whoever wrote it has to change it."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a preset: where it stands, the key's path, and what to do about it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -14,14 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline import backbones
 from pipeline.device import out_of_memory_said
-from pipeline.engines import build_engine, choose_engine
+from pipeline.dreamer import Dreamer
 from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path, shortened
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
-from pipeline.objectives import build_objective
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.preset.boundary import validated
 from pipeline.preset.yaml12 import Document
@@ -142,10 +140,10 @@ class StillDreamer:
         if self._stage is None:
             self._stage = Dream(config, spec)
         if size != self._size:  # pictures of many sizes would fill the memory with what was planned for each
-            self._stage.engine.forget()
+            self._stage.dreamer.engine.forget()
         self._size = size
         self._stage.config = config  # the network serves every size; only the octaves differ
-        self._stage.objective.forget()
+        self._stage.dreamer.objective.forget()
         with torch.no_grad(), out_of_memory_said():
             return self._stage(frame.to(self._device), FrameContext(0, spec, None)).cpu()
 
@@ -185,8 +183,5 @@ def visualise_still(keys: Mapping[str, Any], size: Size, how: Visualisation, see
     """A picture (1, 3, H, W) out of nothing of what the dream's objective asks for. Raises PresetError."""
     config = dream_config(dict(keys) | {"octaves": 1})
     _refuse(config, RunSpec(size, Fraction(1), 1, seed, device))
-    recipe = backbones.find_recipe(config.model)
-    backbone = backbones.load(config.model, [term.place(recipe) for term in config.terms], device, config.weights)
-    objective = build_objective(config.terms, backbone)
-    engine = build_engine(backbone, choose_engine(backbone, objective, size, config.engine, config.precision))
-    return visualise(engine, objective, size, how, torch.Generator().manual_seed(seed), device).cpu()
+    spec = replace(config.dreamer, memory=None, balanced=False)
+    return visualise(Dreamer(spec, size, device), size, how, torch.Generator().manual_seed(seed)).cpu()

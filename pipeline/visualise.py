@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.engines import Engine
+from pipeline.dreamer import Dreamer
 from pipeline.frame import Size
-from pipeline.objectives import Objective
 from pipeline.ops.spectrum import frequency_scale, picture_of, spectrum_noise, total_variation, turn_and_scale
 
 _START_CONTRAST = 0.01
@@ -44,22 +43,20 @@ PLAIN = Visualisation(parameters="pixels", rate=0.05, degrees=0, scale=(1, 1), j
 
 
 def visualise(
-    engine: Engine,
-    objective: Objective,
+    dreamer: Dreamer,
     size: Size,
     how: Visualisation,
     generator: torch.Generator,
-    device: torch.device,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> Tensor:
     """The picture (1, 3, H, W) in [0, 1] that raises the objective. Source: Olah, Mordvintsev, Schubert 2017."""
-    parameters, draw = _canvas(size, how, generator, device)
+    parameters, draw = _canvas(size, how, generator, dreamer.device)
     adam = torch.optim.Adam([parameters], lr=how.rate) if how.optimiser == "adam" else None
     for step in range(how.steps):
         with torch.enable_grad():
             picture = draw(parameters)
             view = _view(picture, how, generator)
-            _, uphill = engine(view.detach(), objective)
+            _, uphill = dreamer.engine(view.detach(), dreamer.objective)
             parameters.grad = None
             torch.autograd.backward([view, _penalty(picture, how)], [-uphill, None])
         _move(parameters, adam, how.rate)

@@ -13,6 +13,7 @@ import torch
 from pipeline.frame import Size
 from pipeline.ops import noise
 from pipeline.ops.warp import Edges, seen_positions, warp_matrix
+from pipeline.preset.curves import curve_problems
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.zoom import Zoom, ZoomConfig
 
@@ -30,7 +31,7 @@ MOVING: dict[str, Any] = {
 def camera(fps: int | Fraction, seconds: int = 3, size: Size = SIZE, **keys: Any) -> Zoom:
     spec = RunSpec(size, Fraction(fps), round(seconds * Fraction(fps)), 5, torch.device("cpu"))
     config = ZoomConfig.model_validate({"id": "zoom", **keys})
-    assert not [*config.curve_problems(spec), *config.problems(spec)]
+    assert not [*curve_problems(config, spec), *config.problems(spec)]
     return Zoom(config, spec)
 
 

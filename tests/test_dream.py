@@ -17,6 +17,7 @@ from pipeline.frame import Size
 from pipeline.objectives import LayerL2, WeightedSum
 from pipeline.ops import noise
 from pipeline.ops.motion import warp
+from pipeline.preset.curves import curve_problems
 from pipeline.stages import STAGES, FrameContext, RunSpec
 
 SIZE = Size(48, 64)
@@ -26,7 +27,7 @@ LAYERS = ("blocks.2.1", "blocks.4.1")
 
 def build(name: str, **keys: Any) -> Any:
     config = STAGES[name].config.model_validate({"id": name, **keys})
-    assert not [*config.curve_problems(SPEC), *config.problems(SPEC)]
+    assert not [*curve_problems(config, SPEC), *config.problems(SPEC)]
     return STAGES[name].build(config, SPEC)
 
 

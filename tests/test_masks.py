@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from pipeline import backbones
-from pipeline.engines import Climb, TiledEngine, climb
+from pipeline.engines import Climb, climb
 from pipeline.engines.graph import GraphEngine
 from pipeline.errors import PresetError
 from pipeline.frame import Size
@@ -114,7 +114,8 @@ def test_over_footage_the_source_says_where() -> None:
         {"id": "dream", "layer": "blocks.2.1", "octaves": 1, "first_steps": 1, "mask": {"luminance": [0.5, 1.0]}}
     )
     frame = _photograph()
-    ctx = FrameContext(0, SPEC, None, source=torch.zeros_like(frame))
+    ctx = FrameContext(0, SPEC, None)
+    ctx.show(torch.zeros_like(frame), None, None, False)
     assert torch.equal(Dream(config, SPEC)(frame, ctx), frame)
 
 
@@ -167,7 +168,7 @@ def test_captured_steps_level_octaves_alike() -> None:
     how = Climb(3, 0.01, 8, None, laplacian=True)
     found, plain = (
         climb(engine, LayerL2(layer), _photograph(), how, torch.Generator().manual_seed(1))
-        for engine in (TiledEngine(graph, graph._folded._flat.backbone, None), graph)
+        for engine in (graph, graph._folded)
     )
     assert torch.allclose(found, plain, atol=1e-5)
     flat = climb(graph, LayerL2(layer), _photograph(), Climb(3, 0.01, 8, None), torch.Generator().manual_seed(1))

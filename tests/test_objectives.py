@@ -146,8 +146,8 @@ def test_what_sees_the_whole_is_not_tiled() -> None:
     assert engine.tile_for(Size(8000, 8000)) is None
     with pytest.raises(DeviceError, match="need the whole picture at once"):
         engine.shrink(Size(8000, 8000), None, torch.OutOfMemoryError("full"))
-    assert _dream(objective={"class": "banana"}).engine.budget is None
-    assert _dream(objective={"layer": LAYER}, memory="4GB").engine.budget == 4 * 10**9
+    assert _dream(objective={"class": "banana"}).dreamer.engine.budget is None
+    assert _dream(objective={"layer": LAYER}, memory="4GB").dreamer.engine.budget == 4 * 10**9
 
 
 def test_sums_weights_and_signs() -> None:
@@ -205,7 +205,7 @@ def test_what_was_chosen_in_the_seed_survives_a_resume() -> None:
     first = _dream(objective=TERMS["strongest"])
     first(frame, FrameContext(0, first.spec, None))
     chosen = first.state_dict()["term-0"]
-    expected = first._backbone(frame)[LAYER].flatten(2).mean(2)[0].topk(3).indices.sort().values
+    expected = first.dreamer.backbone(frame)[LAYER].flatten(2).mean(2)[0].topk(3).indices.sort().values
     assert torch.equal(chosen, expected)
     resumed = _dream(objective=TERMS["strongest"])
     resumed.load_state_dict(first.state_dict())

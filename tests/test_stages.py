@@ -82,16 +82,15 @@ def test_stages_repeat_themselves_and_round_trip_their_state(name: str) -> None:
     def run(stage: Any, ctxs: list[FrameContext]) -> list[torch.Tensor]:
         return [stage(ctx) if isinstance(stage, Source) else stage(picture(ctx.index), ctx) for ctx in ctxs]
 
-    ctxs = contexts()
     first = build(name)
-    whole = run(first, ctxs)
-    assert all(torch.equal(a, b) for a, b in zip(whole, run(build(name), ctxs), strict=True))
+    whole = run(first, contexts())
+    assert all(torch.equal(a, b) for a, b in zip(whole, run(build(name), contexts()), strict=True))
     stopped, resumed = build(name), build(name)
-    run(stopped, ctxs[:2])
+    run(stopped, contexts()[:2])
     state = stopped.state_dict()
     assert all(value.is_contiguous() for value in state.values())  # else a checkpoint stores it in another order
     resumed.load_state_dict(state)
-    assert torch.equal(run(resumed, ctxs[2:])[0], whole[2])
+    assert torch.equal(run(resumed, contexts()[2:])[0], whole[2])
 
 
 @pytest.mark.parametrize("name", SINKS)

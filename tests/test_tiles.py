@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
-from pipeline.engines import EngineChoice, TiledEngine, build_engine, memory_budget, parse_memory
+from pipeline.engines import Engine, EngineChoice, TiledEngine, build_engine, memory_budget, parse_memory
 from pipeline.frame import Size, size_of
 from pipeline.objectives import LayerL2, Objective
 
@@ -42,7 +42,7 @@ def test_tiles_give_the_gradient_of_the_whole(model: str, layer: str, megabytes:
     _, whole = tiled.engine(picture, objective)
     generator = torch.Generator().manual_seed(3)
     for _ in range(2):
-        tiled.move_tiles(generator)
+        tiled.before_step(generator)
         _, found = tiled(picture, objective)
         assert _cosine(whole, found) >= cosine
 
@@ -82,7 +82,7 @@ def test_where_the_tiles_begin_is_drawn_anew() -> None:
     assert tile is not None and tile.width < size.width
     generator, seams = torch.Generator().manual_seed(0), set()
     for _ in range(8):
-        tiled.move_tiles(generator)
+        tiled.before_step(generator)
         seams.add(next(tiled._spans(size.width, tile.width, tiled._start[1]))[1])
     assert len(seams) > 1
 
@@ -109,7 +109,7 @@ def test_what_fits_is_not_tiled() -> None:
     assert tiled.tile_for(Size(256, 256)) is None
 
 
-class _Small:
+class _Small(Engine):
     """An engine on a device with room for so many pixels."""
 
     choice = EngineChoice("reference", "float32")

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from pipeline import backbones
-from pipeline.backbones import Backbone
-from pipeline.engines import Engine, EngineChoice, build_engine
+from pipeline.dreamer import Dreamer, DreamerSpec
 from pipeline.frame import Size
-from pipeline.objectives import ClassTerm, WeightedSum, build_objective
+from pipeline.objectives import ClassTerm
 from pipeline.ops.spectrum import frequency_scale, picture_of, spectrum_noise, total_variation, turn_and_scale
 from pipeline.visualise import PLAIN, Visualisation, visualise
 
@@ -23,21 +22,19 @@ SHORT = Visualisation(steps=8, jitter=4)
 
 
 @lru_cache
-def _banana() -> tuple[Backbone, Engine, WeightedSum]:
-    network = backbones.load("lite0", ["classifier"], CPU)
-    objective = build_objective([ClassTerm.model_validate({"class": "banana"})], network)
-    return network, build_engine(network, EngineChoice("packed", "float32")), objective
+def _banana() -> Dreamer:
+    terms = (ClassTerm.model_validate({"class": "banana"}),)
+    return Dreamer(DreamerSpec("lite0", terms, engine="packed", precision="float32", memory=None), SIZE, CPU)
 
 
 def _seen(how: Visualisation, size: Size = SIZE, seed: int = 0) -> Tensor:
-    _, engine, objective = _banana()
-    return visualise(engine, objective, size, how, torch.Generator().manual_seed(seed), CPU)
+    return visualise(_banana(), size, how, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("parameters", ["fft", "pixels"])
 @pytest.mark.parametrize("optimiser", ["adam", "ascent"])
 def test_every_way_raises_the_logit(parameters: str, optimiser: str) -> None:
-    network, _, objective = _banana()
+    network, objective = _banana().backbone, _banana().objective
     rate = {"adam": 0.03, "ascent": 0.02 if parameters == "fft" else 0.2}[optimiser]
     how = replace(SHORT, parameters=parameters, optimiser=optimiser, rate=rate)
     picture = _seen(how)

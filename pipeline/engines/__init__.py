@@ -3,7 +3,6 @@
 from pipeline.engines.ascent import climb, climb_octaves
 from pipeline.engines.base import Engine, EngineChoice
 from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
-from pipeline.engines.convolution import has_packed_convolution
 from pipeline.engines.plan import Climb
 from pipeline.engines.tiles import TiledEngine, memory_budget, memory_text, parse_memory
 
@@ -18,7 +17,6 @@ __all__ = [
     "choose_engine",
     "climb",
     "climb_octaves",
-    "has_packed_convolution",
     "memory_budget",
     "memory_text",
     "parse_memory",

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from pipeline.activity import report
 from pipeline.engines.base import Engine
-from pipeline.engines.graph import GraphEngine
 from pipeline.engines.plan import Climb, draw_shifts
-from pipeline.engines.tiles import TiledEngine
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 from pipeline.ops.gradient import laplacian_normalised, smooth, step_along
@@ -33,19 +31,13 @@ def climb(
 
     The picture stays rolled between steps and is smoothed so: the seam of the roll lies elsewhere each time.
     """
-    tiled = engine if isinstance(engine, TiledEngine) else None
-    if tiled is not None and isinstance(tiled.engine, GraphEngine) and tiled.tile_for(size_of(image)) is None:
-        start = generator.get_state()
-        try:
-            return tiled.engine.climb(image, objective, how, generator)
-        except torch.OutOfMemoryError as error:
-            tiled.shrink(size_of(image), None, error)
-            generator.set_state(start)
+    whole = engine.climb_whole(image, objective, how, generator)
+    if whole is not None:
+        return whole
     image, (top, left) = image.clone(memory_format=torch.contiguous_format), (0, 0)
     for dy, dx in draw_shifts(how, generator).tolist():
         image, (top, left) = image.roll((dy - top, dx - left), (2, 3)), (dy, dx)
-        if tiled is not None:
-            tiled.move_tiles(generator)
+        engine.before_step(generator)
         _, gradient = engine(image, objective)
         gradient = laplacian_normalised(gradient) if how.laplacian else gradient
         length = how.step_size.roll((dy, dx), (2, 3)) if isinstance(how.step_size, Tensor) else how.step_size

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from pipeline.engines.plan import Climb
 from pipeline.objectives import Objective
 
 EngineName = Literal["reference", "folded", "packed", "graph"]
@@ -45,25 +47,42 @@ class EngineChoice:
         return torch.float32 if self.precision == "float32" else torch.bfloat16
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Computes gradients of objectives with respect to pictures.
 
     Whatever depends on the picture's shape is planned at the first call with it and kept, until it is told to forget.
-    The same engine gives the same bits for the same picture.
+    The same engine gives the same bits for the same picture. One method must be there; the others have harmless
+    defaults.
     """
 
-    @property
-    def choice(self) -> EngineChoice:
-        """What it is."""
-        ...
+    choice: EngineChoice
+    """what it is"""
+    budget: int | None = None
+    """bytes that a step may take before it goes tile by tile; None: it never does"""
 
+    @abstractmethod
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         """The score () and its gradient (1, 3, H, W), both float32, of a picture (1, 3, H, W) in [0, 1]."""
-        ...
+
+    def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor | None:
+        """What `climb` does, in one go and without the host between the steps; None: it has to be led step by step."""
+        return None
+
+    def before_step(self, generator: torch.Generator) -> None:
+        """A step of a climb that is led step by step is about to begin."""
+        return None
+
+    def with_budget(self, budget: int | None) -> Engine:
+        """The same, with the same plans, within another budget; itself where it never goes tile by tile."""
+        return self
 
     def forget(self) -> None:
         """Free what was planned for the sizes of pictures so far."""
-        ...
+        return None
+
+    def fingerprints(self) -> dict[str, str]:
+        """What tells its numbers beside its choice; with another value its gradients end in other last digits."""
+        return {}
 
 
 def score_gradients(objective: Objective, activations: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

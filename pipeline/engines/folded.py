@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import Backbone
-from pipeline.engines.base import EngineChoice, PrecisionName
+from pipeline.engines.base import Engine, EngineChoice, PrecisionName
 from pipeline.engines.flat import FlatNetwork, Replay
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 
 
-class FoldedEngine:
+class FoldedEngine(Engine):
     """Autograd through the folded operators. Raises UnsupportedNetwork when there are none."""
 
     def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:

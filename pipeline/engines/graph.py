@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.backbones import Backbone
 from pipeline.device import upload
-from pipeline.engines.base import EngineChoice, PrecisionName
+from pipeline.engines.base import Engine, EngineChoice, PrecisionName
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.plan import Climb, draw_shifts
 from pipeline.frame import Size, size_of
@@ -21,24 +21,23 @@ from pipeline.ops.gradient import laplacian_normalised, smooth, step_along
 _WARM_UPS = 3
 
 
-class GraphEngine:
+class GraphEngine(Engine):
     """The folded engine, with its climbs captured. Raises UnsupportedNetwork when the network can't be flattened."""
 
     def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
         self.choice = EngineChoice("graph", precision)
         self._folded = FoldedEngine(backbone, precision)
-        self._steps: dict[tuple[Size, int, int, bool], AscentStep] = {}
+        self._steps: dict[Size, AscentStep] = {}
 
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         return self._folded(image, objective)
 
-    def climb(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
-        """What `pipeline.engines.climb` does, without a word from the host between the steps."""
-        # The identities stay unique: each step keeps its objective and its kernel.
-        key = (size_of(image), id(objective), id(how.kernel), how.laplacian)
-        if key not in self._steps:
-            self._steps[key] = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
-        return self._steps[key].climb(image, how, generator)
+    def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
+        step = self._steps.get(size_of(image))
+        if step is None or not step.fits(objective, how):
+            step = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
+            self._steps[size_of(image)] = step  # of one size there is one, whatever a film changes on its way
+        return step.climb(image, how, generator)
 
     def forget(self) -> None:
         self._folded.forget()
@@ -61,6 +60,10 @@ class AscentStep:
         self._rows = torch.arange(image.shape[2], device=image.device)
         self._columns = torch.arange(image.shape[3], device=image.device)
         self._graph: torch.cuda.CUDAGraph | None = None
+
+    def fits(self, objective: Objective, how: Climb) -> bool:
+        """Whether it is a step of such a climb, with the very same objective and kernel."""
+        return self._objective is objective and self._kernel is how.kernel and self._laplacian == how.laplacian
 
     def climb(self, image: Tensor, how: Climb, generator: torch.Generator) -> Tensor:
         """The climb from `image` (1, 3, H, W), which stays as it is."""

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from pipeline.backbones import Backbone
 from pipeline.backbones.tape import Node, Tape, Value
-from pipeline.engines.base import EngineChoice, PrecisionName, score_gradients
+from pipeline.engines.base import Engine, EngineChoice, PrecisionName, score_gradients
+from pipeline.engines.convolution import has_packed_convolution
 from pipeline.engines.flat import FlatNetwork, channels_last, done_after
 from pipeline.engines.operators import Convolve, Operator, clip_of, is_convolution, is_sum, single_operator
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
 
 
-class PackedEngine:
+class PackedEngine(Engine):
     """Runs the two chains. Raises UnsupportedNetwork when the network can't be flattened."""
 
     def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
@@ -37,6 +38,10 @@ class PackedEngine:
 
     def forget(self) -> None:
         self._chains.clear()
+
+    def fingerprints(self) -> dict[str, str]:
+        # Its two convolutions end in other last digits.
+        return {"convolution": "prepacked" if has_packed_convolution(self.choice.dtype) else "public"}
 
 
 class Chain:

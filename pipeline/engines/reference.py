@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import Backbone
-from pipeline.engines.base import EngineChoice
+from pipeline.engines.base import Engine, EngineChoice
 from pipeline.objectives import Objective
 
 
-class Reference:
+class Reference(Engine):
     """Plain autograd through the backbone."""
 
     choice = EngineChoice("reference", "float32")
@@ -24,6 +24,3 @@ class Reference:
             score = objective(self._backbone(leaf))
             (gradient,) = torch.autograd.grad(score, leaf)
         return score.detach(), gradient
-
-    def forget(self) -> None:
-        """Nothing is planned here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from copy import copy
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,7 @@ from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import Node, Tape, UnsupportedNetwork
 from pipeline.engines.base import Engine, EngineChoice, log
 from pipeline.engines.flat import fold_batch_norms
+from pipeline.engines.plan import Climb
 from pipeline.errors import DeviceError
 from pipeline.frame import Size, size_of
 from pipeline.objectives import Objective
@@ -32,7 +34,7 @@ _SLACK = 1.25  # the gradients on their way back, and gaps between blocks of mem
 _SMALLEST_CORE = 4  # halos: smaller tiles compute their surroundings more than twice as often as themselves
 
 
-class TiledEngine:
+class TiledEngine(Engine):
     """Hands an engine the whole picture while that fits into `budget` bytes, and tiles when it does not.
 
     Without a budget it never tiles: for scores that a part of the picture does not share.
@@ -42,7 +44,7 @@ class TiledEngine:
     """
 
     def __init__(self, engine: Engine, backbone: Backbone, budget: int | None) -> None:
-        self.engine = engine
+        self.engine, self.choice = engine, engine.choice
         self.budget = budget
         layers = [find_layer(backbone.recipe, name) for name in backbone.layers]
         fields = [layer.receptive_field for layer in layers]
@@ -54,17 +56,30 @@ class TiledEngine:
         self._start = (0.5, 0.5)
         self._told: set[Size] = set()
 
-    @property
-    def choice(self) -> EngineChoice:
-        """The engine's own."""
-        return self.engine.choice
+    def with_budget(self, budget: int | None) -> TiledEngine:
+        other = copy(self)
+        other.budget, other._told = budget, set()
+        return other
 
     def forget(self) -> None:
-        """The engine's own."""
         self.engine.forget()
 
-    def move_tiles(self, generator: torch.Generator) -> None:
-        """Draw where the next call's tiles begin, so that their seams never lie in one place."""
+    def fingerprints(self) -> dict[str, str]:
+        return self.engine.fingerprints()
+
+    def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor | None:
+        if self.tile_for(size_of(image)) is not None:
+            return None
+        start = generator.get_state()
+        try:
+            return self.engine.climb_whole(image, objective, how, generator)
+        except torch.OutOfMemoryError as error:
+            self.shrink(size_of(image), None, error)
+            generator.set_state(start)
+            return None
+
+    def before_step(self, generator: torch.Generator) -> None:
+        """Draw where the step's tiles begin, so that their seams never lie in one place."""
         top, left = torch.rand(2, generator=generator).tolist()
         self._start = (top, left)
 

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
 from pipeline.preset.boundary import ModelT, validated
+from pipeline.preset.curves import curve_problems
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
@@ -195,7 +196,7 @@ class _Builder:
         spec = replace(spec, looks=looks_at(stages))
         for index, config in enumerate(stages):
             with self._located(("stages", index)):
-                for key, message in () if config is None else (*config.curve_problems(spec), *config.problems(spec)):
+                for key, message in () if config is None else (*curve_problems(config, spec), *config.problems(spec)):
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")

@@ -13,7 +13,7 @@ from pipeline.device import is_there
 from pipeline.errors import MediaError, PipelineError
 from pipeline.media.sound import find_sound
 from pipeline.stages import StageConfig
-from pipeline.stages.base import ENDLESS_SECONDS, MOST_LOOKS
+from pipeline.stages.spec import ENDLESS_SECONDS, MOST_LOOKS
 
 if TYPE_CHECKING:
     from pipeline.preset.model import Preset

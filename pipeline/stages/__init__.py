@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from pipeline.stages.base import Effect, EndOfFootage, FrameContext, Role, RunSpec, Source, Stage, StageConfig
+from pipeline.stages.base import Effect, EndOfFootage, Role, Source, Stage, StageConfig
+from pipeline.stages.context import FrameContext
 from pipeline.stages.dream import Dream, DreamConfig
 from pipeline.stages.encode import Encode, EncodeConfig
 from pipeline.stages.flow import Flow, FlowConfig
@@ -13,6 +14,7 @@ from pipeline.stages.loop import Loop, LoopConfig
 from pipeline.stages.noise import Noise, NoiseConfig
 from pipeline.stages.palette import Palette, PaletteConfig
 from pipeline.stages.sharpen import Sharpen, SharpenConfig
+from pipeline.stages.spec import RunSpec
 from pipeline.stages.tone import Tone, ToneConfig
 from pipeline.stages.video import Video, VideoConfig
 from pipeline.stages.zoom import Zoom, ZoomConfig

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from pipeline.frame import Size
 from pipeline.media.ffmpeg import run_ffmpeg
-from pipeline.stages.base import Role, RunSpec, Stage, StageConfig
+from pipeline.stages.base import Role, Stage, StageConfig
+from pipeline.stages.spec import RunSpec
 
 Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 

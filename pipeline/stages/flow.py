@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.motion import Motion, warp
-from pipeline.stages.base import Effect, FrameContext, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
 
 Share = Annotated[CurveField, Within(0, 1)]
 # Between these speeds, in frame widths per second, `still` gives way to `moving`.

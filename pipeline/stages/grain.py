@@ -11,7 +11,8 @@ from torch import Tensor
 from pipeline.curves import Constant, CurveField, Within
 from pipeline.device import upload
 from pipeline.ops.tone import grain, with_grain
-from pipeline.stages.base import FrameContext, Grade, GradeConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.grade import Grade, GradeConfig
 
 
 class GrainConfig(GradeConfig):

@@ -15,7 +15,9 @@ from pipeline.errors import MediaError
 from pipeline.media.footage import PICTURES, footage_info
 from pipeline.media.paths import MediaPath, NamesFile
 from pipeline.media.picture import Fit, fit_to, read_picture
-from pipeline.stages.base import FrameContext, Role, RunSpec, Source, StageConfig
+from pipeline.stages.base import Role, Source, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 
 _FOOTAGE = "no picture but footage; use `stage: video` for it, as the preset over-footage does"
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pipeline.device import upload
 from pipeline.ops import noise
-from pipeline.stages.base import FrameContext, Role, Source, StageConfig
+from pipeline.stages.base import Role, Source, StageConfig
+from pipeline.stages.context import FrameContext
 
 
 class NoiseConfig(StageConfig):

@@ -25,7 +25,9 @@ from pipeline.ops.colour import (
     with_contrast,
 )
 from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 
 SEED, GUIDE = "seed", "guide"
 _SAMPLES = 4096
@@ -129,6 +131,16 @@ class Palette(Effect[PaletteConfig]):
         target = colours_with_contrast(self._colours, contrast)
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))
         return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
+
+    def fits(self, spec: RunSpec) -> bool:
+        return self.config.to != GUIDE or spec.guide == self.spec.guide
+
+    def changed(self, config: PaletteConfig, spec: RunSpec, index: int) -> Palette:
+        """The first frame's colours stay known; where they are needed in another form, the next frame's are taken."""
+        successor = Palette(config, spec)
+        if (config.to, config.match) == (self.config.to, self.config.match):
+            successor.load_state_dict(self.state_dict())
+        return successor
 
     def state_dict(self) -> dict[str, Tensor]:
         """The first frame's colours; every other reference comes from the preset."""

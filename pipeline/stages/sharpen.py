@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.tone import unsharp
-from pipeline.stages.base import FrameContext, Grade, GradeConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.grade import Grade, GradeConfig
 
 
 class SharpenConfig(GradeConfig):

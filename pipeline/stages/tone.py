@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.tone import corner_nearness, with_contrast, with_gamma, with_saturation
-from pipeline.stages.base import FrameContext, Grade, GradeConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.grade import Grade, GradeConfig
 
 
 class ToneConfig(GradeConfig):

@@ -40,7 +40,9 @@ from pipeline.ops.camera import (
 from pipeline.ops.colour import ColourStatistics, colour_statistics, match_colours
 from pipeline.ops.motion import inside, recently_revealed, sees_beyond
 from pipeline.ops.warp import Edges, SamplingPlan, is_identity, plan_sampling, sample, seen_positions
-from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
+from pipeline.stages.base import Effect, StageConfig
+from pipeline.stages.context import FrameContext
+from pipeline.stages.spec import RunSpec
 
 Array = NDArray[np.float64]
 _STILL = (Constant(0.0), Constant(0.0))
@@ -146,7 +148,7 @@ class Zoom(Effect[ZoomConfig]):
         self._kept: tuple[Tensor, View] | None = None
         self._clouds: dict[int, Tensor] = {}
         self._steady = self.motion(float(1 / spec.fps)) if config.steady else None
-        # Over footage with curves: the way from the start to a frame.
+        # Over footage: the way from the start to a frame, from which a steady camera counts, and others go on.
         self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
 
     def motion(self, seconds: float) -> Tensor:
@@ -187,13 +189,26 @@ class Zoom(Effect[ZoomConfig]):
     def way(self, index: int) -> Tensor:
         """The backward (3, 3) pixel matrix from frame `index` to the film's first."""
         if self.config.steady:
-            return self.motion(float(index / self.spec.fps))
+            return self._way @ self.motion(float((index - self._index) / self.spec.fps))
         if index < self._index:
             self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
         while self._index < index:
             self._index += 1
             self._way = self._way @ self.camera(self._index)
         return self._way
+
+    def changed(self, config: ZoomConfig, spec: RunSpec, index: int) -> Zoom:
+        """Over footage the camera goes on from where it is."""
+        successor = Zoom(config, spec)
+        if config.model_copy(update={"edges": self.config.edges}) == self.config:
+            successor._index, successor._way = self._index, self._way
+        elif not self.spec.continues and index > 0:
+            successor._index, successor._way = index - 1, self.way(index - 1)
+        return successor
+
+    def join(self, index: int) -> None:
+        """Over footage the camera begins where the film is now, not far along a way that it did not go."""
+        self._index = 0 if self.spec.continues else max(0, index - 1)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"index": torch.tensor(self._index), "way": self._way} if self._index > 0 else {}
@@ -214,7 +229,7 @@ class Zoom(Effect[ZoomConfig]):
         view = self._view(matrix, melts=True)
         if view.outside is None:
             return view.of(frame).clamp_(0, 1)
-        ctx.revealed = view.outside if ctx.revealed is None else torch.maximum(ctx.revealed, view.outside)
+        ctx.reveal(view.outside)
         seen = view.of(frame)
         return seen.lerp_(self._something_new(ctx, colour_statistics(seen)), view.outside).clamp_(0, 1)
 

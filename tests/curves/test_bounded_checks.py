@@ -16,7 +16,7 @@ from pipeline.errors import PresetError
 from pipeline.loop import Chain
 from pipeline.ops.camera import cells_per_second
 from pipeline.preset import Preset, parse_preset
-from pipeline.stages.base import RunSpec
+from pipeline.stages.spec import RunSpec
 from pipeline.stages.zoom import Zoom, ZoomConfig
 from tests.conftest import SMALL
 

@@ -100,7 +100,7 @@ def test_the_budget_of_the_beginning_is_kept(preset: Preset, tmp_path: Path, mon
     call = Dream.__call__
 
     def watched(self: Dream, *arguments: Any) -> Any:
-        seen.append(self.engine.budget or 0)
+        seen.append(self.dreamer.engine.budget or 0)
         return call(self, *arguments)
 
     monkeypatch.setattr(Dream, "__call__", watched)
@@ -117,8 +117,8 @@ def test_a_budget_that_shrank_on_the_way_is_carried_on(
 
     def shrinking(self: Dream, frame: Any, ctx: Any) -> Any:
         if ctx.index == 1:
-            self.engine.budget = 10**6
-        budgets.append((ctx.index, self.engine.budget))
+            self.dreamer.engine.budget = 10**6
+        budgets.append((ctx.index, self.dreamer.engine.budget))
         return call(self, frame, ctx)
 
     monkeypatch.setattr(Dream, "__call__", shrinking)
@@ -158,11 +158,11 @@ def test_as_many_threads_of_both_libraries(preset: Preset, tmp_path: Path) -> No
 def test_the_convolution_inside_an_engine_is_pinned_too(
     preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.stages.dream import stage
+    from pipeline.engines import packed
 
     run = stopped(preset, tmp_path / "run")
-    real = stage.has_packed_convolution
-    monkeypatch.setattr(stage, "has_packed_convolution", lambda dtype: not real(dtype))
+    real = packed.has_packed_convolution
+    monkeypatch.setattr(packed, "has_packed_convolution", lambda dtype: not real(dtype))
     with pytest.raises(
         RunError, match=r"can't be had now:\n  dream\.convolution: (prepacked -> public|public -> prep)"
     ):

@@ -45,7 +45,7 @@ def test_a_chosen_tensor_keeps_its_place() -> None:
     dreamer = StillDreamer({**keys, "engine": "folded", "precision": "float32"}, 0, CPU)
     dreamer(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     assert dreamer._stage is not None
-    ((_, term),) = dreamer._stage.objective._choosing()
+    ((_, term),) = dreamer._stage.dreamer.objective._choosing()
     before, first = term.chosen, int(term.chosen)  # type: ignore[arg-type]
     dreamer(torch.zeros(1, 3, 64, 64))
     assert term.chosen is before and int(term.chosen) != first  # a captured graph reads it there

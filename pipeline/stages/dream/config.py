@@ -11,13 +11,15 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pipeline import backbones
 from pipeline.backbones.weights import AUTO, RANDOM
 from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrackField, Within
+from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
 from pipeline.media.paths import NamesFile, absolute, from_here
 from pipeline.objectives import GuideTerm, LayerTerm, ObjectiveField, Term
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.stages.base import RunSpec, StageConfig
+from pipeline.stages.base import StageConfig
+from pipeline.stages.spec import RunSpec
 
 
 class DreamConfig(StageConfig):
@@ -130,6 +132,19 @@ class DreamConfig(StageConfig):
             return self.objective
         names = self.layer.names if self.layer is not None else ()
         return tuple(LayerTerm.model_validate({"layer": name}) for name in names)
+
+    @property
+    def dreamer(self) -> DreamerSpec:
+        """What is put together for the dream."""
+        return DreamerSpec(
+            model=self.model,
+            terms=self.terms,
+            weights=self.weights,
+            engine=self.engine,
+            precision=self.precision,
+            memory=self.memory,
+            balanced=self.objective is None,
+        )
 
     @property
     def guide(self) -> str | None:

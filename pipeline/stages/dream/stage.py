@@ -8,60 +8,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline import backbones
-from pipeline.engines import (
-    Climb,
-    TiledEngine,
-    build_engine,
-    choose_engine,
-    climb_octaves,
-    has_packed_convolution,
-    memory_budget,
-    memory_text,
-)
+from pipeline.dreamer import Dreamer
+from pipeline.engines import Climb
 from pipeline.frame import Size, size_of
 from pipeline.masks import MaskReel
-from pipeline.objectives import build_objective
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.stages.base import Effect, FrameContext, RunSpec
+from pipeline.stages.base import Effect
+from pipeline.stages.context import FrameContext
 from pipeline.stages.dream.config import DreamConfig
+from pipeline.stages.spec import RunSpec
 
 
 class Dream(Effect[DreamConfig]):
     """Adds the dream as detail: the frame itself is never resampled."""
 
-    def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
+    def __init__(self, config: DreamConfig, spec: RunSpec, like: Dream | None = None) -> None:
         super().__init__(config, spec)
-        recipe = backbones.find_recipe(config.model)
-        layers = [term.place(recipe) for term in config.terms]
-        self._backbone = backbone = backbones.load(config.model, layers, spec.device, config.weights)
-        self.objective = build_objective(config.terms, backbone, balanced=config.objective is None)
-        self._weights_digest = backbone.digest()
-        choice = choose_engine(backbone, self.objective, spec.size, config.engine, config.precision)
-        # What only the whole picture can score is never tiled.
-        self._budget = None if self.objective.sees_whole else memory_budget(config.memory, spec.device)
-        self.engine = TiledEngine(build_engine(backbone, choice), backbone, self._budget)
-        self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
-        self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
+        self.dreamer: Dreamer = Dreamer(config.dreamer, spec.size, spec.device, None if like is None else like.dreamer)
+        if like is None or like.config.mask != config.mask:
+            self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
+        else:
+            self._mask = like._mask
+        if like is None or like.config.smoothing != config.smoothing:
+            self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
+        else:
+            self._kernel = like._kernel
 
         # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
         self._pending: Tensor | None = None
         self._unseen: Tensor | None = None
 
+    def changed(self, config: DreamConfig, spec: RunSpec, index: int) -> Dream:
+        """What would be the same again is shared, such as the network; what is still to be added goes on being added.
+
+        With another `every` it is not: it was meant for so many frames.
+        """
+        successor = Dream(config, spec, like=self)
+        if config.every == self.config.every:
+            successor._pending = self._pending
+        if config.every > 1:
+            successor._unseen = self._unseen
+        successor.dreamer.load_state_dict(self.dreamer.state_for(successor.dreamer))
+        return successor
+
     def pinned(self) -> dict[str, str]:
-        taken: dict[str, str] = {"engine": self.engine.choice.engine, "precision": self.engine.choice.precision}
-        if self.config.memory == "auto" and self._budget is not None:
-            taken["memory"] = memory_text(self._budget)  # another machine has another half
-        return taken
+        return self.dreamer.pinned()
 
     def fingerprints(self) -> dict[str, str]:
-        built = {"model": self._weights_digest}
-        choice = self.engine.choice
-        if choice.engine == "packed":  # its two convolutions end in other last digits
-            built["convolution"] = "prepacked" if has_packed_convolution(choice.dtype) else "public"
-        return built
+        return self.dreamer.fingerprints()
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
@@ -109,7 +105,7 @@ class Dream(Effect[DreamConfig]):
             (size, Climb(steps, length(size) * weight / steps, c.jitter, self._kernel, c.normalise == "laplacian"))
             for size, weight in self._octaves(size_of(frame), ctx)
         )
-        detail = climb_octaves(self.engine, self.objective, frame, octaves, ctx.generator(c.id))
+        detail = self.dreamer.climb(frame, octaves, ctx.generator(c.id))
         # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
         return detail if mask is None or detail is None else detail * (mask > 0)
 
@@ -125,24 +121,20 @@ class Dream(Effect[DreamConfig]):
         """Weigh the objective's terms for this moment, and let those that look at the seed see it."""
         c = self.config
         if c.objective is not None:
-            self.objective.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
+            self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
         elif c.layer is not None:
-            self.objective.weigh(c.layer.weights(ctx.moment))
-        if self.objective.is_open:
-            self.objective.meet(self._backbone(frame))
+            self.dreamer.weigh(c.layer.weights(ctx.moment))
+        self.dreamer.meet(frame)
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}
-        if self.engine.budget is not None and self.engine.budget != self._budget:
-            kept["budget"] = torch.tensor(self.engine.budget)  # memory ran out: tiles have been smaller since
-        return {name: value for name, value in kept.items() if value is not None} | self.objective.state_dict()
+        return {name: value for name, value in kept.items() if value is not None} | self.dreamer.state_dict()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        if "budget" in state:
-            self.engine.budget = int(state["budget"])
-        here = {name: value.to(self.spec.device) for name, value in state.items() if name != "budget"}
-        self._pending, self._unseen = here.pop("pending", None), here.pop("unseen", None)
-        self.objective.load_state_dict(here)
+        pending, unseen = state.get("pending"), state.get("unseen")
+        self._pending = None if pending is None else pending.to(self.spec.device)
+        self._unseen = None if unseen is None else unseen.to(self.spec.device)
+        self.dreamer.load_state_dict(state)
 
 
 def _new(ctx: FrameContext) -> Tensor | None:

@@ -1,0 +1,149 @@
+"""What stages are told about the frame they are asked for, and what they tell those behind them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.curves import Moment
+from pipeline.errors import StageError
+from pipeline.ops.motion import Motion, under_camera
+from pipeline.ops.warp import warp_matrix
+from pipeline.stages.spec import RunSpec
+
+_ORDER = ("show", "move", "reveal")
+
+
+@dataclass
+class _Told:
+    """What the stages have told so far about one frame."""
+
+    source: Tensor | None = None
+    previous_source: Tensor | None = None
+    motion: Motion | None = None
+    cut: bool = False
+    revealed: Tensor | None = None
+    turns: int = 0
+    teller: str = "a stage"
+    this_turn: str | None = None
+    """the last thing that the stage whose turn it is has told"""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameContext:
+    """What every stage may know about the frame it is asked for.
+
+    `previous` is the output of frame `index - 1`, (1, 3, H, W) float32 on the device, or None at the start.
+    The rest is told by the stage that knows it and read by any that stands behind; nobody sets it by hand. A source
+    over footage calls `show`; one that feeds back does not, since its picture is the previous output. A camera calls
+    `move` and then, where it uncovers something, `reveal`. Each tells a thing once and in this order: else StageError.
+    """
+
+    index: int
+    spec: RunSpec
+    previous: Tensor | None
+    camera: Callable[[int], Tensor] = lambda index: torch.eye(3, dtype=torch.float64)
+    """the camera's backward (3, 3) float64 pixel matrix from this frame to a later one, by that one's index"""
+    _told: _Told = field(default_factory=_Told, init=False, repr=False)
+
+    @property
+    def source(self) -> Tensor | None:
+        """Footage's own picture (1, 3, H, W) for this frame, as the camera sees it; None when the source feeds back."""
+        return self._told.source
+
+    @property
+    def previous_source(self) -> Tensor | None:
+        """The same for the frame before."""
+        return self._told.previous_source
+
+    @property
+    def motion(self) -> Motion | None:
+        """How the picture moved since the frame before; None: it stands still."""
+        return self._told.motion
+
+    @property
+    def cut(self) -> bool:
+        """Whether a scene begins here."""
+        return self._told.cut
+
+    @property
+    def revealed(self) -> Tensor | None:
+        """(1, 1, H, W) in [0, 1]: where a camera shows what no frame did before; None: nowhere."""
+        return self._told.revealed
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the frame has no past to build on: the first one, or the first after a cut."""
+        return self.previous is None or self.cut
+
+    def hand_to(self, stage_id: str) -> None:
+        """The turn of a stage begins, the source's first; the loop says so."""
+        self._told.turns += 1
+        self._told.teller, self._told.this_turn = stage_id, None
+
+    def show(self, source: Tensor, previous: Tensor | None, motion: Motion | None, cut: bool) -> None:
+        """Tell of footage: this frame's picture, the one before, the motion between them, and a cut."""
+        if self._told.turns > 1:
+            raise StageError(f"{self._told.teller}: shows footage, which only the source may, before all other stages")
+        self._require_turn("show")
+        told = self._told
+        told.source, told.previous_source, told.motion, told.cut = source, previous, motion, cut
+
+    def move(self, now: Tensor, before: Tensor) -> None:
+        """Tell of a camera, by its backward (3, 3) matrices for this frame and the one before.
+
+        A source that feeds back shows the previous output, so `before` is the identity there.
+        """
+        self._require_turn("move")
+        told = self._told
+        like = told.source if told.source is not None else self.previous
+        if like is None:
+            return
+        if not self.fresh and self.spec.wants_motion:
+            told.motion = under_camera(told.motion, now, before, like)
+        if told.source is not None:
+            told.source = _seen(told.source, now)
+        if told.previous_source is not None:
+            told.previous_source = _seen(told.previous_source, before)
+
+    def reveal(self, where: Tensor) -> None:
+        """Tell what no frame showed before, (1, 1, H, W) in [0, 1], in the picture as the camera sees it now."""
+        self._require_turn("reveal")
+        revealed = self._told.revealed
+        self._told.revealed = where if revealed is None else torch.maximum(revealed, where)
+
+    def _require_turn(self, what: str) -> None:
+        """Each thing once in a stage's turn, and in their order."""
+        last = self._told.this_turn
+        if last is not None and _ORDER.index(what) <= _ORDER.index(last):
+            order = "twice for one frame" if what == last else f"after `{last}`"
+            raise StageError(
+                f"{self._told.teller}: calls `{what}` {order}; the order is {', '.join(_ORDER)}, each once"
+            )
+        self._told.this_turn = what
+
+    @property
+    def seconds(self) -> float:
+        """The time the frame is shown at."""
+        return float(self.index / self.spec.fps)
+
+    @property
+    def moment(self) -> Moment:
+        """The frame's moment, for curves; a lead-in stays at the film's beginning."""
+        return Moment(max(0.0, self.seconds), max(0, self.index), self.spec.frames, self.spec.seed, self.spec.fps)
+
+    def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
+        """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""
+        # A lead-in counts up to the first frame from below 0.
+        index = (self.index if index is None else index) % 2**64
+        words = np.random.SeedSequence([self.spec.seed, index, zlib.crc32(stage_id.encode())])
+        return torch.Generator().manual_seed(int(words.generate_state(1, np.uint64)[0]))
+
+
+def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
+    return warp_matrix(picture, matrix).clamp(0, 1)

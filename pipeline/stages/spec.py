@@ -1,0 +1,51 @@
+"""What every stage is told about the run it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+
+from pipeline.curves import Curve, Moments, looked_at
+from pipeline.frame import Size
+
+MOST_LOOKS = 100_000
+ENDLESS_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What every stage may know about the run it is in."""
+
+    size: Size
+    fps: Fraction
+    frames: int | None
+    """None for a film without end"""
+    seed: int
+    device: torch.device
+    wants_motion: bool = True
+    """whether any stage reads the motion of frames, so that it is worth estimating"""
+    continues: bool = True
+    """whether the source goes on from the previous output; footage is fresh in every frame"""
+    lead_in: int = 0
+    """frames that are rendered before the first one and not shown; they have negative indices"""
+    looks: int = MOST_LOOKS
+    """how many of a film's frames a check of its curves looks at, keyframes not counted"""
+    guide: str | None = None
+    """the picture that a stage is guided by, the first where there are more"""
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether what a stage does to one frame is still there in the next."""
+        return self.continues or self.wants_motion
+
+    @property
+    def checked_frames(self) -> int:
+        """The frames of the film; of one without end, those of ten minutes."""
+        return max(1, round(ENDLESS_SECONDS * self.fps)) if self.frames is None else self.frames
+
+    def timeline(self, curve: Curve) -> Moments:
+        """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""
+        index = looked_at(self.checked_frames, self.looks, curve.knots(self.fps) * float(self.fps))
+        return Moments.at_frames(index, self.frames, self.seed, self.fps)
