@@ -23,7 +23,7 @@ from pydantic import (
 from torch import Tensor
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
-from pipeline.curves import Constant, CurveField, Moment, Within
+from pipeline.curves import Clock, Constant, CurveField, Within
 from pipeline.errors import MediaError, ModelError
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import MediaPath
@@ -37,7 +37,7 @@ from pipeline.units import Pair
 _MOST_TERMS = 100
 _GUIDE_SIDE = 384
 _GUIDE_PIXELS = 1 << 22
-_START = Moment(0.0, 0.0, 1, 0, Fraction(24))
+_START = Clock(Fraction(24), 1, 0).at_frame(0)
 _GUIDE_FEATURES = 4096
 LayerName = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.curves import Curve, Moment, Moments, curves_of, looked_at, range_problem
+from pipeline.curves import Clock, Curve, Moments, curves_of, looked_at, range_problem
 from pipeline.errors import mishap
 from pipeline.frame import Size
 from pipeline.media.sound import Soundtrack
@@ -65,10 +65,15 @@ class RunSpec:
         """The frames of the film; of one without end, those of ten minutes."""
         return max(1, round(ENDLESS_SECONDS * self.fps)) if self.frames is None else self.frames
 
+    @property
+    def clock(self) -> Clock:
+        """What curves may know about the film."""
+        return Clock(self.fps, self.frames, self.seed)
+
     def timeline(self, curve: Curve) -> Moments:
         """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""
-        index = looked_at(self.checked_frames, self.looks, curve.knots(self.fps) * float(self.fps))
-        return Moments.at_frames(index, self.frames, self.seed, self.fps)
+        clock = self.clock
+        return clock.at_frames(looked_at(self.checked_frames, self.looks, curve.knots(clock) * float(self.fps)))
 
 
 class EndOfFootage(Exception):
@@ -130,9 +135,9 @@ class FrameContext:
         return float(self.index / self.spec.fps)
 
     @property
-    def moment(self) -> Moment:
+    def moment(self) -> Moments:
         """The frame's moment, for curves; a lead-in stays at the film's beginning."""
-        return Moment(max(0.0, self.seconds), max(0, self.index), self.spec.frames, self.spec.seed, self.spec.fps)
+        return self.spec.clock.at_frame(max(0, self.index))
 
     def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
         """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""
@@ -187,7 +192,7 @@ class StageConfig(BaseModel):
                 continue  # its number was looked at when it was read
             try:
                 moments = spec.timeline(curve)
-                message = curve.problem(moments)
+                message = curve.problem(spec.clock)
                 if message is None and bounds is not None:
                     message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
             except Exception as error:  # nothing that a preset says may end in a traceback

@@ -12,7 +12,7 @@ from pipeline.ops.control import lag, proportional_integral
 from pipeline.ops.hold import SCALES
 from pipeline.ops.measure import figures
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
-from pipeline.units import Duration, SpanField, parse_span
+from pipeline.times import SpanField, Time, parse_span
 
 FIGURES = ("brightness", "contrast", "saturation", "sharpness")
 FIRST = "first"
@@ -84,7 +84,7 @@ class Hold(Effect[HoldConfig]):
         return frame.clamp(0, 1)
 
     def _settled_in(self, ctx: FrameContext) -> int:
-        settle: Duration = self.config.settle
+        settle: Time = self.config.settle
         return settle.span(self.spec.fps) - (ctx.index + self.spec.lead_in)
 
     def _push(self, error: Tensor) -> Tensor:

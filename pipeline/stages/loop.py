@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add
 from pipeline.stages.base import Effect, FrameContext, RunSpec, StageConfig
-from pipeline.units import SpanField, parse_span
+from pipeline.times import SpanField, parse_span
 
 _MOST_FRAMES = 100_000  # each of which needs the cameras' ways over all that follow
 

@@ -22,7 +22,8 @@ from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit
 from pipeline.media.sound import Soundtrack
 from pipeline.stages.base import EndOfFootage, FrameContext, Role, RunSpec, Source, StageConfig
-from pipeline.units import MAX_SIDE, MIN_SIDE, DurationField, parse_fps
+from pipeline.times import DurationField
+from pipeline.units import MAX_SIDE, MIN_SIDE, parse_fps
 
 _STILLS_FPS = Fraction(24)
 

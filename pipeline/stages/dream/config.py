@@ -178,7 +178,7 @@ class DreamConfig(StageConfig):
         yield from found
         if found:
             return
-        out_of_order = None if self.layer is None else self.layer.problem(spec.fps)
+        out_of_order = None if self.layer is None else self.layer.problem(spec.clock)
         if out_of_order is not None:
             yield "layer", out_of_order
         layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)
