@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pipeline.device import upload
 from pipeline.frame import Size, size_of
+from pipeline.ops.blur import blur
 from pipeline.ops.motion import pixel_positions
-from pipeline.ops.tone import blur, smoothstep
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import plan_sampling, sample
 
 _WIDEST_BLUR_PX = 32.0  # enough for a picture that shrinks to a 64th, where next to nothing of it is shown

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.device import constant
+from pipeline.frame import size_of
+from pipeline.ops.blur import filter_separable
+from pipeline.ops.warp import resize_bilinear
 
 _BINOMIAL = tuple(tap / 16 for tap in (1, 4, 6, 4, 1))
 
@@ -63,24 +66,15 @@ def laplacian_normalised(gradient: Tensor, levels: int = 4) -> Tensor:
     for _ in range(levels):
         if min(rest.shape[2:]) < 4:
             break
-        low = F.avg_pool2d(_binomial(rest), 2, ceil_mode=True, count_include_pad=False)
-        bands.append(rest - _enlarge(low, rest))
+        low = F.avg_pool2d(
+            filter_separable(rest, constant(_BINOMIAL, rest), "edge"), 2, ceil_mode=True, count_include_pad=False
+        )
+        bands.append(rest - resize_bilinear(low, size_of(rest)))
         rest = low
     total = _unit(rest)
     for band in reversed(bands):
-        total = _enlarge(total, band) + _unit(band)
+        total = resize_bilinear(total, size_of(band)) + _unit(band)
     return total
-
-
-def _binomial(planes: Tensor) -> Tensor:
-    line = constant(_BINOMIAL, planes)
-    padded = F.pad(planes, (2, 2, 2, 2), mode="replicate")
-    across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(3, 1, 1, 5), groups=3)
-    return F.conv2d(across, line.view(1, 1, 5, 1).expand(3, 1, 5, 1), groups=3)
-
-
-def _enlarge(planes: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(planes, like.shape[2:], mode="bilinear", align_corners=False)
 
 
 def _unit(band: Tensor) -> Tensor:

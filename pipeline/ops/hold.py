@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipeline.ops.tone import blur, luma
+from pipeline.ops.blur import blur
+from pipeline.ops.luma import luma
 
 _FINE_PX = 1.0  # the scale of detail that the sharpness figure sees
 

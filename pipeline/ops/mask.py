@@ -7,18 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import constant, upload
+from pipeline.device import upload
 from pipeline.frame import Size, size_of
+from pipeline.ops.blur import filter_separable
+from pipeline.ops.luma import BT709, luma
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import resize
 
-_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709, of the sRGB-encoded values
 _SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
 _LOG_FLOOR = 1e-8
-
-
-def luma(frame: Tensor) -> Tensor:
-    """The brightness (1, 1, H, W) of a frame (1, 3, H, W)."""
-    return (frame * constant(_LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device) -> Tensor:
@@ -42,8 +39,7 @@ def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
 
 def ramp(values: Tensor, middle: float, soft: float) -> Tensor:
     """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`."""
-    share = ((values - middle) / (2 * max(soft, 1e-6)) + 0.5).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothstep((values - middle) / (2 * max(soft, 1e-6)) + 0.5)
 
 
 def soften(mask: Tensor, sigma_px: float) -> Tensor:
@@ -55,23 +51,14 @@ def soften(mask: Tensor, sigma_px: float) -> Tensor:
         blurred = cv2.GaussianBlur(mask[0, 0].numpy(), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
         return torch.from_numpy(blurred)[None, None]
     taps = torch.from_numpy(cv2.getGaussianKernel(round(8 * sigma_px + 1) | 1, sigma_px, cv2.CV_32F))
-    taps = upload(taps.view(-1), mask.device)
-    rows = F.conv2d(_mirrored(mask, 3, len(taps) // 2), taps.view(1, 1, 1, -1))
-    return F.conv2d(_mirrored(rows, 2, len(taps) // 2), taps.view(1, 1, -1, 1))
-
-
-def _mirrored(mask: Tensor, dim: int, radius: int) -> Tensor:
-    """With margins of `radius` mirrored at the outermost pixels, however often that takes; torch's mirror once."""
-    length = mask.shape[dim]
-    at = torch.arange(-radius, length + radius, device=mask.device).abs() % max(1, 2 * length - 2)
-    return mask.index_select(dim, torch.minimum(at, 2 * length - 2 - at))
+    return filter_separable(mask, upload(taps.view(-1), mask.device), "reflect")
 
 
 def saliency(frame: Tensor) -> Tensor:
     """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007)."""
     height, width = size_of(frame)
     scale = _SALIENCY_SIDE / min(height, width)
-    grey = luma(resize(frame, Size(round(height * scale), round(width * scale))))
+    grey = luma(resize(frame, Size(round(height * scale), round(width * scale))), BT709)
     spectrum = torch.fft.fft2(grey)
     logarithm = spectrum.abs().clamp_min(_LOG_FLOOR).log()
     mean = F.avg_pool2d(F.pad(logarithm, (1, 1, 1, 1), mode="circular"), 3, 1)

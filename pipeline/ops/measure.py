@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.device import constant
-from pipeline.ops.tone import luma
+from pipeline.ops.luma import luma
 
 _LAPLACIAN = (0, 1, 0, 1, -4, 1, 0, 1, 0)
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.frame import Size, size_of
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import plan_sampling, project, sample
 
 
@@ -108,7 +109,7 @@ def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
         for to, at, side in ((x, here[0], width), (y, here[1], height))
     ]
     share = (1 - torch.minimum(*ages) / frames).clamp(0, 1).float()
-    return (share * share * (3 - 2 * share))[None, None]
+    return smoothstep(share)[None, None]
 
 
 def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:

@@ -11,15 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
-
-LUMA = (0.299, 0.587, 0.114)  # BT.601, as OpenCV's grey and so as the figures in run.jsonl
-
-
-def luma(frame: Tensor) -> Tensor:
-    """The luma of a (1, 3, H, W) picture, (1, 1, H, W)."""
-    return (frame * constant(LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
+from pipeline.ops.blur import blur, gaussian
+from pipeline.ops.luma import luma
+from pipeline.ops.smoothstep import smoothstep
 
 
 def with_gamma(frame: Tensor, gamma: float) -> Tensor:
@@ -43,30 +38,6 @@ def corner_nearness(size: Size, device: torch.device) -> Tensor:
     x = torch.linspace(-1, 1, size.width, device=device)
     distance = torch.sqrt((x**2 + y**2) / 2)
     return smoothstep((distance - 0.3) / 0.7)[None, None]
-
-
-def smoothstep(x: Tensor) -> Tensor:
-    """3x^2 - 2x^3 of `x` held to [0, 1]: from 0 to 1 with no corner."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
-
-
-def blur(frame: Tensor, sigma_px: float) -> Tensor:
-    """`frame` (1, C, H, W) under a Gaussian of `sigma_px`, edge pixels repeated outside."""
-    taps = upload(gaussian(sigma_px), frame.device)
-    radius, channels = taps.numel() // 2, frame.shape[1]
-    rows = F.pad(frame, (radius, radius, 0, 0), mode="replicate")
-    rows = F.conv2d(rows, taps.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-    both = F.pad(rows, (0, 0, radius, radius), mode="replicate")
-    return F.conv2d(both, taps.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-
-
-def gaussian(sigma_px: float) -> Tensor:
-    """The taps of a Gaussian, out to three sigma, with sum 1."""
-    radius = max(1, math.ceil(3 * sigma_px))
-    at = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    taps = torch.exp(-(at**2) / (2 * sigma_px**2))
-    return (taps / taps.sum()).float()
 
 
 def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) -> Tensor:

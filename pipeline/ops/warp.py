@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.device import constant
 from pipeline.frame import Size, size_of
+from pipeline.ops.border import pad
 
 Edges = Literal["reflect", "wrap", "replicate"]
 _WRAPPED = 3  # the margin that a cubic spline reads at most
@@ -98,15 +99,8 @@ def _spline_coefficients(frame: Tensor) -> Tensor:
         filtered = [cv2.sepFilter2D(plane, -1, taps, taps, borderType=cv2.BORDER_REFLECT) for plane in planes]
         return torch.from_numpy(np.stack(filtered))[None]
     kernel = constant(_PREFILTER, frame)
-    channels = F.conv2d(_mirror(frame.transpose(0, 1), 3), kernel.view(1, 1, 1, -1))
-    return F.conv2d(_mirror(channels, 2), kernel.view(1, 1, -1, 1)).transpose(0, 1)
-
-
-def _mirror(planes: Tensor, dim: int) -> Tensor:
-    """Half-sample symmetric margins of `_RADIUS`, which torch's own padding modes do not offer."""
-    first = planes.narrow(dim, 0, _RADIUS).flip(dim)
-    last = planes.narrow(dim, planes.shape[dim] - _RADIUS, _RADIUS).flip(dim)
-    return torch.cat([first, planes, last], dim)
+    channels = F.conv2d(pad(frame.transpose(0, 1), 3, _RADIUS, "symmetric"), kernel.view(1, 1, 1, -1))
+    return F.conv2d(pad(channels, 2, _RADIUS, "symmetric"), kernel.view(1, 1, -1, 1)).transpose(0, 1)
 
 
 def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,3 +145,11 @@ def resize(frame: Tensor, size: Size) -> Tensor:
     if size_of(frame) == size:
         return frame
     return F.interpolate(frame, size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def resize_bilinear(field: Tensor, size: Size) -> Tensor:
+    """A field (1, C, h, w) at another size, bilinear: for flows, trust and gradients, which must not overshoot.
+
+    Not low-passed. A flow's values stay in pixels of the old size.
+    """
+    return F.interpolate(field, size, mode="bilinear", align_corners=False)
