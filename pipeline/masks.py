@@ -87,10 +87,10 @@ class RadialMask(_Mask):
 
 
 class LuminanceMask(_Mask):
-    """Where the picture is from so bright to so bright."""
+    """Where the picture's brightness lies in a range."""
 
     luminance: Pair = Field(description="[darkest, brightest], from 0 (black) to 1 (white)")
-    ramp: float = Field(0.1, ge=0, le=1, description="how far in brightness the band fades out")
+    ramp: float = Field(0.1, ge=0, le=1, description="the range of brightness over which the band fades out")
 
     def draw(self, frame: Tensor) -> Tensor:
         brightness = mask.soften(luma(frame, BT709), self.soft * min(size_of(frame)) / 2)

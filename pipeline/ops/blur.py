@@ -36,7 +36,7 @@ def gaussian(sigma_px: float) -> Tensor:
 
     Example:
         >>> gaussian(0.5).mul(1000).round().tolist()
-        [0.0, 106.0, 786.0, 106.0, 0.0]
+        [0.0, 106.0, 787.0, 106.0, 0.0]
     """
     radius = max(1, math.ceil(3 * sigma_px))
     at = torch.arange(-radius, radius + 1, dtype=torch.float64)
@@ -49,7 +49,7 @@ def filter_separable(planes: Tensor, taps: Tensor, border: Border) -> Tensor:
 
     Example:
         >>> filter_separable(torch.eye(3)[None, None], torch.tensor([0.25, 0.5, 0.25]), "edge")[0, 0].tolist()
-        [[0.625, 0.25, 0.0625], [0.25, 0.375, 0.25], [0.0625, 0.25, 0.625]]
+        [[0.625, 0.3125, 0.0625], [0.3125, 0.375, 0.3125], [0.0625, 0.3125, 0.625]]
     """
     radius, channels = len(taps) // 2, planes.shape[1]
     line = taps.view(1, 1, 1, -1).expand(channels, 1, 1, -1)

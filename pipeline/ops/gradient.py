@@ -20,6 +20,11 @@ def smoothing_kernel(sigma_px: float) -> Tensor:
 
     Peers convolve three times and add (pytorch-deepdream, 2020); convolution is linear, so the kernels are
     added instead.
+
+    Example:
+        >>> kernel = smoothing_kernel(0.8)
+        >>> kernel.shape, round(float(kernel.sum()), 5)
+        (torch.Size([5, 5]), 1.0)
     """
     radius = max(1, round(3 * sigma_px))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
@@ -32,7 +37,13 @@ def smoothing_kernel(sigma_px: float) -> Tensor:
 
 
 def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
-    """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges."""
+    """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges.
+
+    Example:
+        >>> flat = torch.ones(1, 3, 6, 8)
+        >>> torch.allclose(smooth(flat, smoothing_kernel(0.8)), flat)
+        True
+    """
     if gradient.device.type == "cpu":
         # A depthwise convolution of torch takes about ten times as long here.
         planes, weights = gradient[0].numpy(), kernel.numpy()
@@ -50,6 +61,12 @@ def step_along(image: Tensor, gradient: Tensor, length: float | Tensor) -> None:
     """Move `image` (1, 3, H, W) in place along `gradient`, by `length` per value on average; clamped to [0, 1].
 
     The gradient is divided by its mean magnitude (google/deepdream, 2015); along a flat one nothing moves.
+
+    Example:
+        >>> image = torch.full((1, 3, 2, 2), 0.5)
+        >>> step_along(image, torch.full((1, 3, 2, 2), 7.0), 0.25)
+        >>> image.unique().tolist()
+        [0.75]
     """
     mean = gradient.abs().mean()  # a quarter of vector_norm's time
     # The factor stays a tensor: reading it would make a device wait.
@@ -60,6 +77,11 @@ def laplacian_normalised(gradient: Tensor, levels: int = 4) -> Tensor:
     """`gradient` (1, 3, H, W) with each octave of its detail at the same strength (2015 notebook, lap_normalize).
 
     A Laplacian pyramid whose levels are divided by their root mean square, and put together again.
+
+    Example:
+        >>> found = laplacian_normalised(torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+        >>> found.shape
+        torch.Size([1, 3, 32, 32])
     """
     bands: list[Tensor] = []
     rest = gradient

@@ -22,6 +22,11 @@ def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, 
     """A disc. `centre` (x, y) in shares of width and height, `radius` and `soft` in shares of the shorter side.
 
     Half is reached at the radius; the edge is `soft` wide to each side.
+
+    Example:
+        >>> disc = radial(Size(48, 64), (0.5, 0.5), 0.25, 0.05, torch.device('cpu'))
+        >>> disc.shape, float(disc[0, 0, 24, 32]), float(disc[0, 0, 0, 0])
+        (torch.Size([1, 1, 48, 64]), 1.0, 0.0)
     """
     y = torch.arange(size.height, device=device)[:, None] + 0.5
     x = torch.arange(size.width, device=device) + 0.5
@@ -30,7 +35,12 @@ def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, 
 
 
 def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
-    """1 where `values` are from `low` to `high`, falling off within `soft` to each side of both."""
+    """1 where `values` are from `low` to `high`, falling off within `soft` to each side of both.
+
+    Example:
+        >>> between(torch.tensor([0.0, 0.4, 0.5, 1.0]), 0.4, 1.0, 0.1).tolist()
+        [0.0, 0.5, 1.0, 1.0]
+    """
     # Beyond the ends of the range lies nothing: a band that reaches an end is whole there.
     above = ramp(values, low, soft) if low > 0 else torch.ones_like(values)
     below = 1 - ramp(values, high, soft) if high < 1 else torch.ones_like(values)
@@ -38,12 +48,22 @@ def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
 
 
 def ramp(values: Tensor, middle: float, soft: float) -> Tensor:
-    """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`."""
+    """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`.
+
+    Example:
+        >>> ramp(torch.tensor([0.0, 0.5, 1.0]), 0.5, 0.25).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return smoothstep((values - middle) / (2 * max(soft, 1e-6)) + 0.5)
 
 
 def soften(mask: Tensor, sigma_px: float) -> Tensor:
-    """`mask` (1, 1, H, W) blurred by a Gaussian."""
+    """`mask` (1, 1, H, W) blurred by a Gaussian.
+
+    Example:
+        >>> soften(torch.ones(1, 1, 8, 8), 2.0).round(decimals=4).unique().tolist()
+        [1.0]
+    """
     if sigma_px < 0.3:
         return mask
     if mask.device.type == "cpu":
@@ -55,7 +75,15 @@ def soften(mask: Tensor, sigma_px: float) -> Tensor:
 
 
 def saliency(frame: Tensor) -> Tensor:
-    """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007)."""
+    """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007).
+
+    Example:
+        >>> dot = torch.zeros(1, 3, 64, 96)
+        >>> dot[..., 30:34, 40:44] = 1
+        >>> found = saliency(dot)
+        >>> found.shape, float(found.max())
+        (torch.Size([1, 1, 64, 96]), 1.0)
+    """
     height, width = size_of(frame)
     scale = _SALIENCY_SIDE / min(height, width)
     grey = luma(resize(frame, Size(round(height * scale), round(width * scale))), BT709)

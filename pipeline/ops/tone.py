@@ -18,22 +18,44 @@ from pipeline.ops.smoothstep import smoothstep
 
 
 def with_gamma(frame: Tensor, gamma: float) -> Tensor:
-    """Every value x as x^(1/gamma): above 1 lifts the middle, black and white stay."""
+    """Every value x as x^(1/gamma): above 1 lifts the middle, black and white stay.
+
+    Example:
+        >>> with_gamma(torch.tensor([0.0, 0.25, 1.0]), 2.0).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return frame if gamma == 1 else frame.clamp_min(0) ** (1 / gamma)
 
 
 def with_contrast(frame: Tensor, factor: float) -> Tensor:
-    """Every value's distance from middle grey times `factor`."""
+    """Every value's distance from middle grey times `factor`.
+
+    Example:
+        >>> with_contrast(torch.tensor([0.25, 0.5]), 2.0).tolist()
+        [0.0, 0.5]
+    """
     return frame if factor == 1 else 0.5 + (frame - 0.5) * factor
 
 
 def with_saturation(frame: Tensor, factor: float) -> Tensor:
-    """Every pixel's distance from its own grey times `factor`; 0 is black and white."""
+    """Every pixel's distance from its own grey times `factor`; 0 is black and white.
+
+    Example:
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
+        >>> [round(value, 3) for value in with_saturation(red, 0.0).flatten().tolist()]
+        [0.299, 0.299, 0.299]
+    """
     return frame if factor == 1 else torch.lerp(luma(frame), frame, factor)
 
 
 def corner_nearness(size: Size, device: torch.device) -> Tensor:
-    """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`."""
+    """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`.
+
+    Example:
+        >>> near = corner_nearness(Size(5, 5), torch.device('cpu'))[0, 0]
+        >>> float(near[0, 0]), float(near[2, 2])
+        (1.0, 0.0)
+    """
     y = torch.linspace(-1, 1, size.height, device=device)[:, None]
     x = torch.linspace(-1, 1, size.width, device=device)
     distance = torch.sqrt((x**2 + y**2) / 2)
@@ -45,6 +67,11 @@ def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) ->
 
     No value goes more than `overshoot` beyond what lies within the radius around it: a halo that is bounded can't
     grow on itself when the picture comes round again (our addition).
+
+    Example:
+        >>> edge = torch.tensor([0.25, 0.25, 0.75, 0.75]).expand(1, 3, 4, 4)
+        >>> unsharp(edge, 1.0, 5.0, 0.125)[0, 0, 0].tolist()  # no further than 0.125 beyond
+        [0.125, 0.125, 0.875, 0.875]
     """
     if amount == 0:
         return frame
@@ -60,6 +87,10 @@ def grain(size: Size, size_px: float, colour: float, generator: torch.Generator)
     """Noise (1, 3, H, W) on the CPU, standard deviation 1 in each colour: grains of about `size_px` pixels.
 
     `colour` 0 is the same noise in all three colours, 1 is noise of its own in each.
+
+    Example:
+        >>> grain(Size(4, 6), 1.0, 0.5, torch.Generator().manual_seed(0)).shape
+        torch.Size([1, 3, 4, 6])
     """
     shared, own = torch.randn(1, 1, *size, generator=generator), torch.randn(1, 3, *size, generator=generator)
     noise = math.sqrt(1 - colour**2) * shared + colour * own
@@ -70,7 +101,13 @@ def grain(size: Size, size_px: float, colour: float, generator: torch.Generator)
 
 
 def with_grain(frame: Tensor, noise: Tensor, amount: float) -> Tensor:
-    """`frame` with noise of standard deviation `amount` in middle grey and none in black and white, as on film."""
+    """`frame` with noise of standard deviation `amount` in middle grey and none in black and white, as on film.
+
+    Example:
+        >>> white = torch.ones(1, 3, 4, 4)
+        >>> torch.equal(with_grain(white, torch.ones(1, 3, 4, 4), 0.5), white)
+        True
+    """
     if amount == 0:
         return frame
     assert size_of(frame) == size_of(noise), f"{size_of(frame)} is not {size_of(noise)}"

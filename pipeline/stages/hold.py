@@ -49,7 +49,7 @@ class HoldConfig(StageConfig):
     settle: SpanField = Field(
         parse_span("2s"), description="how long after the beginning, lead-in included, `first` is measured"
     )
-    within: float = Field(2.0, ge=0.1, le=600, description="seconds in which a deviation is made good; more is gentler")
+    within: float = Field(2.0, ge=0.1, le=600, description="seconds in which a deviation is corrected; more is gentler")
 
 
 class Hold(Effect[HoldConfig]):

@@ -68,8 +68,8 @@ class ZoomConfig(StageConfig):
     )
     shear: Annotated[CurvePair, Within(-10, 10)] = Field(
         _STILL,
-        description="[x, y] slant per second: rows slide right by so many times their distance below the centre, "
-        "columns down by so many times their distance right of it",
+        description="[x, y] slant per second: rows slide right by x times their distance below the centre, "
+        "columns slide down by y times their distance to the right of it",
     )
     tilt: Annotated[CurvePair, Within(-360, 360)] = Field(
         _STILL,
