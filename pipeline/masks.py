@@ -18,6 +18,7 @@ from pipeline.media.footage import Timing, footage_info, open_footage, pictures_
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_to, read_picture
 from pipeline.ops import mask
+from pipeline.ops.luma import BT709, luma
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
 
@@ -52,7 +53,7 @@ class ImageMask(_Mask):
 
     def draw(self, frame: Tensor) -> Tensor:
         size = size_of(frame)
-        bright = mask.luma(fit_to(read_picture(Path(self.image)), size, self.fit))
+        bright = luma(fit_to(read_picture(Path(self.image)), size, self.fit), BT709)
         return upload(mask.soften(bright, self.soft * min(size) / 2), frame.device)
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -86,13 +87,13 @@ class RadialMask(_Mask):
 
 
 class LuminanceMask(_Mask):
-    """Where the picture is from so bright to so bright."""
+    """Where the picture's brightness lies in a range."""
 
     luminance: Pair = Field(description="[darkest, brightest], from 0 (black) to 1 (white)")
-    ramp: float = Field(0.1, ge=0, le=1, description="how far in brightness the band fades out")
+    ramp: float = Field(0.1, ge=0, le=1, description="the range of brightness over which the band fades out")
 
     def draw(self, frame: Tensor) -> Tensor:
-        brightness = mask.soften(mask.luma(frame), self.soft * min(size_of(frame)) / 2)
+        brightness = mask.soften(luma(frame, BT709), self.soft * min(size_of(frame)) / 2)
         return mask.between(brightness, *self.luminance, self.ramp)
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -177,7 +178,7 @@ class MaskReel:
             return self._still
         if not isinstance(self._config, FilmMask):
             return self._config(frame)
-        bright = mask.soften(mask.luma(self._screen(index, size)), self._config.soft * min(size) / 2)
+        bright = mask.soften(luma(self._screen(index, size), BT709), self._config.soft * min(size) / 2)
         found = upload(bright.clamp(0, 1), frame.device)
         return 1 - found if self._config.invert else found
 

@@ -1,4 +1,4 @@
-"""What presets say in words: sizes, frame rates and durations, as types pydantic can validate.
+"""What presets say in words: sizes, frame rates and points, as types pydantic can validate.
 
 Every parser raises ValueError with a message that says what is allowed.
 """
@@ -6,7 +6,6 @@ Every parser raises ValueError with a message that says what is allowed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -17,8 +16,6 @@ from pipeline.frame import Size
 MIN_SIDE, MAX_SIDE = 16, 16384
 MAX_FPS = 1000
 _SIZE = re.compile(r"(\d{1,5})\s*[xX]\s*(\d{1,5})")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-_CLOCK = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,30})?)s)?")
 
 
 def parse_size(value: object) -> Size:
@@ -53,66 +50,6 @@ def parse_fps(value: object) -> Fraction:
     return fps
 
 
-@dataclass(frozen=True)
-class Duration:
-    """A length of film: exact seconds, a count of frames, or neither for one without end."""
-
-    text: str
-    seconds: Fraction | None = None
-    frames: int | None = None
-
-    def to_frames(self, fps: Fraction) -> int | None:
-        """The number of frames this lasts at `fps`, to the nearest, at least 1; None for an endless film."""
-        if self.seconds is not None:
-            return max(1, round(self.seconds * fps))
-        return self.frames
-
-    def span(self, fps: Fraction) -> int:
-        """The number of frames of a duration that ends."""
-        frames = self.to_frames(fps)
-        assert frames is not None
-        return frames
-
-    def to_seconds(self, fps: Fraction) -> Fraction | None:
-        """How long this lasts at `fps`, in seconds; None for ever."""
-        return self.seconds if self.frames is None else self.frames / fps
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def parse_duration(value: object) -> Duration:
-    """`20s`, `1m30s`, `1h`, `2.5s`, `600f` for frames, or `endless`."""
-    if isinstance(value, Duration):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
-    if text == "endless":
-        return Duration(text)
-    if re.fullmatch(r"\d{1,9}f", text):
-        frames = int(text[:-1])
-        if frames == 0:
-            raise ValueError("must be longer than nothing")
-        return Duration(text, frames=frames)
-    match = _CLOCK.fullmatch(text)
-    if match is None or not text:
-        raise ValueError("must be a length such as 20s, 1m30s, 1h or 600f (frames), or endless")
-    hours, minutes, seconds = (Fraction(part) if part else Fraction(0) for part in match.groups())
-    total = hours * 3600 + minutes * 60 + seconds
-    if not 0 < total <= 100 * 3600:
-        raise ValueError("must be longer than nothing and at most 100 hours")
-    return Duration(text, seconds=total)
-
-
-def parse_span(value: object) -> Duration:
-    """A duration that ends."""
-    duration = parse_duration(value)
-    if str(duration) == "endless":
-        raise ValueError("must end; give a length such as 2s or 48f (frames)")
-    return duration
-
-
 def _to_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -132,18 +69,6 @@ FpsField = Annotated[
     BeforeValidator(parse_fps),
     PlainSerializer(str),
     WithJsonSchema({"type": ["number", "string"], "examples": [24, "30000/1001"]}),
-]
-DurationField = Annotated[
-    Duration,
-    BeforeValidator(parse_duration),
-    PlainSerializer(str),
-    WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s")),
-]
-SpanField = Annotated[
-    Duration,
-    BeforeValidator(parse_span),
-    PlainSerializer(str),
-    WithJsonSchema(_text_schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s")),
 ]
 Pair = Annotated[tuple[float, float], BeforeValidator(_to_tuple)]
 """Two numbers written as a list, such as a point `[0.5, 0.5]`."""

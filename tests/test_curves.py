@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticKnownError
 
-from pipeline.curves import CurveError, Deforum, Moment, Moments, NameTrack, PerSecond, parse_curve
+from pipeline.curves import Clock, CurveError, Deforum, Moments, NameTrack, PerSecond, parse_curve
 from pipeline.curves.deforum import parse_schedule
 
 FPS = Fraction(24)
 
 
-def moment(seconds: float, frames: int | None = 240, seed: int = 3, fps: Fraction = FPS) -> Moment:
-    return Moment(seconds, seconds * float(fps), frames, seed, fps)
+def moment(seconds: float, frames: int | None = 240, seed: int = 3, fps: Fraction = FPS) -> Moments:
+    return Clock(fps, frames, seed).at_seconds(np.array([float(seconds)]))
 
 
 def at(source: Any, seconds: float) -> float:
@@ -57,7 +57,7 @@ def test_eases(ease: str, quarter: float, half: float) -> None:
 def test_splines_have_no_corners() -> None:
     keys = {"0s": 0, "1s": 2, "2s": -1, "4s": 1, "ease": "spline"}
     times = np.linspace(0, 4, 4001)
-    values = parse_curve(keys).values(Moments.between(times, None, 0, FPS))
+    values = parse_curve(keys).values(Clock(FPS, None, 0).at_seconds(times))
     assert values[[0, 1000, 2000, 4000]] == pytest.approx([0, 2, -1, 1])
     bend = np.diff(values, 2) / 1e-6
     assert np.abs(np.diff(bend)).max() < 0.05 * np.abs(bend).max()  # the curvature does not jump
@@ -124,10 +124,10 @@ def test_what_has_no_value_names_its_time(text: str) -> None:
 def test_noise_is_smooth_seeded_and_between_its_bounds() -> None:
     times = np.linspace(0, 50, 20001)
     curve = parse_curve("noise(t)")
-    values = curve.values(Moments.between(times, None, 3, FPS))
+    values = curve.values(Clock(FPS, None, 3).at_seconds(times))
     assert -1 <= values.min() < -0.6 and 0.6 < values.max() <= 1 and abs(values.mean()) < 0.2
     assert np.abs(np.diff(values)).max() < 0.01  # 2 * 1.875 per second at most
-    assert not np.array_equal(values, curve.values(Moments.between(times, None, 4, FPS)))
+    assert not np.array_equal(values, curve.values(Clock(FPS, None, 4).at_seconds(times)))
     assert at("noise(t, 1)", 0.5) != at("noise(t)", 0.5) == at("noise(t, 0)", 0.5)
 
 
@@ -162,14 +162,14 @@ def test_infinite_numbers_are_refused() -> None:
 
 def test_keyframes_in_frames_and_seconds_are_put_in_order_by_the_frame_rate() -> None:
     curve = parse_curve({"1s": 1, "48f": 2})
-    assert curve.problem(Moments.of(moment(0))) is None
-    assert "out of order" in str(curve.problem(Moments.of(moment(0, fps=Fraction(60)))))
+    assert curve.problem(moment(0).clock) is None
+    assert "out of order" in str(curve.problem(moment(0, fps=Fraction(60)).clock))
 
 
 def frames_of(text: str, count: int, seed: int = 3) -> list[float]:
     """A schedule's value in each of Deforum's frames."""
     values = Deforum(text, Fraction(15)).values(
-        Moments.at_frames(np.arange(count, dtype=float), count, seed, Fraction(15))
+        Clock(Fraction(15), count, seed).at_frames(np.arange(count, dtype=float))
     )
     return [float(value) for value in values]
 
@@ -199,8 +199,8 @@ def test_broken_schedules_are_refused(text: str) -> None:
 
 def test_deforum_zoom_per_frame_is_exact_over_frames() -> None:
     schedule = Deforum("0:(1.02), 10:(1.1)", Fraction(15))
-    per_second = PerSecond(schedule, "factor").values(Moments.at_frames(np.arange(12.0), 12, 0, Fraction(15)))
-    frames = schedule.values(Moments.at_frames(np.arange(12.0), 12, 0, Fraction(15)))
+    per_second = PerSecond(schedule, "factor").values(Clock(Fraction(15), 12, 0).at_frames(np.arange(12.0)))
+    frames = schedule.values(Clock(Fraction(15), 12, 0).at_frames(np.arange(12.0)))
     assert per_second ** (1 / 15) == pytest.approx(frames, rel=1e-12)
     with pytest.raises(ValueError, match="width: 512"):
         PerSecond(schedule, "pan")
@@ -217,12 +217,11 @@ def test_names_cross_fade() -> None:
 
 
 def test_length_matters_where_n_p_or_max_f_stand() -> None:
-    assert parse_curve("p*2").depends_on_length(10, FPS) and parse_curve("n").depends_on_length(10, FPS)
-    assert not parse_curve("t + f").depends_on_length(10, FPS)
-    assert Deforum("0:(max_f)").depends_on_length(10, FPS)
-    assert Deforum("0:(1), 50:(2)").depends_on_length(10, FPS) and not Deforum("0:(1), 5:(2)").depends_on_length(
-        10, FPS
-    )
+    ten = Clock(FPS, 10, 0)
+    assert parse_curve("p*2").depends_on_length(ten) and parse_curve("n").depends_on_length(ten)
+    assert not parse_curve("t + f").depends_on_length(ten)
+    assert Deforum("0:(max_f)").depends_on_length(ten)
+    assert Deforum("0:(1), 50:(2)").depends_on_length(ten) and not Deforum("0:(1), 5:(2)").depends_on_length(ten)
 
 
 _WORDS = st.sampled_from(["t", "f", "n", "p", "pi", "1", "0", "2.5", "1e308", "sin(t)", "noise(t)", "where(t<1,2,f)"])
@@ -248,7 +247,7 @@ def test_any_arithmetic_gives_a_number_or_an_error_of_ours(text: str, seconds: f
 @settings(deadline=None, max_examples=300)
 @given(st.text(max_size=60) | st.text("0123456789:(),.*+-tsinmaxf_ 'where", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (parse_curve, parse_schedule, lambda words: Deforum(words).values(Moments.of(moment(1.0)))):
+    for read in (parse_curve, parse_schedule, lambda words: Deforum(words).values(moment(1.0))):
         with contextlib.suppress(ValueError):
             read(text)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipeline import backbones
-from pipeline.curves import Moment
+from pipeline.curves import Clock
 from pipeline.engines import build_engine
 from pipeline.engines.base import EngineChoice
 from pipeline.frame import Size
@@ -77,7 +77,7 @@ def test_layers_take_turns() -> None:
     stage = dream(layer={"0s": LAYERS[0], "2s": LAYERS[1]}, strength=0.6, steps=4)
     for layer, strong, weak in ((LAYERS[0], 1, 30), (LAYERS[1], 30, 1)):
         assert gained(stage, layer, strong) > 1.05 * gained(stage, layer, weak)
-    assert stage.config.layer.weights(Moment(1.0, 12, 48, 0, Fraction(12))) == pytest.approx((0.5, 0.5))
+    assert stage.config.layer.weights(Clock(Fraction(12), 48, 0).at_frame(12)) == pytest.approx((0.5, 0.5))
 
 
 def test_octave_weights_choose_octaves() -> None:

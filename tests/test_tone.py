@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from pipeline.frame import Size
-from pipeline.ops.tone import blur, corner_nearness, gaussian, grain, luma, unsharp
+from pipeline.ops.blur import blur, gaussian
+from pipeline.ops.luma import luma
+from pipeline.ops.tone import corner_nearness, grain, unsharp
 from pipeline.stages import FrameContext, RunSpec
 from tests.test_stages import SPEC, build, picture
 

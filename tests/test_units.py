@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from pipeline.frame import Size
-from pipeline.units import parse_duration, parse_fps, parse_size
+from pipeline.times import parse_duration
+from pipeline.units import parse_fps, parse_size
 
 
 @pytest.mark.parametrize(

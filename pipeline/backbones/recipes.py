@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ModelError, reason_of
+from pipeline.nearest import did_you_mean
 
 Colour = tuple[float, float, float]
 IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
@@ -137,7 +137,9 @@ def find_recipe(model: str) -> Recipe:
         return _timm_recipe(model.removeprefix(_TIMM))
     if model in MODELS:
         return MODELS[model]
-    raise ModelError(f"there is no model {model!r}{_near(model, MODELS)} (there are: {', '.join(MODELS)}, timm:NAME)")
+    raise ModelError(
+        f"there is no model {model!r}{did_you_mean(model, MODELS)} (there are: {', '.join(MODELS)}, timm:NAME)"
+    )
 
 
 @lru_cache
@@ -146,11 +148,11 @@ def _timm_recipe(name: str) -> Recipe:
 
     architecture, dot, tag = name.partition(".")
     if not timm.is_model(architecture):
-        raise ModelError(f"timm has no model {architecture!r}{_near(architecture, timm.list_models())}")
+        raise ModelError(f"timm has no model {architecture!r}{did_you_mean(architecture, timm.list_models())}")
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if dot and tag not in tags:
         there = f"it has {', '.join(tags)}" if tags else "it has none, leave the dot and what follows out"
-        raise ModelError(f"timm's {architecture} has no weights called {tag!r}{_near(tag, tags)} ({there})")
+        raise ModelError(f"timm's {architecture} has no weights called {tag!r}{did_you_mean(tag, tags)} ({there})")
     about = timm.models.get_pretrained_cfg(name)
     mean, std = (
         (IMAGENET_MEAN, IMAGENET_STD) if about is None else (_colour(name, about.mean), _colour(name, about.std))
@@ -164,8 +166,3 @@ def _colour(name: str, channels: Sequence[float]) -> Colour:
         raise ModelError(f"timm's {name} takes pictures of {len(channels)} channels, must be 3; use another model")
     red, green, blue = channels
     return red, green, blue
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

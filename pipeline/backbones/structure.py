@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from pipeline.backbones.geometry import Geometry, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
 from pipeline.backbones.tape import Recorder, meta_state
 from pipeline.errors import ModelError, reason_of
+from pipeline.nearest import nearest
 
 PROBE_SIDE = 512
 _PASSING = ("Sequential", "ModuleList", "Identity", "Dropout")  # kinds that change nothing themselves
@@ -140,6 +140,6 @@ def find_layer(recipe: Recipe, name: str) -> LayerInfo:
     layers = {layer.name: layer for layer in _all_layers(recipe)}
     if name in layers:
         return layers[name]
-    near = difflib.get_close_matches(name, layers, n=3, cutoff=0.5)
+    near = nearest(name, layers, most=3, cutoff=0.5)
     hint = f"; near: {', '.join(near)}" if near else ""
     raise ModelError(f"{recipe.name} has no layer {name!r}{hint}; `dreamreel layers {recipe.name}` lists them all")

@@ -49,12 +49,12 @@ def _published(recipe: Recipe) -> dict[str, Tensor]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors in a .safetensors, .pth or .pt file, on the CPU. Raises ModelError when it can't be read."""
     if path.suffix not in (".safetensors", ".pth", ".pt"):
-        raise ModelError(f"the weights {path} must be a .safetensors, .pth or .pt file, or `auto` or `random`")
+        raise ModelError(f"the weights {path} must be a .safetensors, .pth or .pt file")
     try:
         require_regular(path)
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
-        raise ModelError(f"there is no weights file {path}; check the path, or use `auto` or `random`") from None
+        raise ModelError(f"there is no weights file {path}; check the path") from None
     except pickle.UnpicklingError as error:  # torch's words for it run over many lines
         raise ModelError(f"the weights {path} can't be read: damaged, or more than the tensors of a network") from error
     except Exception as error:  # a damaged pickle leads to exceptions of every kind

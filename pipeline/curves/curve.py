@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.errors import PipelineError
+from pipeline.times import Array, Clock, Moments
 
-Array = NDArray[np.float64]
+T = TypeVar("T")
 _GOLDEN = (5**0.5 - 1) / 2
 
 
 class CurveError(PipelineError):
     """A curve has no finite value at some moment of the film."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One moment of the film. `frame` is whole at a frame and a fraction between two."""
-
-    seconds: float
-    frame: float
-    frames: int | None
-    """how many the film has; None: it has no end"""
-    seed: int
-    fps: Fraction
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Many moments of one film, in order: `seconds` and `frame` are (N,)."""
-
-    seconds: Array
-    frame: Array
-    frames: int | None
-    seed: int
-    fps: Fraction
-
-    @staticmethod
-    def of(moment: Moment) -> Moments:
-        """One moment."""
-        seconds, frame = np.array([moment.seconds]), np.array([float(moment.frame)])
-        return Moments(seconds, frame, moment.frames, moment.seed, moment.fps)
-
-    @staticmethod
-    def at_frames(frame: Array, frames: int | None, seed: int, fps: Fraction) -> Moments:
-        """Frames by their indices (N,)."""
-        return Moments(frame * fps.denominator / fps.numerator, frame, frames, seed, fps)
-
-    @staticmethod
-    def between(seconds: Array, frames: int | None, seed: int, fps: Fraction) -> Moments:
-        """Any times."""
-        return Moments(seconds, seconds * fps.numerator / fps.denominator, frames, seed, fps)
 
 
 def looked_at(count: int, most: int, marks: Array) -> Array:
@@ -75,8 +36,23 @@ def looked_at(count: int, most: int, marks: Array) -> Array:
     return np.unique(np.clip(np.concatenate([sample, near, [0, count - 1]]), 0, count - 1))
 
 
+class PerFilm(Generic[T]):
+    """What is worked out once for each film, by its clock. Any number of threads may ask at once."""
+
+    def __init__(self, work: Callable[[Clock], T]) -> None:
+        self._work = work
+        self._known: dict[Clock, T] = {}
+
+    def __call__(self, clock: Clock) -> T:
+        found = self._known.get(clock)
+        # Two that ask at once both work, to the same end, and get one's result.
+        return self._known.setdefault(clock, self._work(clock)) if found is None else found
+
+
 class Curve(ABC):
-    """A number for every moment; `source` is the plain data it was read from, and reads back as the same curve."""
+    """A number for every moment, and a pure function of it: no call changes what another gets, in any thread.
+
+    `source` is the plain data it was read from, and reads back as the same curve."""
 
     source: Any
     file: str | None = None
@@ -86,11 +62,11 @@ class Curve(ABC):
     def values(self, moments: Moments) -> Array:
         """The numbers (N,), infinite or not a number where there is none."""
 
-    def at(self, moment: Moment) -> float:
-        """The number at one moment. Raises CurveError, naming the time, where there is none."""
-        value = float(self.values(Moments.of(moment))[0])
-        if not np.isfinite(value):
-            raise CurveError(f"{self} has no finite value at {moment.seconds:.2f}s (frame {moment.frame:g})")
+    def at(self, moment: Moments) -> float:
+        """The number at one moment (1,). Raises CurveError, naming the time, where there is none."""
+        value = float(self.values(moment)[0])
+        if not math.isfinite(value):
+            raise CurveError(f"{self} has no finite value at {moment.seconds[0]:.2f}s (frame {moment.frame[0]:g})")
         return value
 
     @property
@@ -108,19 +84,19 @@ class Curve(ABC):
         """How many keyframes it has; one with an expression counts for ten, since it takes at least as long."""
         return 0
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
+    def breaks(self, start: float, end: float, clock: Clock) -> Array:
         """The times in seconds, strictly between `start` and `end`, where the curve jumps or bends; not too many."""
         return np.empty(0)
 
-    def knots(self, fps: Fraction) -> Array:
+    def knots(self, clock: Clock) -> Array:
         """The times of its keyframes in seconds."""
         return np.empty(0)
 
-    def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
-        """Whether a film of `frames` frames would look another way if it were made longer."""
+    def depends_on_length(self, clock: Clock) -> bool:
+        """Whether a film with this clock would look another way if it were made longer."""
         return False
 
-    def problem(self, moments: Moments) -> str | None:
+    def problem(self, clock: Clock) -> str | None:
         """Why it can't be evaluated in such a film at all."""
         return None
 

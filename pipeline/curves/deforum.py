@@ -17,8 +17,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.curves.curve import Array, Curve, Moments
+from pipeline.curves.curve import Curve, PerFilm
 from pipeline.curves.expression import Formula, Function, Language, choose, on_numbers
+from pipeline.times import Array, Clock, Moments
 
 PerFrame = Literal["factor", "turn", "pan"]
 MAX_KEYS = 100_000
@@ -52,7 +53,7 @@ NUMEXPR = Language(
 
 
 @dataclass(frozen=True)
-class _Track:
+class _InFilm:
     """The keyframes that a film meets: their frames (K,), what they say there, and the formulas among them."""
 
     frames: Array
@@ -76,45 +77,41 @@ class Deforum(Curve):
         if width is not None:
             self.source["width"] = width
         self._keys = parse_schedule(text)
-        self._tracks: dict[tuple[int, int | None, Fraction], _Track] = {}
+        self._met = PerFilm(self._meet)
 
-    def rate(self, fps: Fraction) -> float:
-        """Its frames per second, in a film at `fps`."""
-        return float(fps if self.fps is None else self.fps)
+    def rate(self, clock: Clock) -> float:
+        """Its frames per second, in a film with this clock."""
+        return float(clock.fps if self.fps is None else self.fps)
 
     def values(self, moments: Moments) -> Array:
-        track = self._track(moments)
+        met = self._met(moments.clock)
         # A frame's own time is found again in spite of rounding.
-        exact = moments.seconds * self.rate(moments.fps)
+        exact = moments.seconds * self.rate(moments.clock)
         whole = np.round(exact)
         frame = np.where(np.abs(exact - whole) < 1e-7 * np.maximum(1, whole), whole, np.ceil(exact))
-        frame = np.minimum(np.maximum(frame, 0), math.inf if track.last is None else track.last)
-        if not len(track.frames):
+        frame = np.minimum(np.maximum(frame, 0), math.inf if met.last is None else met.last)
+        if not len(met.frames):
             return np.full(frame.shape, np.nan)
-        index = np.maximum(np.searchsorted(track.frames, frame, side="right") - 1, 0)
-        at, first = track.frames[index], track.first[index]
-        following = np.minimum(index + 1, len(track.frames) - 1)
+        index = np.maximum(np.searchsorted(met.frames, frame, side="right") - 1, 0)
+        at, first = met.frames[index], met.first[index]
+        following = np.minimum(index + 1, len(met.frames) - 1)
         with np.errstate(all="ignore"):
-            u = np.maximum(0, frame - at) / (track.frames[following] - at)
-            result: Array = np.where(following > index, first + (track.first[following] - first) * u, first)
-        known = self._known(moments.seed, track.last)
-        for key, here in _groups(index, track.formulas):
-            result[here] = _value(track.formulas[key], np.maximum(frame[here], at[here]), known, moments.seed)
+            u = np.maximum(0, frame - at) / (met.frames[following] - at)
+            result: Array = np.where(following > index, first + (met.first[following] - first) * u, first)
+        seed = moments.clock.seed
+        known = self._known(seed, met.last)
+        for key, here in _groups(index, met.formulas):
+            result[here] = _value(met.formulas[key], np.maximum(frame[here], at[here]), known, seed)
         return result
 
-    def _last_frame(self, frames: int | None, fps: Fraction) -> int | None:
-        if frames is None:
+    def _last_frame(self, clock: Clock) -> int | None:
+        if clock.frames is None:
             return None
-        return max(0, math.ceil(frames * Fraction(self.fps or fps) / fps) - 1)
+        return max(0, math.ceil(clock.frames * Fraction(self.fps or clock.fps) / clock.fps) - 1)
 
-    def _track(self, moments: Moments) -> _Track:
-        """The keyframes that such a film meets; worked out once."""
-        film = (moments.seed, moments.frames, moments.fps)
-        if film not in self._tracks:
-            self._tracks[film] = self._met(moments.seed, self._last_frame(moments.frames, moments.fps))
-        return self._tracks[film]
-
-    def _met(self, seed: int, last: int | None) -> _Track:
+    def _meet(self, clock: Clock) -> _InFilm:
+        """The keyframes that such a film meets."""
+        seed, last = clock.seed, self._last_frame(clock)
         known = self._known(seed, last)
         keys: dict[int, float | Formula] = {}
         for key, value in self._keys:
@@ -131,7 +128,7 @@ class Deforum(Curve):
             for at in frames
             for value in (keys[at],)
         ]
-        return _Track(np.array(frames, np.float64), np.array(first, np.float64), formulas, last)
+        return _InFilm(np.array(frames, np.float64), np.array(first, np.float64), formulas, last)
 
     def _known(self, seed: int, last: int | None) -> dict[str, Any]:
         return {
@@ -140,8 +137,8 @@ class Deforum(Curve):
             "pi": np.float64(np.pi),
         }
 
-    def knots(self, fps: Fraction) -> Array:
-        return np.array([key for key, _ in self._keys if isinstance(key, float) and key < 2**53]) / self.rate(fps)
+    def knots(self, clock: Clock) -> Array:
+        return np.array([key for key, _ in self._keys if isinstance(key, float) and key < 2**53]) / self.rate(clock)
 
     @property
     def cost(self) -> int:
@@ -156,23 +153,23 @@ class Deforum(Curve):
         formulas = (each for pair in self._keys for each in pair if isinstance(each, Formula))
         return any("max_f" in formula.names for formula in formulas)
 
-    def problem(self, moments: Moments) -> str | None:
-        if moments.frames is None and self._uses_last:
+    def problem(self, clock: Clock) -> str | None:
+        if clock.frames is None and self._uses_last:
             return "uses max_f, which an endless film does not have; give a `duration`"
         return None
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
+    def breaks(self, start: float, end: float, clock: Clock) -> Array:
         """Every frame of its own; none where there are too many to look at each."""
-        rate = self.rate(fps)
+        rate = self.rate(clock)
         if (end - start) * rate > MAX_BREAKS:
             return np.empty(0)
         times: Array = np.arange(math.floor(start * rate), math.ceil(end * rate) + 1) / rate
         return times[(start < times) & (times < end)]
 
-    def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
+    def depends_on_length(self, clock: Clock) -> bool:
         if self._uses_last:
             return True
-        last = self._last_frame(frames, fps)
+        last = self._last_frame(clock)
         fixed = (key if isinstance(key, float) else float(key({}, 0)) for key, _ in self._keys if _is_fixed(key))
         return last is not None and any(key > last for key in fixed)
 
@@ -206,7 +203,7 @@ class PerSecond(Curve):
         self.source, self.file = schedule.source, schedule.file
 
     def values(self, moments: Moments) -> Array:
-        per_frame, rate = self.schedule.values(moments), self.schedule.rate(moments.fps)
+        per_frame, rate = self.schedule.values(moments), self.schedule.rate(moments.clock)
         with np.errstate(all="ignore"):
             if self.kind == "factor":
                 return np.where(per_frame > 0, np.abs(per_frame) ** rate, np.where(per_frame == 0, 0.0, np.nan))
@@ -214,14 +211,14 @@ class PerSecond(Curve):
                 -per_frame * rate / (1 if self.schedule.width is None or self.kind == "turn" else self.schedule.width)
             )
 
-    def problem(self, moments: Moments) -> str | None:
-        return self.schedule.problem(moments)
+    def problem(self, clock: Clock) -> str | None:
+        return self.schedule.problem(clock)
 
-    def breaks(self, start: float, end: float, fps: Fraction) -> Array:
-        return self.schedule.breaks(start, end, fps)
+    def breaks(self, start: float, end: float, clock: Clock) -> Array:
+        return self.schedule.breaks(start, end, clock)
 
-    def knots(self, fps: Fraction) -> Array:
-        return self.schedule.knots(fps)
+    def knots(self, clock: Clock) -> Array:
+        return self.schedule.knots(clock)
 
     @property
     def cost(self) -> int:
@@ -231,8 +228,8 @@ class PerSecond(Curve):
     def keys(self) -> int:
         return self.schedule.keys
 
-    def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
-        return self.schedule.depends_on_length(frames, fps)
+    def depends_on_length(self, clock: Clock) -> bool:
+        return self.schedule.depends_on_length(clock)
 
 
 def _value(formula: Formula, frame: Array, known: dict[str, Any], seed: int) -> Array:

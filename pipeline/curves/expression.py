@@ -1,8 +1,8 @@
 """Expressions such as `1.3 + 0.2*sin(2*pi*t/4)`: arithmetic over float64 arrays, and nothing else.
 
-What a syntax tree may hold is settled when the preset is read; it becomes functions of time then, so that a value can
-come out infinite, but never as anything other than a number, and many threads may ask at once. All numbers are floats:
-the cost of a power is bounded.
+When the preset is read, a syntax tree becomes functions of time, and what has no place in it is refused on the way. So
+a value can come out infinite, but never as anything other than a number, and many threads may ask at once. All numbers
+are floats: the cost of a power is bounded.
 """
 
 from __future__ import annotations
@@ -10,19 +10,22 @@ from __future__ import annotations
 import ast
 import math
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from pipeline.curves.curve import Array, Curve, Moments
+from pipeline.curves.curve import Curve
+from pipeline.times import Array, Clock, Moments
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
-_NOISE_COST = 50
+_NODE_COST, _NOISE_COST = 2, 50
+_CHOICES = (ast.IfExp, ast.BoolOp, ast.Compare)
+_UNREADABLE = "can't be read; write it as 1.3 + 0.2*sin(2*pi*t/4)"
+# A number with a word of Python's behind it, such as 1if.
+_GLUED = re.compile(r"(?:(?<!\w)\d|\.\d)[\w.]*?(?:and|else|for|if|in|is|not|or)")
 _SEED = "<seed>"
 Function = Callable[..., Any]
 
@@ -135,12 +138,11 @@ class Formula:
     def __init__(self, text: str, language: Language) -> None:
         if len(text) > MAX_LENGTH:
             raise ValueError(f"is {len(text)} characters long; an expression may have at most {MAX_LENGTH}")
-        tree = _harmless(_parsed(text), language)
-        nodes = list(ast.walk(tree))
-        self.names = frozenset(node.id for node in nodes if isinstance(node, ast.Name) and node.id in language.names)
-        self.cost = sum(_NOISE_COST if isinstance(node, ast.Name) and node.id == "noise" else 1 for node in nodes)
+        compiler = _Compiler(language)
+        self._work_out = compiler(_parsed(text))
+        self.names = frozenset(compiler.names)
+        self.cost = compiler.cost
         """about how many passes over an array of moments its value takes"""
-        self._work_out = _function_of(tree, language)
 
     def __call__(self, names: Mapping[str, Any], seed: int) -> Any:
         """Its value, as wide as the names' values; infinite or not a number where there is none."""
@@ -148,80 +150,72 @@ class Formula:
             return _number(self._work_out({**names, _SEED: seed}))
 
 
-def _function_of(node: ast.expr, language: Language) -> Callable[[Mapping[str, Any]], Any]:
-    """What works a harmless tree out, given the names' values."""
-    match node:
-        case ast.Constant(value=value):
-            return lambda names: value
-        case ast.Name(id=name):
-            return lambda names: names[name]
-        case ast.Call(func=ast.Name(id="noise"), args=args):
-            parts = [_function_of(arg, language) for arg in args]
-            return lambda names: value_noise(names[_SEED], *(part(names) for part in parts))
-        case ast.Call(func=ast.Name(id=name), args=args):
-            function, parts = language.functions[name][0], [_function_of(arg, language) for arg in args]
-            return lambda names: function(*(part(names) for part in parts))
-        case ast.UnaryOp(op=op, operand=operand):
-            change, inner = OPERATORS[type(op)], _function_of(operand, language)
-            return lambda names: change(inner(names))
-        case ast.BinOp(op=op, left=left, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]):
-            join, first, second = OPERATORS[type(op)], _function_of(left, language), _function_of(right, language)
-            return lambda names: join(first(names), second(names))
-    raise AssertionError(ast.dump(node))
-
-
 def _parsed(text: str) -> ast.expr:
+    # Python's parser would warn of these, which is no business of a preset's, nor safe in two threads.
+    if _GLUED.search(text) or "\\" in text:
+        raise ValueError(_UNREADABLE)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `1if` and the like; what is meant is judged below
-            return ast.parse(text.strip(), mode="eval").body
+        return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError("can't be read; write it as 1.3 + 0.2*sin(2*pi*t/4)") from None
+        raise ValueError(_UNREADABLE) from None
 
 
-def _harmless(tree: ast.expr, language: Language) -> ast.expr:
-    """The tree, its numbers made floats. Raises ValueError naming what has no place in an expression."""
-    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
-    while waiting:
-        node, depth = waiting.pop()
+class _Compiler:
+    """Makes a syntax tree a function of names' values, in one walk that raises ValueError for whatever has no place."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self.names: set[str] = set()
+        self.cost = 0
+
+    def __call__(self, node: ast.expr, depth: int = 1) -> Callable[[Mapping[str, Any]], Any]:
         if depth > MAX_DEPTH:
             raise ValueError(f"is nested more than {MAX_DEPTH} deep")
-        waiting.extend((child, depth + 1) for child in _checked(node, language))
-    return tree
+        self.cost += _NODE_COST
+        match node:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                number = _float(value)
+                return lambda names: number
+            case ast.Name(id=name):
+                self._require_name(name)
+                return lambda names: names[name]
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                return _applied(OPERATORS[type(op)], [self(operand, depth + 1)])
+            case ast.BinOp(op=op, left=left, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]) if (
+                type(op) in OPERATORS
+            ):
+                return _applied(OPERATORS[type(op)], [self(left, depth + 1), self(right, depth + 1)])
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+                function = self._function(name, len(args))
+                parts = [self(arg, depth + 1) for arg in args]
+                return _applied(function, [lambda names: names[_SEED], *parts] if name == "noise" else parts)
+        hint = "; for a choice, write where(t < 3, 1, 2)" if isinstance(node, _CHOICES) else ""
+        raise ValueError(f"{ast.unparse(node)[:40]!r} has no place in an expression; {self._language.explain()}{hint}")
+
+    def _require_name(self, name: str) -> None:
+        if name not in self._language.names:
+            raise ValueError(f"{name!r} is unknown; {self._language.explain()}")
+        self.names.add(name)
+
+    def _function(self, name: str, count: int) -> Function:
+        if name not in self._language.functions:
+            raise ValueError(f"there is no function {name!r}; {self._language.explain()}")
+        function, least, most = self._language.functions[name]
+        if not least <= count <= most:
+            raise ValueError(f"{name} takes {least if least == most else f'{least} to {most}'} values, not {count}")
+        self.cost += _NOISE_COST if name == "noise" else 0
+        return function
 
 
-def _checked(node: ast.AST, language: Language) -> list[ast.expr]:
-    """The parts of one allowed node. Raises ValueError for any other."""
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            try:
-                node.value = float(value)
-            except OverflowError:
-                node.value = math.inf
-            return []
-        case ast.Name(id=name):
-            if name not in language.names:
-                raise ValueError(f"{name!r} is unknown; {language.explain()}")
-            return []
-        case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
-            return [operand]
-        case ast.BinOp(op=op, left=left, right=right) if type(op) in OPERATORS:
-            return [left, right]
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-            return [left, right]
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            _check_call(name, len(args), language)
-            return args
-    hint = "; for a choice, write where(t < 3, 1, 2)" if isinstance(node, ast.IfExp | ast.BoolOp | ast.Compare) else ""
-    raise ValueError(f"{ast.unparse(node)[:40]!r} has no place in an expression; {language.explain()}{hint}")
+def _float(number: int | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
-def _check_call(name: str, count: int, language: Language) -> None:
-    if name not in language.functions:
-        raise ValueError(f"there is no function {name!r}; {language.explain()}")
-    _, least, most = language.functions[name]
-    if not least <= count <= most:
-        raise ValueError(f"{name} takes {least if least == most else f'{least} to {most}'} values, not {count}")
+def _applied(function: Function, parts: list[Callable[[Mapping[str, Any]], Any]]) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda names: function(*(part(names) for part in parts))
 
 
 class Expression(Curve):
@@ -233,22 +227,23 @@ class Expression(Curve):
         self.source = text
         self._formula = Formula(text, OURS)
 
-    def problem(self, moments: Moments) -> str | None:
+    def problem(self, clock: Clock) -> str | None:
         used = sorted(self._formula.names & {"n", "p"})
-        if used and moments.frames is None:
+        if used and clock.frames is None:
             return f"uses {' and '.join(used)}, which an endless film does not have; use t, or give a `duration`"
         return None
 
     def values(self, moments: Moments) -> Array:
-        frames = math.nan if moments.frames is None else float(moments.frames)
+        clock = moments.clock
+        frames = math.nan if clock.frames is None else float(clock.frames)
         names = {"t": moments.seconds, "f": moments.frame, "n": np.float64(frames), "pi": np.float64(math.pi)}
         names["p"] = moments.frame / frames
-        result = np.broadcast_to(self._formula(names, moments.seed), moments.seconds.shape)
+        result = np.broadcast_to(self._formula(names, clock.seed), moments.seconds.shape)
         return np.array(result, np.float64)
 
     @property
     def cost(self) -> int:
         return self._formula.cost
 
-    def depends_on_length(self, frames: int | None, fps: Fraction) -> bool:
+    def depends_on_length(self, clock: Clock) -> bool:
         return bool(self._formula.names & {"n", "p"})

@@ -20,11 +20,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from pipeline.curves.curve import Constant, Curve, Moments
+from pipeline.curves.curve import Constant, Curve
 from pipeline.curves.deforum import Deforum, PerFrame, PerSecond
 from pipeline.curves.expression import Expression
 from pipeline.curves.files import curve_from_file, parse_deforum
 from pipeline.curves.keyframes import Keyframes
+from pipeline.times import Moments
 
 MAX_KEYS_IN_ALL = 1_000_000  # of all curves of a preset: some seconds of checking
 _HELP = "must be a number, keyframes such as {0s: 1.2, 8s: 2}, or an expression of t in quotes"

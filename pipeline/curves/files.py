@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.curves.curve import Array, Curve, Moments
+from pipeline.curves.curve import Curve
 from pipeline.curves.deforum import Deforum
 from pipeline.curves.expression import Expression
 from pipeline.curves.keyframes import Keyframes
-from pipeline.curves.times import parse_time
 from pipeline.disk import read_regular
 from pipeline.media.paths import from_here, resolve
+from pipeline.times import Array, Moments, parse_time
 from pipeline.units import parse_fps
 
 MAX_BYTES = 8_000_000

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from fractions import Fraction
-from itertools import pairwise
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.curves.curve import Moment
-from pipeline.curves.keyframes import EASES, split_keyframes
-from pipeline.curves.times import Time
+from pipeline.curves.keys import Keys, plain
+from pipeline.times import Clock, Moments
 
 MAX_NAME = 200
 MAX_NAMES = 1000
-_ONE = np.ones(())
 
 
 class NameTrack:
@@ -26,46 +20,30 @@ class NameTrack:
     def __init__(self, source: object) -> None:
         if isinstance(source, str):
             self.source: Any = source
-            self._times, names, self._eases = [Time(Fraction(0))], [source], ["hold"]
+            self._keys = Keys({"0s": [source, "hold"]}, 1)
         elif isinstance(source, dict):
-            self.source = {
-                str(key): list(value) if isinstance(value, tuple) else value for key, value in source.items()
-            }
-            self._times, names, self._eases = split_keyframes(self.source, MAX_NAMES)
+            self.source = plain(source)
+            self._keys = Keys(self.source, MAX_NAMES)
         else:
             raise ValueError("must be a name, or names at their times, such as {0s: blocks.2.1, 6s: blocks.4.1}")
-        for name in names:
+        for name in self._keys.values:
             if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
                 raise ValueError(f"{name!r} is no name")
-        self._names: list[str] = names
-        self.names: tuple[str, ...] = tuple(dict.fromkeys(names))
+        self.names: tuple[str, ...] = tuple(dict.fromkeys(self._keys.values))
         """each of them once, in their order"""
-        self._known: dict[Fraction, list[float]] = {}
 
-    def weights(self, moment: Moment) -> tuple[float, ...]:
-        """How much each of `names` counts now; they sum to 1."""
-        times = self._seconds(moment.fps)
-        index = max(0, bisect_right(times, moment.seconds) - 1)
+    def weights(self, moment: Moments) -> tuple[float, ...]:
+        """How much each of `names` counts at one moment; they sum to 1."""
+        index, following, way = self._keys.place(moment)
+        share = float(self._keys.eased(index, way)[0]) if way[0] < 1 else 1.0
         weights = dict.fromkeys(self.names, 0.0)
-        share = 0.0
-        if index + 1 < len(times):
-            way = (moment.seconds - times[index]) / (times[index + 1] - times[index])
-            share = float(EASES[self._eases[index]](min(1.0, max(0.0, way)) * _ONE))
-            weights[self._names[index + 1]] += share
-        weights[self._names[index]] += 1 - share
+        weights[self._keys.values[following[0]]] += share
+        weights[self._keys.values[index[0]]] += 1 - share
         return tuple(weights.values())
 
-    def _seconds(self, fps: Fraction) -> list[float]:
-        if fps not in self._known:
-            self._known[fps] = [time.at(fps) for time in self._times]
-        return self._known[fps]
-
-    def problem(self, fps: Fraction) -> str | None:
-        """Why it can't be used in a film at `fps`."""
-        times = self._seconds(fps)
-        if any(later <= earlier for earlier, later in pairwise(times)):
-            return f"its keyframes are out of order at {fps} frames per second"
-        return None
+    def problem(self, clock: Clock) -> str | None:
+        """Why it can't be used in a film with this clock."""
+        return self._keys.problem(clock)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NameTrack) and other.source == self.source

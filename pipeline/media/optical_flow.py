@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -13,10 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.errors import ModelError
+from pipeline.backbones.weights import read_weights
+from pipeline.errors import ModelError, reason_of
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.ops.motion import Motion, trust
-from pipeline.ops.warp import resize
+from pipeline.ops.warp import resize, resize_bilinear
 
 Method = Literal["dis", "raft", "raft-small"]
 
@@ -76,31 +76,14 @@ def _load_raft(method: Method, path: Path | None) -> torch.nn.Module:
     }[method]
     network: torch.nn.Module = build()
     try:
-        network.load_state_dict(_read_weights(path) if path is not None else known.get_state_dict(progress=False))
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        network.load_state_dict(read_weights(path) if path is not None else known.get_state_dict(progress=False))
+    except (ModelError, OSError, RuntimeError) as error:
         source = str(path) if path is not None else known.url
         raise ModelError(
-            f"RAFT's weights can't be had from {source} ({_first_line(error)}); offline, fetch that file "
+            f"RAFT's weights can't be had from {source} ({reason_of(error)}); offline, fetch that file "
             "elsewhere and name it as `weights: PATH`, or take `motion: dis`, which needs none"
         ) from error
     return network
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["the file ends early"])[0]
-
-
-def _read_weights(path: Path) -> dict[str, Any]:
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return dict(load_file(path))
-        except SafetensorError as error:
-            raise ValueError(str(error)) from error
-    loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return loaded
 
 
 def make_estimator(method: Method, weights: Path | None, device: torch.device) -> Estimator:
@@ -134,7 +117,7 @@ def _enlarged(field: Tensor, size: Size, *, in_pixels: bool) -> Tensor:
     old = size_of(field)
     if old == size:
         return field
-    larger = F.interpolate(field, size, mode="bilinear", align_corners=False)
+    larger = resize_bilinear(field, size)
     if not in_pixels:
         return larger
     return larger * larger.new_tensor([size.width / old.width, size.height / old.height]).view(1, 2, 1, 1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.media.decoding import decode
+from pipeline.ops.border import border_index
 from pipeline.ops.warp import resize
 
 _REACH = 2  # pixels that bicubic interpolation reads beyond a place
@@ -68,14 +69,9 @@ def scaled_size(old: Size, size: Size, fit: Fit) -> Size:
 
 
 def _mirror_pad(frame: Tensor, size: Size, top: int, left: int) -> Tensor:
-    rows = _mirrored(torch.arange(size.height) - top, frame.shape[2])
-    columns = _mirrored(torch.arange(size.width) - left, frame.shape[3])
+    rows = border_index(torch.arange(size.height) - top, frame.shape[2], "symmetric")
+    columns = border_index(torch.arange(size.width) - left, frame.shape[3], "symmetric")
     return frame[:, :, rows][:, :, :, columns].contiguous()
-
-
-def _mirrored(index: Tensor, length: int) -> Tensor:
-    folded = index.remainder(2 * length)
-    return torch.where(folded < length, folded, 2 * length - 1 - folded)
 
 
 def write_png(frame: Tensor, path: Path) -> None:

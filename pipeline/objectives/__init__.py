@@ -1,5 +1,6 @@
 """What a dream climbs towards: the YAML of it, and scores of a network's activations to be maximised."""
 
+from pipeline.objectives.field import ObjectiveField, Term, build_objective
 from pipeline.objectives.scores import LayerL2, Objective, WeightedSum
 from pipeline.objectives.terms import (
     ChannelTerm,
@@ -8,9 +9,6 @@ from pipeline.objectives.terms import (
     GuideTerm,
     LayerTerm,
     NeuronTerm,
-    ObjectiveField,
-    Term,
-    build_objective,
 )
 
 __all__ = [

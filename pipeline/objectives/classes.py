@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from functools import lru_cache
 
 from pipeline.backbones import Recipe, find_head
 from pipeline.errors import ModelError
+from pipeline.nearest import nearest
 
 _IMAGENET = 1000
 
@@ -67,6 +67,6 @@ def class_index(recipe: Recipe, wanted: str | int) -> int:
 
 
 def _near(name: str) -> str:
-    near = difflib.get_close_matches(name, _indices(), n=3, cutoff=0.6)
+    near = nearest(name, _indices(), most=3)
     near += [known for known in _indices() if name in known.split() and known not in near][: 3 - len(near)]
     return f"; near: {', '.join(near)}" if near else "; `dreamreel layers --classes` lists them"

@@ -1,10 +1,8 @@
-"""Objectives as presets write them: one mapping or a list of them, told apart by their key."""
+"""Objectives as presets write them: what each kind says, whether it fits a network, and the score it stands for."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,35 +12,31 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
     SerializerFunctionWrapHandler,
-    Tag,
     model_serializer,
 )
 from torch import Tensor
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
-from pipeline.curves import Constant, CurveField, Moment, Within
+from pipeline.curves import Constant, CurveField, Within
 from pipeline.errors import MediaError, ModelError
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import read_picture
 from pipeline.objectives import scores
 from pipeline.objectives.classes import class_index
-from pipeline.objectives.scores import Objective, WeightedSum
+from pipeline.objectives.scores import Objective
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
 
-_MOST_TERMS = 100
 _GUIDE_SIDE = 384
 _GUIDE_PIXELS = 1 << 22
-_START = Moment(0.0, 0.0, 1, 0, Fraction(24))
 _GUIDE_FEATURES = 4096
 LayerName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Term(BaseModel):
+class BaseTerm(BaseModel):
     """One objective of a sum."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -64,7 +58,7 @@ class _Term(BaseModel):
         raise NotImplementedError
 
 
-class _OnLayer(_Term):
+class _OnLayer(BaseTerm):
     """One objective on a layer of the preset's choice."""
 
     layer: LayerName = Field(description="the layer; `dreamreel layers` lists them")
@@ -144,7 +138,7 @@ class NeuronTerm(_OnLayer):
         return scores.Neuron(self.layer, self.neuron, self.at)
 
 
-class ClassTerm(_Term):
+class ClassTerm(BaseTerm):
     """More of what the network calls by a name: its logit, before softmax."""
 
     class_: str | Annotated[int, Field(ge=0)] = Field(alias="class", description="an ImageNet class: name or index")
@@ -242,65 +236,3 @@ def _channel_problems(
         if not 0 <= number < channels:
             near = min(max(number, 0), channels - 1)
             yield key, f"{words} {number}, and {layer} has channels 0 to {channels - 1}; the nearest is {near}"
-
-
-Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm
-_KEYS: dict[str, type[_Term]] = {
-    "channel": ChannelTerm,
-    "neuron": NeuronTerm,
-    "class": ClassTerm,
-    "guide": GuideTerm,
-    "direction": DirectionTerm,
-    "layer": LayerTerm,  # last: most others have it too
-}
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, _Term):
-        return type(value).__name__
-    if not isinstance(value, dict):
-        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KEYS)}")
-    named = [key for key in _KEYS if key in value and key != "layer"]
-    if len(named) > 1:
-        raise ValueError(f"names both {named[0]} and {named[1]}; write two mappings, as a list")
-    if named or "layer" in value:
-        return _KEYS[named[0] if named else "layer"].__name__
-    near = [match for key in value for match in difflib.get_close_matches(str(key), _KEYS, n=1)]
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"says no objective{hint} (there are: {', '.join(_KEYS)})")
-
-
-def _as_tuple(value: object) -> object:
-    listed = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not listed:
-        raise ValueError("is empty; name at least one objective")
-    if len(listed) > _MOST_TERMS:
-        raise ValueError(f"holds {len(listed)} objectives, may hold at most {_MOST_TERMS}")
-    for each in listed:
-        _kind(each)  # raises in words of its own
-    return listed
-
-
-ObjectiveField = Annotated[
-    tuple[
-        Annotated[
-            Annotated[LayerTerm, Tag("LayerTerm")]
-            | Annotated[ChannelTerm, Tag("ChannelTerm")]
-            | Annotated[NeuronTerm, Tag("NeuronTerm")]
-            | Annotated[ClassTerm, Tag("ClassTerm")]
-            | Annotated[GuideTerm, Tag("GuideTerm")]
-            | Annotated[DirectionTerm, Tag("DirectionTerm")],
-            Discriminator(_kind),
-        ],
-        ...,
-    ],
-    BeforeValidator(_as_tuple),
-]
-"""One objective as a mapping, or a list of them to be summed."""
-
-
-def build_objective(terms: Sequence[Term], backbone: Backbone, *, balanced: bool = False) -> WeightedSum:
-    """The weighted sum of the terms as they are at the film's start, read from a backbone that has their layers."""
-    whole = WeightedSum(tuple(term.build(backbone) for term in terms), backbone.device, balanced=balanced)
-    whole.weigh(tuple(term.weight.at(_START) for term in terms))
-    return whole

@@ -25,9 +25,9 @@ class Rates:
 
     `zoom` is a factor per second (above 1 moves in), positive `degrees` per second turn the picture clockwise, `pan`
     is the camera's own speed in frame widths per second, to the right and down; zoom, turn and shear leave `centre`
-    in place, in shares of width and height. `shear` slides rows right by so many times their distance below the centre,
-    and columns down by so many times their distance right of it, per second. `tilt` turns the camera itself to
-    the right and down, in degrees per second, through a lens as long as the frame is wide.
+    in place, in shares of width and height. `shear` (x, y) slides rows right by x times their distance below the centre,
+    and columns down by y times their distance to the right of it, per second. `tilt` turns the camera itself to the
+    right and down, in degrees per second, through a lens as long as the frame is wide.
     """
 
     zoom: Array
@@ -39,7 +39,14 @@ class Rates:
 
 
 def rate_matrices(rates: Rates, size: Size) -> Tensor:
-    """The joint backward rate of all motions, float64 (N, 3, 3) per second, in pixels with centres at half-integers."""
+    """The joint backward rate of all motions, float64 (N, 3, 3) per second, in pixels with centres at half-integers.
+
+    Example:
+        >>> one, none = np.ones(1), (np.zeros(1), np.zeros(1))
+        >>> right = Rates(zoom=one, degrees=0 * one, pan=(one, 0 * one), centre=none, shear=none, tilt=none)
+        >>> rate_matrices(right, Size(100, 200))[0].tolist()  # in a second, 200 pixels further right are read
+        [[0.0, 0.0, 200.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
     height, width = size
     x, y = rates.centre[0] * width, rates.centre[1] * height
     # Backward: reading coordinates shrink towards the centre while the camera moves in.
@@ -79,6 +86,12 @@ def motion_matrix(
     It maps a pixel position (x, y, 1) of the picture after the motion to the one it shows before it. The motions act
     at once: the matrix is the exponential of their joint rate, so that motions over consecutive times compose exactly
     and the frame rate does not matter.
+
+    Example:
+        >>> matrix = motion_matrix(1.0, Size(100, 200), zoom=2.0, degrees_per_second=0, pan=(0, 0), centre=(0.5, 0.5))
+        >>> corner = torch.tensor([200.0, 100.0, 1.0]).double()
+        >>> (matrix @ corner).round(decimals=3).tolist()  # it shows what lay halfway to the centre
+        [150.0, 75.0, 1.0]
     """
     one = np.ones(1)
     pairs = {name: (pair[0] * one, pair[1] * one) for name, pair in (("pan", pan), ("centre", centre))}
@@ -98,6 +111,11 @@ def joined_pan(pan: tuple[Array, Array], zoom: Array, degrees: Array, step: floa
 
     Deforum moves the picture, then turns and zooms it, once a frame; `pan`, `zoom`, `degrees` are per second and
     steady for a frame. On complex positions the joint rate is m*z + p, and a step of it adds p*(exp(m*step) - 1)/m.
+
+    Example:
+        >>> right, down = joined_pan((np.ones(1), np.zeros(1)), np.array([1.0]), np.zeros(1), 1 / 24)
+        >>> right.tolist(), down.tolist()  # without zoom and turn, nothing to join
+        ([1.0], [0.0])
     """
     with np.errstate(all="ignore"):
         m = -(np.log(zoom) + 1j * np.radians(degrees)) * step
@@ -114,6 +132,11 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     and on `breaks`, where a rate jumps; in each the camera moves steadily, at the rate that a fourth-order Magnus step
     finds from two Gauss points (Blanes, Casas, Ros 2000). A frame's border may fall anywhere in a cell, and so films at
     different frame rates go the same way to the last bit but rounding.
+
+    Example:
+        >>> still = path_matrix(lambda times: torch.zeros(len(times), 3, 3).double(), 0.0, 0.5, np.empty(0))
+        >>> torch.equal(still, torch.eye(3).double())
+        True
     """
     edges = cells(start, end, breaks, cells_per_second(end - start))
     length = np.diff(edges)
@@ -130,19 +153,34 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
 
 
 def cells_per_second(seconds: float) -> float:
-    """How finely time is cut on a way of so many seconds: always alike, but for ways of many minutes."""
+    """How finely time is cut on a way of so many seconds: always alike, but for ways of many minutes.
+
+    Example:
+        >>> cells_per_second(1 / 24), cells_per_second(3600.0)
+        (120.0, 15.0)
+    """
     # So a way takes a bounded time: frames minutes apart show nothing of a motion's course between them.
     return _GRID * 2.0 ** -max(0, math.ceil(math.log2(max(seconds, 1e-9) * _GRID / _MOST_CELLS)))
 
 
 def cells(start: float, end: float, breaks: Array, per_second: float = _GRID) -> Array:
-    """The borders of the cells that the time from `start` to `end` lies in."""
+    """The borders of the cells that the time from `start` to `end` lies in.
+
+    Example:
+        >>> cells(0.0, 0.5, np.array([0.3]), 4).tolist()
+        [0.0, 0.25, 0.3, 0.5]
+    """
     first, last = math.floor(start * per_second), math.ceil(end * per_second)
     grid = np.arange(first, max(last, first + 1) + 1) / per_second
     return np.unique(np.concatenate([grid, breaks[(grid[0] < breaks) & (breaks < grid[-1])]]))
 
 
 def gauss_points(starts: Array, ends: Array) -> Array:
-    """The times in cells that `path_matrix` looks at, in order."""
+    """The times in cells that `path_matrix` looks at, in order.
+
+    Example:
+        >>> gauss_points(np.array([0.0]), np.array([1.0])).round(3).tolist()
+        [0.211, 0.789]
+    """
     length = ends - starts
     return np.stack([starts + (0.5 - _GAUSS) * length, starts + (0.5 + _GAUSS) * length], 1).reshape(-1)

@@ -24,7 +24,13 @@ class ColourStatistics(NamedTuple):
 
 
 def colour_statistics(frame: Tensor) -> ColourStatistics:
-    """The colour statistics of a (1, 3, H, W) frame, on its device."""
+    """The colour statistics of a (1, 3, H, W) frame, on its device.
+
+    Example:
+        >>> found = colour_statistics(torch.full((1, 3, 4, 4), 0.25))
+        >>> found.mean.tolist(), float(found.covariance.abs().max())
+        ([0.25, 0.25, 0.25], 0.0)
+    """
     values = frame[0].flatten(1)
     mean = values.mean(1, keepdim=True)
     centred = values - mean
@@ -33,7 +39,12 @@ def colour_statistics(frame: Tensor) -> ColourStatistics:
 
 
 def statistics_of_colours(colours: list[tuple[str, float]]) -> ColourStatistics:
-    """The statistics of a picture made of `#rrggbb` colours with the given shares, slightly blurred together."""
+    """The statistics of a picture made of `#rrggbb` colours with the given shares, slightly blurred together.
+
+    Example:
+        >>> statistics_of_colours([('#ff0000', 1), ('#0000ff', 3)]).mean.tolist()
+        [0.25, 0.0, 0.75]
+    """
     values = torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c, _ in colours]).double()
     shares = torch.tensor([share for _, share in colours]).double()
     shares /= shares.sum()
@@ -48,6 +59,10 @@ def sample_colours(colours: list[tuple[str, float]], count: int, generator: torc
     """(count, 3) colours of a picture that shades between `#rrggbb` colours with the given shares, float32.
 
     Each is a mixture of two of them, since pictures shade; the whole has the palette's own mean and covariance.
+
+    Example:
+        >>> sample_colours([('#ff0000', 1), ('#0000ff', 1)], 5, torch.Generator().manual_seed(0)).shape
+        torch.Size([5, 3])
     """
     values = torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c, _ in colours]).double()
     shares = torch.tensor([share for _, share in colours]).double()
@@ -58,12 +73,23 @@ def sample_colours(colours: list[tuple[str, float]], count: int, generator: torc
 
 
 def with_contrast(statistics: ColourStatistics, contrast: float) -> ColourStatistics:
-    """The statistics of the same picture with every colour's distance from the mean times `contrast`."""
+    """The statistics of the same picture with every colour's distance from the mean times `contrast`.
+
+    Example:
+        >>> plain = ColourStatistics(torch.zeros(3), torch.eye(3))
+        >>> with_contrast(plain, 2.0).covariance.diagonal().tolist()
+        [4.0, 4.0, 4.0]
+    """
     return ColourStatistics(statistics.mean, contrast**2 * statistics.covariance)
 
 
 def colours_with_contrast(colours: Tensor, contrast: float) -> Tensor:
-    """Colours (n, 3) with their distance from the mean times `contrast`."""
+    """Colours (n, 3) with their distance from the mean times `contrast`.
+
+    Example:
+        >>> colours_with_contrast(torch.tensor([[0.25, 0.5, 0.5], [0.75, 0.5, 0.5]]), 2.0).tolist()
+        [[0.0, 0.5, 0.5], [1.0, 0.5, 0.5]]
+    """
     mean = colours.mean(0)
     return mean + contrast * (colours - mean)
 
@@ -74,6 +100,12 @@ def match_colours(frame: Tensor, target: ColourStatistics, share: float) -> Tens
     `target` is on the frame's device.
 
     The whole way is the linear Monge-Kantorovich map, which moves colours the least (Pitie, Kokaram 2007).
+
+    Example:
+        >>> grey = torch.full((1, 3, 8, 8), 0.5)
+        >>> red = match_colours(grey, statistics_of_colours([('#ff0000', 1)]), 1.0)
+        >>> [round(value, 3) for value in red[0, :, 0, 0].tolist()]
+        [1.0, 0.0, 0.0]
     """
     source = colour_statistics(frame)
     transport = monge_kantorovich(source.covariance, target.covariance)
@@ -88,6 +120,11 @@ def monge_kantorovich(source: Tensor, target: Tensor) -> Tensor:
     """The symmetric (3, 3) T with T source T = target, of float64 covariances, on their device, not waiting for it.
 
     With source = L L', target = C C' (Cholesky) and U the orthogonal polar factor of C'L, it is C U L^-1.
+
+    Example:
+        >>> one = torch.eye(3).double()
+        >>> monge_kantorovich(one, 4 * one).diagonal().round(decimals=3).tolist()  # twice as far from the mean
+        [2.0, 2.0, 2.0]
     """
     floor = _VARIANCE_FLOOR * torch.eye(3, dtype=source.dtype, device=source.device)
     # torch.linalg.eigh would be shorter, but makes the host wait for a CUDA device.

@@ -14,6 +14,11 @@ def proportional_integral(error: Tensor, integral: Tensor, dt: float, seconds: f
     `error` is ln(target / figure). Such a loop adds the pushes up, so a steady drift needs the integral to be held
     without a gap left over. The two gains, 2/T and 1/T^2 for T = `seconds`, settle as fast as can be without
     swinging (critical damping). The integral does not grow while the push is at its limit.
+
+    Example:
+        >>> push, integral = proportional_integral(torch.tensor(0.5), torch.tensor(0.0), 0.1, 2.0)
+        >>> round(float(push), 4), round(float(integral), 4)
+        (0.0512, 0.0125)
     """
     grown = integral + error * (dt / seconds**2)
     rate = 2 / seconds * error + grown
@@ -22,7 +27,13 @@ def proportional_integral(error: Tensor, integral: Tensor, dt: float, seconds: f
 
 
 def lag(error: Tensor, state: Tensor, dt: float, seconds: float) -> tuple[Tensor, Tensor]:
-    """The same for pictures that forget each push, such as footage: the whole correction, `seconds` behind."""
+    """The same for pictures that forget each push, such as footage: the whole correction, `seconds` behind.
+
+    Example:
+        >>> push, state = lag(torch.tensor(1.0), torch.tensor(0.0), 1.0, 3.0)
+        >>> float(push), float(state)
+        (0.25, 0.25)
+    """
     share = dt / (dt + seconds)
     moved = state + (error - state) * share
     return moved, moved

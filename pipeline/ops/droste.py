@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pipeline.device import upload
 from pipeline.frame import Size, size_of
+from pipeline.ops.blur import blur
 from pipeline.ops.motion import pixel_positions
-from pipeline.ops.tone import blur, smoothstep
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import plan_sampling, sample
 
 _WIDEST_BLUR_PX = 32.0  # enough for a picture that shrinks to a 64th, where next to nothing of it is shown
@@ -24,6 +25,10 @@ def positions_ahead(motion: Tensor, size: Size, device: torch.device) -> Tensor:
     """Where every pixel of the view now will lie at the end, (1, 2, H, W) float64 pixels.
 
     `motion` is the camera's backward (3, 3) matrix from now to the end: it leads from the end's pixels to now's.
+
+    Example:
+        >>> positions_ahead(torch.eye(3).double(), Size(1, 2), torch.device('cpu')).tolist()
+        [[[[0.5, 1.5]], [[0.5, 0.5]]]]
     """
     here = pixel_positions(size, torch.empty((), dtype=torch.float64, device=device))
     return _ahead(upload(torch.linalg.inv(motion.double()), device), here)
@@ -37,7 +42,12 @@ def _ahead(ahead: Tensor, here: Tensor) -> Tensor:
 
 
 def magnification(motion: Tensor, size: Size) -> float:
-    """How many pixels of the end fall on one of now, along a line, in the middle of the view; see `positions_ahead`."""
+    """How many pixels of the end fall on one of now, along a line, in the middle of the view; see `positions_ahead`.
+
+    Example:
+        >>> magnification(torch.diag(torch.tensor([0.5, 0.5, 1.0])), Size(48, 64))  # twice as large at the end
+        2.0
+    """
     three = torch.tensor([[0.5, -0.5, 0.5], [0.5, 0.5, -0.5]], dtype=torch.float64).view(1, 2, 1, 3)
     middle = torch.tensor([size.width // 2, size.height // 2]).view(1, 2, 1, 1)
     here, left, above = _ahead(torch.linalg.inv(motion.double()), three + middle)[0, :, 0].T
@@ -49,6 +59,12 @@ def seen_ahead(picture: Tensor, positions: Tensor, scale: float) -> Tensor:
     """`picture` (1, 3, H, W) read at `positions`, mirrored beyond its edges; in [0, 1].
 
     `scale` is how many of its pixels fall on one of the view. Where it shrinks, it is low-passed first.
+
+    Example:
+        >>> picture = torch.rand(1, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+        >>> same = seen_ahead(picture, pixel_positions(Size(4, 6), picture), 1.0)
+        >>> torch.allclose(same, picture, atol=1e-5)
+        True
     """
     if scale > 1:
         # As wide as it takes, and no wider: next to scale 1 even a resize to nearly the same size would soften.
@@ -63,6 +79,11 @@ def painted(positions: Tensor, size: Size, progress: float) -> Tensor:
     all of it at 1, no sooner anywhere: until then the dream goes on. It comes to rest at 1
     like a parabola: so what the dream adds in the last frames is let go as fast as it comes, and the step to the
     end is one like any other.
+
+    Example:
+        >>> here = pixel_positions(Size(9, 9), torch.zeros(()).double())
+        >>> [round(float(painted(here, Size(9, 9), progress)[0, 0, 4, 4]), 3) for progress in (0, 0.5, 1)]
+        [0.0, 0.924, 1.0]
     """
     x, y = (positions[:, :1] - size.width / 2).abs(), (positions[:, 1:] - size.height / 2).abs()
     radius = torch.hypot(x / (size.width / 2), y / (size.height / 2)) / 2**0.5
@@ -74,5 +95,10 @@ def painted(positions: Tensor, size: Size, progress: float) -> Tensor:
 
 
 def share_to_add(now: Tensor, before: Tensor) -> Tensor:
-    """How much to mix into a picture that holds the share `before` already, so that it holds `now`; float32."""
+    """How much to mix into a picture that holds the share `before` already, so that it holds `now`; float32.
+
+    Example:
+        >>> float(share_to_add(torch.tensor(0.75), torch.tensor(0.5)))
+        0.5
+    """
     return ((now - before) / (1 - before).clamp_min(1e-12)).clamp(0, 1).float()

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.device import constant
+from pipeline.frame import size_of
+from pipeline.ops.blur import filter_separable
+from pipeline.ops.warp import resize_bilinear
 
 _BINOMIAL = tuple(tap / 16 for tap in (1, 4, 6, 4, 1))
 
@@ -17,6 +20,11 @@ def smoothing_kernel(sigma_px: float) -> Tensor:
 
     Peers convolve three times and add (pytorch-deepdream, 2020); convolution is linear, so the kernels are
     added instead.
+
+    Example:
+        >>> kernel = smoothing_kernel(0.8)
+        >>> kernel.shape, round(float(kernel.sum()), 5)
+        (torch.Size([5, 5]), 1.0)
     """
     radius = max(1, round(3 * sigma_px))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
@@ -29,7 +37,13 @@ def smoothing_kernel(sigma_px: float) -> Tensor:
 
 
 def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
-    """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges."""
+    """`gradient` (1, 3, H, W) filtered by a symmetric (k, k) kernel, mirrored at the edges.
+
+    Example:
+        >>> flat = torch.ones(1, 3, 6, 8)
+        >>> torch.allclose(smooth(flat, smoothing_kernel(0.8)), flat)
+        True
+    """
     if gradient.device.type == "cpu":
         # A depthwise convolution of torch takes about ten times as long here.
         planes, weights = gradient[0].numpy(), kernel.numpy()
@@ -47,6 +61,12 @@ def step_along(image: Tensor, gradient: Tensor, length: float | Tensor) -> None:
     """Move `image` (1, 3, H, W) in place along `gradient`, by `length` per value on average; clamped to [0, 1].
 
     The gradient is divided by its mean magnitude (google/deepdream, 2015); along a flat one nothing moves.
+
+    Example:
+        >>> image = torch.full((1, 3, 2, 2), 0.5)
+        >>> step_along(image, torch.full((1, 3, 2, 2), 7.0), 0.25)
+        >>> image.unique().tolist()
+        [0.75]
     """
     mean = gradient.abs().mean()  # a quarter of vector_norm's time
     # The factor stays a tensor: reading it would make a device wait.
@@ -57,30 +77,26 @@ def laplacian_normalised(gradient: Tensor, levels: int = 4) -> Tensor:
     """`gradient` (1, 3, H, W) with each octave of its detail at the same strength (2015 notebook, lap_normalize).
 
     A Laplacian pyramid whose levels are divided by their root mean square, and put together again.
+
+    Example:
+        >>> found = laplacian_normalised(torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+        >>> found.shape
+        torch.Size([1, 3, 32, 32])
     """
     bands: list[Tensor] = []
     rest = gradient
     for _ in range(levels):
         if min(rest.shape[2:]) < 4:
             break
-        low = F.avg_pool2d(_binomial(rest), 2, ceil_mode=True, count_include_pad=False)
-        bands.append(rest - _enlarge(low, rest))
+        low = F.avg_pool2d(
+            filter_separable(rest, constant(_BINOMIAL, rest), "edge"), 2, ceil_mode=True, count_include_pad=False
+        )
+        bands.append(rest - resize_bilinear(low, size_of(rest)))
         rest = low
     total = _unit(rest)
     for band in reversed(bands):
-        total = _enlarge(total, band) + _unit(band)
+        total = resize_bilinear(total, size_of(band)) + _unit(band)
     return total
-
-
-def _binomial(planes: Tensor) -> Tensor:
-    line = constant(_BINOMIAL, planes)
-    padded = F.pad(planes, (2, 2, 2, 2), mode="replicate")
-    across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(3, 1, 1, 5), groups=3)
-    return F.conv2d(across, line.view(1, 1, 5, 1).expand(3, 1, 5, 1), groups=3)
-
-
-def _enlarge(planes: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(planes, like.shape[2:], mode="bilinear", align_corners=False)
 
 
 def _unit(band: Tensor) -> Tensor:

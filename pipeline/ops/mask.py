@@ -7,24 +7,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import constant, upload
+from pipeline.device import upload
 from pipeline.frame import Size, size_of
+from pipeline.ops.blur import filter_separable
+from pipeline.ops.luma import BT709, luma
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import resize
 
-_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709, of the sRGB-encoded values
 _SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
 _LOG_FLOOR = 1e-8
-
-
-def luma(frame: Tensor) -> Tensor:
-    """The brightness (1, 1, H, W) of a frame (1, 3, H, W)."""
-    return (frame * constant(_LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device) -> Tensor:
     """A disc. `centre` (x, y) in shares of width and height, `radius` and `soft` in shares of the shorter side.
 
     Half is reached at the radius; the edge is `soft` wide to each side.
+
+    Example:
+        >>> disc = radial(Size(48, 64), (0.5, 0.5), 0.25, 0.05, torch.device('cpu'))
+        >>> disc.shape, float(disc[0, 0, 24, 32]), float(disc[0, 0, 0, 0])
+        (torch.Size([1, 1, 48, 64]), 1.0, 0.0)
     """
     y = torch.arange(size.height, device=device)[:, None] + 0.5
     x = torch.arange(size.width, device=device) + 0.5
@@ -33,7 +35,12 @@ def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, 
 
 
 def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
-    """1 where `values` are from `low` to `high`, falling off within `soft` to each side of both."""
+    """1 where `values` are from `low` to `high`, falling off within `soft` to each side of both.
+
+    Example:
+        >>> between(torch.tensor([0.0, 0.4, 0.5, 1.0]), 0.4, 1.0, 0.1).tolist()
+        [0.0, 0.5, 1.0, 1.0]
+    """
     # Beyond the ends of the range lies nothing: a band that reaches an end is whole there.
     above = ramp(values, low, soft) if low > 0 else torch.ones_like(values)
     below = 1 - ramp(values, high, soft) if high < 1 else torch.ones_like(values)
@@ -41,13 +48,22 @@ def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:
 
 
 def ramp(values: Tensor, middle: float, soft: float) -> Tensor:
-    """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`."""
-    share = ((values - middle) / (2 * max(soft, 1e-6)) + 0.5).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    """From 0 to 1, smoothly, from `middle - soft` to `middle + soft`.
+
+    Example:
+        >>> ramp(torch.tensor([0.0, 0.5, 1.0]), 0.5, 0.25).tolist()
+        [0.0, 0.5, 1.0]
+    """
+    return smoothstep((values - middle) / (2 * max(soft, 1e-6)) + 0.5)
 
 
 def soften(mask: Tensor, sigma_px: float) -> Tensor:
-    """`mask` (1, 1, H, W) blurred by a Gaussian."""
+    """`mask` (1, 1, H, W) blurred by a Gaussian.
+
+    Example:
+        >>> soften(torch.ones(1, 1, 8, 8), 2.0).round(decimals=4).unique().tolist()
+        [1.0]
+    """
     if sigma_px < 0.3:
         return mask
     if mask.device.type == "cpu":
@@ -55,23 +71,22 @@ def soften(mask: Tensor, sigma_px: float) -> Tensor:
         blurred = cv2.GaussianBlur(mask[0, 0].numpy(), (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
         return torch.from_numpy(blurred)[None, None]
     taps = torch.from_numpy(cv2.getGaussianKernel(round(8 * sigma_px + 1) | 1, sigma_px, cv2.CV_32F))
-    taps = upload(taps.view(-1), mask.device)
-    rows = F.conv2d(_mirrored(mask, 3, len(taps) // 2), taps.view(1, 1, 1, -1))
-    return F.conv2d(_mirrored(rows, 2, len(taps) // 2), taps.view(1, 1, -1, 1))
-
-
-def _mirrored(mask: Tensor, dim: int, radius: int) -> Tensor:
-    """With margins of `radius` mirrored at the outermost pixels, however often that takes; torch's mirror once."""
-    length = mask.shape[dim]
-    at = torch.arange(-radius, length + radius, device=mask.device).abs() % max(1, 2 * length - 2)
-    return mask.index_select(dim, torch.minimum(at, 2 * length - 2 - at))
+    return filter_separable(mask, upload(taps.view(-1), mask.device), "reflect")
 
 
 def saliency(frame: Tensor) -> Tensor:
-    """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007)."""
+    """What stands out (1, 1, h, w), small, from 0 to 1: the spectral residual (Hou, Zhang 2007).
+
+    Example:
+        >>> dot = torch.zeros(1, 3, 64, 96)
+        >>> dot[..., 30:34, 40:44] = 1
+        >>> found = saliency(dot)
+        >>> found.shape, float(found.max())
+        (torch.Size([1, 1, 64, 96]), 1.0)
+    """
     height, width = size_of(frame)
     scale = _SALIENCY_SIDE / min(height, width)
-    grey = luma(resize(frame, Size(round(height * scale), round(width * scale))))
+    grey = luma(resize(frame, Size(round(height * scale), round(width * scale))), BT709)
     spectrum = torch.fft.fft2(grey)
     logarithm = spectrum.abs().clamp_min(_LOG_FLOOR).log()
     mean = F.avg_pool2d(F.pad(logarithm, (1, 1, 1, 1), mode="circular"), 3, 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.device import constant
-from pipeline.ops.tone import luma
+from pipeline.ops.luma import luma
 
 _LAPLACIAN = (0, 1, 0, 1, -4, 1, 0, 1, 0)
 
@@ -33,7 +33,13 @@ class Look(NamedTuple):
 
 
 def look(pixels: NDArray[np.uint8]) -> Look:
-    """The figures of an (H, W, 3) RGB picture."""
+    """The figures of an (H, W, 3) RGB picture.
+
+    Example:
+        >>> white = look(np.full((4, 4, 3), 255, np.uint8))
+        >>> white.brightness, white.contrast
+        (1.0, 0.0)
+    """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     brightness, contrast = (float(figure.item()) for figure in cv2.meanStdDev(grey))
     sharpness = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1].item())
@@ -54,6 +60,10 @@ def figures(frame: Tensor) -> Tensor:
     """Brightness, contrast, saturation and sharpness of a (1, 3, H, W) frame in [0, 1], as `look` has them.
 
     (4,) float32 on the frame's device: nothing waits for it.
+
+    Example:
+        >>> figures(torch.full((1, 3, 4, 4), 0.5)).round(decimals=3).tolist()
+        [0.5, 0.0, 0.0, 0.0]
     """
     grey = luma(frame)
     laplacian = constant(_LAPLACIAN, frame).view(1, 1, 3, 3)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.frame import Size, size_of
+from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import plan_sampling, project, sample
 
 
@@ -36,27 +37,51 @@ class Motion:
 
 
 def pixel_positions(size: Size, like: Tensor) -> Tensor:
-    """Every pixel's own position, (1, 2, H, W), on the device and in the type of `like`."""
+    """Every pixel's own position, (1, 2, H, W), on the device and in the type of `like`.
+
+    Example:
+        >>> pixel_positions(Size(1, 2), torch.zeros(())).tolist()
+        [[[[0.5, 1.5]], [[0.5, 0.5]]]]
+    """
     y = torch.arange(size.height, device=like.device, dtype=like.dtype) + 0.5
     x = torch.arange(size.width, device=like.device, dtype=like.dtype) + 0.5
     return torch.stack([x.expand(size.height, -1), y[:, None].expand(-1, size.width)])[None]
 
 
 def read_field(field: Tensor, positions: Tensor) -> Tensor:
-    """A field (1, C, h, w), such as a flow, read between its values at `positions` (1, 2, H, W); mirrored outside."""
+    """A field (1, C, h, w), such as a flow, read between its values at `positions` (1, 2, H, W); mirrored outside.
+
+    Example:
+        >>> field = torch.tensor([[[[0.0, 10.0]]]])
+        >>> read_field(field, torch.tensor([1.0, 0.5]).view(1, 2, 1, 1)).item()  # halfway between two pixels' centres
+        5.0
+    """
     height, width = size_of(field)
     grid = torch.stack([positions[:, 0] * (2 / width) - 1, positions[:, 1] * (2 / height) - 1], -1)
     return F.grid_sample(field, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines, mirrored beyond. Unclamped."""
+    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines, mirrored beyond. Unclamped.
+
+    Example:
+        >>> picture = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> flow = torch.zeros(1, 2, 8, 8)
+        >>> flow[:, 0] = 1  # each pixel was one further right: everything moves left
+        >>> torch.allclose(warp(picture, flow)[..., :-1], picture[..., 1:], atol=1e-5)
+        True
+    """
     positions = pixel_positions(size_of(flow), flow) + flow
     return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture)))
 
 
 def projected(matrix: Tensor, positions: Tensor) -> Tensor:
-    """`positions` (1, 2, H, W) through a (3, 3) pixel matrix."""
+    """`positions` (1, 2, H, W) through a (3, 3) pixel matrix.
+
+    Example:
+        >>> projected(torch.diag(torch.tensor([2.0, 3.0, 1.0])), torch.ones(1, 2, 1, 1)).flatten().tolist()
+        [2.0, 3.0]
+    """
     x, y = project(matrix, positions[:, 0], positions[:, 1])
     return torch.stack([x, y], 1)
 
@@ -66,6 +91,12 @@ def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tenso
 
     `now` and `before` are the camera's backward (3, 3) matrices, from frames n and n-1 to the scene; `like` is a
     frame (1, 3, H, W). A pixel of frame n is followed to the scene, along its motion, and back to frame n-1.
+
+    Example:
+        >>> shift = torch.tensor([[1.0, 0, 2], [0, 1, 0], [0, 0, 1]]).double()
+        >>> motion = under_camera(None, shift, torch.eye(3).double(), torch.zeros(1, 3, 4, 6))
+        >>> motion.flow[0, :, 0, 0].tolist(), motion.trust[0, 0, 0].tolist()
+        ([2.0, 0.0], [1.0, 1.0, 1.0, 1.0, 0.5, 0.0])
     """
     size = size_of(like)
     here = pixel_positions(size, like)
@@ -79,7 +110,12 @@ def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tenso
 
 
 def inside(positions: Tensor, size: Size) -> Tensor:
-    """(1, 1, H, W): 1 where `positions` lie in a picture of `size`, falling to 0 within a pixel outside."""
+    """(1, 1, H, W): 1 where `positions` lie in a picture of `size`, falling to 0 within a pixel outside.
+
+    Example:
+        >>> inside(torch.tensor([0.5, 2.25, 9.0]).expand(1, 2, 1, 3), Size(2, 2)).flatten().tolist()
+        [1.0, 0.75, 0.0]
+    """
     x, y = positions[:, :1], positions[:, 1:]
     outside = torch.maximum(torch.maximum(-x, x - size.width), torch.maximum(-y, y - size.height))
     return (1 - outside).clamp(0, 1)
@@ -89,6 +125,11 @@ def sees_beyond(matrix: Tensor, size: Size) -> bool:
     """Whether part of a picture of `size` is read outside of it through a backward (3, 3) matrix, on the CPU.
 
     That is so long before a whole pixel is, when a camera moves slowly.
+
+    Example:
+        >>> closer, further = torch.diag(torch.tensor([0.5, 0.5, 1])), torch.diag(torch.tensor([2.0, 2.0, 1]))
+        >>> sees_beyond(closer, Size(4, 6)), sees_beyond(further, Size(4, 6))
+        (False, True)
     """
     # The corners tell for all pixels: what they enclose stays within them.
     corners = (torch.tensor([0, side], dtype=matrix.dtype) for side in (size.width, size.height))
@@ -100,6 +141,12 @@ def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
     """(1, 1, H, W) in [0, 1]: how new each place is to a camera that reads it at `x`, `y` (H, W) of the frame before.
 
     1 where it just came in over the edge, 0 where it has been in sight for `frames`, if the camera goes on as it does.
+
+    Example:
+        >>> here = pixel_positions(Size(1, 4), torch.zeros(()))[0]
+        >>> new = recently_revealed(here[0] + 0.25, here[1], 8.0)
+        >>> [round(value, 3) for value in new.flatten().tolist()]
+        [0.0, 0.0, 0.156, 0.844]
     """
     height, width = x.shape
     here = pixel_positions(Size(height, width), x)[0]
@@ -108,7 +155,7 @@ def recently_revealed(x: Tensor, y: Tensor, frames: float) -> Tensor:
         for to, at, side in ((x, here[0], width), (y, here[1], height))
     ]
     share = (1 - torch.minimum(*ages) / frames).clamp(0, 1).float()
-    return (share * share * (3 - 2 * share))[None, None]
+    return smoothstep(share)[None, None]
 
 
 def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
@@ -116,6 +163,11 @@ def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
 
     `forward` is the flow from n-1 to n, given at n-1. Source: Ruder, Dosovitskiy, Brox 2016, eq. 4
     (after Sundaram et al. 2010).
+
+    Example:
+        >>> right = torch.tensor([3.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4, 8)
+        >>> bool(disoccluded(right, -right).any()), bool(disoccluded(right, right).all())
+        (False, True)
     """
     returned = read_field(forward, pixel_positions(size_of(backward), backward) + backward)
     gap = (returned + backward).square().sum(1, keepdim=True)
@@ -124,7 +176,14 @@ def disoccluded(backward: Tensor, forward: Tensor) -> Tensor:
 
 
 def motion_edges(backward: Tensor) -> Tensor:
-    """(1, 1, H, W) bool: borders between motions, where flow is smeared. Source: Ruder et al. 2016, eq. 5."""
+    """(1, 1, H, W) bool: borders between motions, where flow is smeared. Source: Ruder et al. 2016, eq. 5.
+
+    Example:
+        >>> flow = torch.zeros(1, 2, 4, 8)
+        >>> flow[..., 4:] = 5
+        >>> motion_edges(flow)[0, 0, 0].int().tolist()
+        [0, 0, 0, 1, 1, 0, 0, 0]
+    """
     dx, dy = torch.gradient(backward, dim=(3, 2))
     steepness = (dx.square() + dy.square()).sum(1, keepdim=True)
     return steepness > 0.01 * backward.square().sum(1, keepdim=True) + 0.002
@@ -134,6 +193,11 @@ def trust(backward: Tensor, forward: Tensor, edge_trust: float = 0.5) -> Tensor:
     """(1, 1, H, W) in [0, 1]: 0 where `backward` leads to nothing seen before, `edge_trust` at motion edges.
 
     The masks are widened by a pixel and softened, so that no hard border of trust shows in a picture (our addition).
+
+    Example:
+        >>> still = torch.zeros(1, 2, 4, 6)
+        >>> trust(still, still).unique().tolist()
+        [1.0]
     """
     hidden = _widened(disoccluded(backward, forward))
     edges = motion_edges(backward).float()

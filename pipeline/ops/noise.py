@@ -14,7 +14,13 @@ NATURAL_COLOUR_MEAN = (0.48, 0.46, 0.41)
 
 
 def white(size: Size, contrast: float, generator: torch.Generator) -> Tensor:
-    """Independent grey-centred colour in every pixel: (1, 3, H, W), standard deviation `contrast`, in [0, 1]."""
+    """Independent grey-centred colour in every pixel: (1, 3, H, W), standard deviation `contrast`, in [0, 1].
+
+    Example:
+        >>> found = white(Size(48, 64), 0.1, torch.Generator().manual_seed(0))
+        >>> found.shape, round(float(found.std()), 2)
+        (torch.Size([1, 3, 48, 64]), 0.1)
+    """
     noise = torch.randn(1, 3, *size, generator=generator)
     return (0.5 + contrast * noise).clamp_(0, 1)
 
@@ -24,6 +30,11 @@ def pink(size: Size, contrast: float, falloff: float, generator: torch.Generator
 
     Amplitude falls as 1/f in photographs; a larger `falloff` is softer. `contrast` is the standard deviation
     over all values. Source: Olah, Mordvintsev, Schubert 2017.
+
+    Example:
+        >>> found = pink(Size(48, 64), 0.1, 1.0, torch.Generator().manual_seed(0))
+        >>> found.shape, round(float(found.std()), 1)
+        (torch.Size([1, 3, 48, 64]), 0.1)
     """
     spectrum = torch.fft.rfft2(torch.randn(3, *size, generator=generator))
     fy = torch.fft.fftfreq(size.height)[:, None]

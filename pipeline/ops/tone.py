@@ -11,62 +11,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
-
-LUMA = (0.299, 0.587, 0.114)  # BT.601, as OpenCV's grey and so as the figures in run.jsonl
-
-
-def luma(frame: Tensor) -> Tensor:
-    """The luma of a (1, 3, H, W) picture, (1, 1, H, W)."""
-    return (frame * constant(LUMA, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)
+from pipeline.ops.blur import blur, gaussian
+from pipeline.ops.luma import luma
+from pipeline.ops.smoothstep import smoothstep
 
 
 def with_gamma(frame: Tensor, gamma: float) -> Tensor:
-    """Every value x as x^(1/gamma): above 1 lifts the middle, black and white stay."""
+    """Every value x as x^(1/gamma): above 1 lifts the middle, black and white stay.
+
+    Example:
+        >>> with_gamma(torch.tensor([0.0, 0.25, 1.0]), 2.0).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return frame if gamma == 1 else frame.clamp_min(0) ** (1 / gamma)
 
 
 def with_contrast(frame: Tensor, factor: float) -> Tensor:
-    """Every value's distance from middle grey times `factor`."""
+    """Every value's distance from middle grey times `factor`.
+
+    Example:
+        >>> with_contrast(torch.tensor([0.25, 0.5]), 2.0).tolist()
+        [0.0, 0.5]
+    """
     return frame if factor == 1 else 0.5 + (frame - 0.5) * factor
 
 
 def with_saturation(frame: Tensor, factor: float) -> Tensor:
-    """Every pixel's distance from its own grey times `factor`; 0 is black and white."""
+    """Every pixel's distance from its own grey times `factor`; 0 is black and white.
+
+    Example:
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
+        >>> [round(value, 3) for value in with_saturation(red, 0.0).flatten().tolist()]
+        [0.299, 0.299, 0.299]
+    """
     return frame if factor == 1 else torch.lerp(luma(frame), frame, factor)
 
 
 def corner_nearness(size: Size, device: torch.device) -> Tensor:
-    """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`."""
+    """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`.
+
+    Example:
+        >>> near = corner_nearness(Size(5, 5), torch.device('cpu'))[0, 0]
+        >>> float(near[0, 0]), float(near[2, 2])
+        (1.0, 0.0)
+    """
     y = torch.linspace(-1, 1, size.height, device=device)[:, None]
     x = torch.linspace(-1, 1, size.width, device=device)
     distance = torch.sqrt((x**2 + y**2) / 2)
     return smoothstep((distance - 0.3) / 0.7)[None, None]
-
-
-def smoothstep(x: Tensor) -> Tensor:
-    """3x^2 - 2x^3 of `x` held to [0, 1]: from 0 to 1 with no corner."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
-
-
-def blur(frame: Tensor, sigma_px: float) -> Tensor:
-    """`frame` (1, C, H, W) under a Gaussian of `sigma_px`, edge pixels repeated outside."""
-    taps = upload(gaussian(sigma_px), frame.device)
-    radius, channels = taps.numel() // 2, frame.shape[1]
-    rows = F.pad(frame, (radius, radius, 0, 0), mode="replicate")
-    rows = F.conv2d(rows, taps.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-    both = F.pad(rows, (0, 0, radius, radius), mode="replicate")
-    return F.conv2d(both, taps.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-
-
-def gaussian(sigma_px: float) -> Tensor:
-    """The taps of a Gaussian, out to three sigma, with sum 1."""
-    radius = max(1, math.ceil(3 * sigma_px))
-    at = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    taps = torch.exp(-(at**2) / (2 * sigma_px**2))
-    return (taps / taps.sum()).float()
 
 
 def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) -> Tensor:
@@ -74,6 +67,11 @@ def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) ->
 
     No value goes more than `overshoot` beyond what lies within the radius around it: a halo that is bounded can't
     grow on itself when the picture comes round again (our addition).
+
+    Example:
+        >>> edge = torch.tensor([0.25, 0.25, 0.75, 0.75]).expand(1, 3, 4, 4)
+        >>> unsharp(edge, 1.0, 5.0, 0.125)[0, 0, 0].tolist()  # no further than 0.125 beyond
+        [0.125, 0.125, 0.875, 0.875]
     """
     if amount == 0:
         return frame
@@ -89,6 +87,10 @@ def grain(size: Size, size_px: float, colour: float, generator: torch.Generator)
     """Noise (1, 3, H, W) on the CPU, standard deviation 1 in each colour: grains of about `size_px` pixels.
 
     `colour` 0 is the same noise in all three colours, 1 is noise of its own in each.
+
+    Example:
+        >>> grain(Size(4, 6), 1.0, 0.5, torch.Generator().manual_seed(0)).shape
+        torch.Size([1, 3, 4, 6])
     """
     shared, own = torch.randn(1, 1, *size, generator=generator), torch.randn(1, 3, *size, generator=generator)
     noise = math.sqrt(1 - colour**2) * shared + colour * own
@@ -99,7 +101,13 @@ def grain(size: Size, size_px: float, colour: float, generator: torch.Generator)
 
 
 def with_grain(frame: Tensor, noise: Tensor, amount: float) -> Tensor:
-    """`frame` with noise of standard deviation `amount` in middle grey and none in black and white, as on film."""
+    """`frame` with noise of standard deviation `amount` in middle grey and none in black and white, as on film.
+
+    Example:
+        >>> white = torch.ones(1, 3, 4, 4)
+        >>> torch.equal(with_grain(white, torch.ones(1, 3, 4, 4), 0.5), white)
+        True
+    """
     if amount == 0:
         return frame
     assert size_of(frame) == size_of(noise), f"{size_of(frame)} is not {size_of(noise)}"

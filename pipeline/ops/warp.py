@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.device import constant
 from pipeline.frame import Size, size_of
+from pipeline.ops.border import pad
 
 Edges = Literal["reflect", "wrap", "replicate"]
 _WRAPPED = 3  # the margin that a cubic spline reads at most
@@ -43,6 +44,12 @@ def plan_sampling(x: Tensor, y: Tensor, source: Size, edges: Edges = "reflect") 
     """Plans reading a picture of size `source` at pixel positions `x`, `y` (H, W), pixel centres at halves.
 
     Beyond the picture's `edges` it is mirrored, goes on at the other side, or repeats its outermost pixels.
+
+    Example:
+        >>> x, y = seen_positions(torch.eye(3).double(), Size(4, 6), torch.device('cpu'))
+        >>> plan = plan_sampling(x, y, Size(4, 6))
+        >>> len(plan.grids), plan.grids[0].shape, plan.weights[0].shape
+        (4, torch.Size([1, 4, 6, 2]), torch.Size([1, 1, 4, 6]))
     """
     if edges == "replicate":
         x, y = x.clamp(0.5, source.width - 0.5), y.clamp(0.5, source.height - 0.5)
@@ -74,7 +81,14 @@ def _spline_taps(position: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
-    """`frame` (1, C, h, w) read by a plan, as (1, C, H, W). Not clamped."""
+    """`frame` (1, C, h, w) read by a plan, as (1, C, H, W). Not clamped.
+
+    Example:
+        >>> picture = torch.rand(1, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+        >>> plan = plan_matrix(torch.eye(3).double(), Size(4, 6), picture.device)
+        >>> torch.allclose(sample(picture, plan), picture, atol=1e-5)
+        True
+    """
     coefficients = _wrapped_coefficients(frame) if plan.wraps else _spline_coefficients(frame)
     result: Tensor | None = None
     for grid, weight in zip(plan.grids, plan.weights, strict=True):
@@ -98,19 +112,18 @@ def _spline_coefficients(frame: Tensor) -> Tensor:
         filtered = [cv2.sepFilter2D(plane, -1, taps, taps, borderType=cv2.BORDER_REFLECT) for plane in planes]
         return torch.from_numpy(np.stack(filtered))[None]
     kernel = constant(_PREFILTER, frame)
-    channels = F.conv2d(_mirror(frame.transpose(0, 1), 3), kernel.view(1, 1, 1, -1))
-    return F.conv2d(_mirror(channels, 2), kernel.view(1, 1, -1, 1)).transpose(0, 1)
-
-
-def _mirror(planes: Tensor, dim: int) -> Tensor:
-    """Half-sample symmetric margins of `_RADIUS`, which torch's own padding modes do not offer."""
-    first = planes.narrow(dim, 0, _RADIUS).flip(dim)
-    last = planes.narrow(dim, planes.shape[dim] - _RADIUS, _RADIUS).flip(dim)
-    return torch.cat([first, planes, last], dim)
+    channels = F.conv2d(pad(frame.transpose(0, 1), 3, _RADIUS, "symmetric"), kernel.view(1, 1, 1, -1))
+    return F.conv2d(pad(channels, 2, _RADIUS, "symmetric"), kernel.view(1, 1, -1, 1)).transpose(0, 1)
 
 
 def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions `x`, `y` (pixels) through a (3, 3) matrix; what lies behind the horizon is sent far away."""
+    """Positions `x`, `y` (pixels) through a (3, 3) matrix; what lies behind the horizon is sent far away.
+
+    Example:
+        >>> x, y = project(torch.diag(torch.tensor([2.0, 3.0, 1.0])), torch.ones(1), torch.ones(1))
+        >>> x.tolist(), y.tolist()
+        ([2.0], [3.0])
+    """
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     there_x, there_y = a * x + b * y + c, d * x + e * y + f
     if (g, h, i) == (0.0, 0.0, 1.0):
@@ -120,14 +133,25 @@ def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def seen_positions(matrix: Tensor, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where each pixel of a picture of `size` is read through a backward (3, 3) matrix: x and y, float64 (H, W)."""
+    """Where each pixel of a picture of `size` is read through a backward (3, 3) matrix: x and y, float64 (H, W).
+
+    Example:
+        >>> x, y = seen_positions(torch.eye(3).double(), Size(1, 2), torch.device('cpu'))
+        >>> x.tolist(), y.tolist()
+        ([[0.5, 1.5]], [[0.5, 0.5]])
+    """
     y = torch.arange(size.height, device=device, dtype=matrix.dtype) + 0.5
     x = torch.arange(size.width, device=device, dtype=matrix.dtype) + 0.5
     return project(matrix, *torch.meshgrid(x, y, indexing="xy"))
 
 
 def plan_matrix(matrix: Tensor, size: Size, device: torch.device, edges: Edges = "reflect") -> SamplingPlan:
-    """Plans reading a picture of `size` through a backward (3, 3) float64 pixel matrix, at the same size."""
+    """Plans reading a picture of `size` through a backward (3, 3) float64 pixel matrix, at the same size.
+
+    Example:
+        >>> plan_matrix(torch.eye(3).double(), Size(4, 6), torch.device('cpu'), 'wrap').wraps
+        True
+    """
     return plan_sampling(*seen_positions(matrix, size, device), size, edges)
 
 
@@ -135,6 +159,12 @@ def warp_matrix(frame: Tensor, matrix: Tensor, edges: Edges = "reflect") -> Tens
     """`frame` (1, C, H, W) read through a backward (3, 3) pixel matrix. Not clamped.
 
     The identity returns the frame itself, bit for bit.
+
+    Example:
+        >>> picture = torch.rand(1, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+        >>> right = torch.tensor([[1.0, 0, 1], [0, 1, 0], [0, 0, 1]]).double()  # reads one pixel further right
+        >>> torch.allclose(warp_matrix(picture, right)[..., :-1], picture[..., 1:], atol=1e-5)
+        True
     """
     if is_identity(matrix):
         return frame
@@ -142,12 +172,34 @@ def warp_matrix(frame: Tensor, matrix: Tensor, edges: Edges = "reflect") -> Tens
 
 
 def is_identity(matrix: Tensor) -> bool:
-    """Whether a (3, 3) matrix moves nothing at all."""
+    """Whether a (3, 3) matrix moves nothing at all.
+
+    Example:
+        >>> is_identity(torch.eye(3)), is_identity(2 * torch.eye(3))
+        (True, False)
+    """
     return torch.equal(matrix, torch.eye(3, dtype=matrix.dtype))
 
 
 def resize(frame: Tensor, size: Size) -> Tensor:
-    """`frame` (1, C, h, w) at another size: bicubic, low-passed when it shrinks. Not clamped."""
+    """`frame` (1, C, h, w) at another size: bicubic, low-passed when it shrinks. Not clamped.
+
+    Example:
+        >>> resize(torch.ones(1, 3, 4, 6), Size(2, 3)).shape
+        torch.Size([1, 3, 2, 3])
+    """
     if size_of(frame) == size:
         return frame
     return F.interpolate(frame, size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def resize_bilinear(field: Tensor, size: Size) -> Tensor:
+    """A field (1, C, h, w) at another size, bilinear: for flows, trust and gradients, which must not overshoot.
+
+    Not low-passed. A flow's values stay in pixels of the old size.
+
+    Example:
+        >>> resize_bilinear(torch.tensor([[[[0.0, 1.0]]]]), Size(1, 4)).flatten().tolist()
+        [0.0, 0.25, 0.75, 1.0]
+    """
+    return F.interpolate(field, size, mode="bilinear", align_corners=False)

@@ -18,7 +18,7 @@ def curve_problems(config: StageConfig, spec: RunSpec) -> Iterator[tuple[str, st
             continue  # its number was looked at when it was read
         try:
             moments = spec.timeline(curve)
-            message = curve.problem(moments)
+            message = curve.problem(spec.clock)
             if message is None and bounds is not None:
                 message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
         except Exception as error:  # nothing that a preset says may end in a traceback

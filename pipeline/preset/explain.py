@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import KeyPath, Problem
+from pipeline.nearest import did_you_mean
 from pipeline.preset.yaml12 import Document
 
 MOST_TOLD = 50
@@ -100,9 +100,7 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """`unknown key 'octavs'; did you mean 'octaves'? (there are: ...)`."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}{hint} (there are: {', '.join(names)})"
+    return f"unknown {what} {name!r}{did_you_mean(name, names)} (there are: {', '.join(names)})"
 
 
 def shown(value: object) -> str:

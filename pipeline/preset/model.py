@@ -19,7 +19,8 @@ from pipeline.media.sound import Soundtrack
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
 from pipeline.stages import STAGES, RunSpec, StageConfig
-from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
+from pipeline.times import DurationField, SpanField, parse_duration
+from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
 _STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
 

@@ -15,7 +15,7 @@ from pipeline.frame import Size
 from pipeline.loop import Chain
 from pipeline.run.folder import RunFolder
 from pipeline.run.settings import Settings
-from pipeline.units import parse_duration
+from pipeline.times import parse_duration
 
 PREVIOUS = "previous"
 

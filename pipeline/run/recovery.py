@@ -13,7 +13,7 @@ from pipeline.run.environment import environment
 from pipeline.run.facts import Facts, Found, load_found
 from pipeline.run.folder import RunFolder, changed_keys
 from pipeline.run.inputs import masked
-from pipeline.units import parse_duration
+from pipeline.times import Clock, parse_duration
 
 
 def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> tuple[Found | None, list[str]]:
@@ -84,11 +84,12 @@ def require_same_curves(before: Facts, preset: Preset) -> None:
     frames = parse_duration(before.preset["duration"]).to_frames(preset.fps)
     if frames == preset.duration.to_frames(preset.fps):
         return
+    clock = Clock(preset.fps, frames, preset.seed)
     keys = [
         f"{stage.id}.{key}"
         for stage in preset.stages
         for key, _, curve, _ in curves_of(stage)
-        if curve.depends_on_length(frames, preset.fps)
+        if curve.depends_on_length(clock)
     ]
     keys += [stage.id for stage in preset.stages if stage.closes]
     if keys:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.curves import Moment
+from pipeline.curves import Moments
 from pipeline.errors import StageError
 from pipeline.ops.motion import Motion, under_camera
 from pipeline.ops.warp import warp_matrix
@@ -133,9 +133,9 @@ class FrameContext:
         return float(self.index / self.spec.fps)
 
     @property
-    def moment(self) -> Moment:
+    def moment(self) -> Moments:
         """The frame's moment, for curves; a lead-in stays at the film's beginning."""
-        return Moment(max(0.0, self.seconds), max(0, self.index), self.spec.frames, self.spec.seed, self.spec.fps)
+        return self.spec.clock.at_frame(max(0, self.index))
 
     def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
         """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""

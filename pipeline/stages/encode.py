@@ -20,7 +20,7 @@ class EncodeConfig(StageConfig):
     """Write the film."""
 
     role: ClassVar[Role] = Role.SINK
-    crf: int = Field(17, ge=0, le=51, description="quality: 0 is lossless, 17 looks so, 28 is small")
+    crf: int = Field(17, ge=0, le=51, description="quality: 0 is lossless, 17 looks lossless, 28 makes a small file")
     preset: Speed = Field("medium", description="x264's speed; slower makes smaller files of the same quality")
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:

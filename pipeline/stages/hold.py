@@ -15,7 +15,7 @@ from pipeline.ops.measure import figures
 from pipeline.stages.base import Effect, StageConfig
 from pipeline.stages.context import FrameContext
 from pipeline.stages.spec import RunSpec
-from pipeline.units import Duration, SpanField, parse_span
+from pipeline.times import SpanField, Time, parse_span
 
 FIGURES = ("brightness", "contrast", "saturation", "sharpness")
 FIRST = "first"
@@ -53,7 +53,7 @@ class HoldConfig(StageConfig):
     settle: SpanField = Field(
         parse_span("2s"), description="how long after the beginning, lead-in included, `first` is measured"
     )
-    within: float = Field(2.0, ge=0.1, le=600, description="seconds in which a deviation is made good; more is gentler")
+    within: float = Field(2.0, ge=0.1, le=600, description="seconds in which a deviation is corrected; more is gentler")
 
 
 class Hold(Effect[HoldConfig]):
@@ -98,7 +98,7 @@ class Hold(Effect[HoldConfig]):
         return successor
 
     def _settled_in(self, ctx: FrameContext) -> int:
-        settle: Duration = self.config.settle
+        settle: Time = self.config.settle
         return settle.span(self.spec.fps) - (ctx.index + self.spec.lead_in)
 
     def _push(self, error: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ah
 from pipeline.stages.base import Effect, StageConfig
 from pipeline.stages.context import FrameContext
 from pipeline.stages.spec import RunSpec
-from pipeline.units import SpanField, parse_span
+from pipeline.times import SpanField, parse_span
 
 _MOST_FRAMES = 100_000  # each of which needs the cameras' ways over all that follow
 

@@ -20,7 +20,7 @@ class NoiseConfig(StageConfig):
     role: ClassVar[Role] = Role.SOURCE
     kind: Literal["pink", "white"] = Field(
         "pink",
-        description="pink: clouds with the spectrum and colours of photographs; white: every pixel for itself",
+        description="pink: clouds with the spectrum and colours of photographs; white: each pixel on its own",
     )
     contrast: float = Field(
         0.2, ge=0, le=1, description="standard deviation of the colour values, of a range from 0 to 1"

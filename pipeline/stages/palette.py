@@ -66,10 +66,13 @@ class PaletteConfig(StageConfig):
         "occurs, too, which draws pictures out into the palette's own colours",
     )
     strength: Annotated[CurveField, Within(0, 1)] = Field(
-        Constant(0.95), description="share of the way to the palette that is gone within a second of film"
+        Constant(0.95), description="share of the way to the palette that is covered in a second of film"
     )
     first: float = Field(
-        1.0, ge=0, le=1, description="share of the way that is gone on the first frame and after a cut"
+        1.0,
+        ge=0,
+        le=1,
+        description="share of the way to the palette that is covered on the first frame and after a cut",
     )
     contrast: Annotated[CurveField, Within(0, 4)] = Field(
         Constant(0.7), description="factor on the palette's own contrast; below 1 leaves room for bright detail"

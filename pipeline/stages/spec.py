@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import torch
 
-from pipeline.curves import Curve, Moments, looked_at
+from pipeline.curves import Clock, Curve, Moments, looked_at
 from pipeline.frame import Size
 
 MOST_LOOKS = 100_000
@@ -45,7 +45,12 @@ class RunSpec:
         """The frames of the film; of one without end, those of ten minutes."""
         return max(1, round(ENDLESS_SECONDS * self.fps)) if self.frames is None else self.frames
 
+    @property
+    def clock(self) -> Clock:
+        """What curves may know about the film."""
+        return Clock(self.fps, self.frames, self.seed)
+
     def timeline(self, curve: Curve) -> Moments:
         """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""
-        index = looked_at(self.checked_frames, self.looks, curve.knots(self.fps) * float(self.fps))
-        return Moments.at_frames(index, self.frames, self.seed, self.fps)
+        clock = self.clock
+        return clock.at_frames(looked_at(self.checked_frames, self.looks, curve.knots(clock) * float(self.fps)))

@@ -18,7 +18,7 @@ class ToneConfig(GradeConfig):
     """Lighten, darken, colour: per second where it goes round with the picture, else as it is."""
 
     gamma: Annotated[CurveField, Within(0.1, 10)] = Field(
-        Constant(1.0), description="above 1 lifts the middle tones, below 1 sinks them"
+        Constant(1.0), description="above 1 brightens the midtones, below 1 darkens them"
     )
     contrast: Annotated[CurveField, Within(0, 10)] = Field(
         Constant(1.0), description="factor on every value's distance from middle grey"

@@ -24,7 +24,8 @@ from pipeline.media.sound import Soundtrack
 from pipeline.stages.base import EndOfFootage, Role, Source, StageConfig
 from pipeline.stages.context import FrameContext
 from pipeline.stages.spec import RunSpec
-from pipeline.units import MAX_SIDE, MIN_SIDE, DurationField, parse_fps
+from pipeline.times import DurationField
+from pipeline.units import MAX_SIDE, MIN_SIDE, parse_fps
 
 _STILLS_FPS = Fraction(24)
 

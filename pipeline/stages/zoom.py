@@ -70,8 +70,8 @@ class ZoomConfig(StageConfig):
     )
     shear: Annotated[CurvePair, Within(-10, 10)] = Field(
         _STILL,
-        description="[x, y] slant per second: rows slide right by so many times their distance below the centre, "
-        "columns down by so many times their distance right of it",
+        description="[x, y] slant per second: rows slide right by x times their distance below the centre, "
+        "columns slide down by y times their distance to the right of it",
     )
     tilt: Annotated[CurvePair, Within(-360, 360)] = Field(
         _STILL,
@@ -95,13 +95,13 @@ class ZoomConfig(StageConfig):
 
     def breaks(self, start: float, end: float, spec: RunSpec) -> Array:
         """When a motion jumps, in seconds."""
-        return np.concatenate([curve.breaks(start, end, spec.fps) for _, _, curve, _ in curves_of(self)])
+        return np.concatenate([curve.breaks(start, end, spec.clock) for _, _, curve, _ in curves_of(self)])
 
     def rates(self, moments: Moments) -> Rates:
         """The camera's motion at (N,) moments."""
         zoom, degrees = self.zoom.values(moments), self.rotate.values(moments)
         pan = _pair(self.pan, moments)
-        by_frames = [curve.schedule.rate(moments.fps) for curve in self.pan if isinstance(curve, PerSecond)]
+        by_frames = [curve.schedule.rate(moments.clock) for curve in self.pan if isinstance(curve, PerSecond)]
         if by_frames:
             pan = joined_pan(pan, zoom, degrees, 1 / by_frames[0])
         centre, shear, tilt = (_pair(pair, moments) for pair in (self.centre, self.shear, self.tilt))
@@ -110,7 +110,7 @@ class ZoomConfig(StageConfig):
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """Between the frames too, wherever the camera's way is looked at."""
         moving = [(*found, spec.timeline(found[2])) for found in curves_of(self) if found[2].constant is None]
-        if not moving or any(curve.problem(moments) for _, _, curve, _, moments in moving):
+        if not moving or any(curve.problem(spec.clock) for _, _, curve, _, _ in moving):
             return  # told already
         between = self._between(spec)
         for key, place, curve, bounds, moments in moving:
@@ -128,12 +128,12 @@ class ZoomConfig(StageConfig):
             edges = cells(0.0, end, breaks, per_second)
             starts, ends = edges[:-1], edges[1:]
         else:
-            knots = np.concatenate([curve.knots(spec.fps) for _, _, curve, _ in curves_of(self)])
+            knots = np.concatenate([curve.knots(spec.clock) for _, _, curve, _ in curves_of(self)])
             knots = knots[(knots > 0) & (knots < end)]
             first = looked_at(count, spec.looks, np.empty(0)) / per_second
             below, above = np.floor(knots * per_second) / per_second, np.ceil(knots * per_second) / per_second
             starts, ends = np.concatenate([first, below, knots]), np.concatenate([first + 1 / per_second, knots, above])
-        return Moments.between(np.unique(gauss_points(starts, ends)), spec.frames, spec.seed, spec.fps)
+        return spec.clock.at_seconds(np.unique(gauss_points(starts, ends)))
 
 
 def _pair(pair: tuple[Curve, Curve], moments: Moments) -> tuple[Array, Array]:
@@ -154,7 +154,7 @@ class Zoom(Effect[ZoomConfig]):
     def motion(self, seconds: float) -> Tensor:
         """The backward (3, 3) pixel matrix of a steady camera's motion over `seconds`."""
         c = self.config
-        start = self._moments(np.zeros(1))
+        start = self.spec.clock.at_frame(0)
         zoom, degrees = float(c.zoom.values(start)[0]), float(c.rotate.values(start)[0])
         names = ("pan", "centre", "shear", "tilt")
         pan, centre, shear, tilt = (tuple(float(x[0]) for x in _pair(getattr(c, name), start)) for name in names)
@@ -178,13 +178,10 @@ class Zoom(Effect[ZoomConfig]):
         return path_matrix(self._rates, start, end, self.config.breaks(start - margin, end + margin, self.spec))
 
     def _rates(self, seconds: Array) -> Tensor:
-        rates = rate_matrices(self.config.rates(self._moments(seconds)), self.spec.size)
+        rates = rate_matrices(self.config.rates(self.spec.clock.at_seconds(seconds)), self.spec.size)
         if not rates.isfinite().all():  # in an endless film, past what was checked
             raise CurveError(f"{self.config.id}: the camera's motion has no finite value at {seconds[0]:.2f}s")
         return rates
-
-    def _moments(self, seconds: Array) -> Moments:
-        return Moments.between(seconds, self.spec.frames, self.spec.seed, self.spec.fps)
 
     def way(self, index: int) -> Tensor:
         """The backward (3, 3) pixel matrix from frame `index` to the film's first."""

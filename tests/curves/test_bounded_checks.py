@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import tracemalloc
 from fractions import Fraction
@@ -11,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.curves import Curve, Moments, field, looked_at, parse_curve
+from pipeline.curves import field, looked_at
 from pipeline.errors import PresetError
 from pipeline.loop import Chain
 from pipeline.ops.camera import cells_per_second
-from pipeline.preset import Preset, parse_preset
+from pipeline.preset import parse_preset
 from pipeline.stages.spec import RunSpec
 from pipeline.stages.zoom import Zoom, ZoomConfig
 from tests.conftest import SMALL
@@ -146,38 +145,3 @@ def test_ways_to_the_loops_end_take_each_step_once(monkeypatch: pytest.MonkeyPat
         assert torch.allclose(ways[1200 - 1101], product, rtol=1e-11, atol=1e-9)
         assert torch.equal(chain.camera(7, 7), torch.eye(3, dtype=torch.float64))
         assert torch.equal(chain.camera(1300, 1400), ways[1300 - 1101])
-
-
-def both(curve: Curve, found: Preset) -> list[list[float]]:
-    """Every value of a curve, asked for by two threads at once."""
-    values: list[list[float]] = [[], []]
-
-    def ask(number: int) -> None:
-        for frame in range(5000):
-            moments = Moments.at_frames(np.array([float(frame)]), 10_000, number, found.fps)
-            values[number].append(float(curve.values(moments)[0]))
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return values
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "noise(t) + sin(f)*p + where(t < 3, n, t)",
-        {"deforum": "0:(1.02), 50:(1.1*sin(t) + s), max_f:(s)"},
-        {"0s": 1.0, "5s": 2.0, "9s": 3.0, "ease": "spline"},
-    ],
-)
-def test_two_threads_get_what_one_does(source: object) -> None:
-    found = parse_preset(SMALL)
-    curve = parse_curve(source)
-    values = both(curve, found)
-    for number in range(2):
-        moments = Moments.at_frames(np.arange(5000.0), 10_000, number, found.fps)
-        assert values[number] == pytest.approx(curve.values(moments).tolist(), rel=1e-12)
-        assert all(map(np.isfinite, values[number]))

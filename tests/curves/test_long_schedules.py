@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.curves import Curve, Deforum, Keyframes, Moments, curves_of, parse_curve
+from pipeline.curves import Clock, Curve, Deforum, Keyframes, Moments, curves_of, parse_curve
 from pipeline.curves.keyframes import _spline_slopes, _tridiagonal
 from pipeline.errors import PresetError
 from pipeline.preset import Override, load_preset, parse_preset
@@ -23,7 +23,7 @@ SCHEDULE = ", ".join(f"{number}:({level})" for number, level in enumerate(LEVELS
 
 
 def moments(first: int, count: int, frames: int | None = MANY) -> Moments:
-    return Moments.at_frames(np.arange(first, first + count, dtype=np.float64), frames, 0, FPS)
+    return Clock(FPS, frames, 0).at_frames(np.arange(first, first + count, dtype=np.float64))
 
 
 def with_zoom(zoom: str, duration: str = f"{MANY}f") -> str:
@@ -38,7 +38,7 @@ def test_a_hundred_thousand_keys_are_right_and_quick() -> None:
     for curve in (deforum, keyframes):
         assert curve.values(moments(0, MANY)).tolist() == LEVELS
         between = (moments(500, 1).seconds + moments(501, 1).seconds) / 2
-        value = curve.values(Moments.between(between, MANY, 0, FPS))[0]
+        value = curve.values(Clock(FPS, MANY, 0).at_seconds(between))[0]
         assert value == pytest.approx(LEVELS[501] if curve is deforum else (LEVELS[500] + LEVELS[501]) / 2)
         began = time.process_time()
         for number in range(200):

@@ -13,7 +13,8 @@ from pipeline import device
 from pipeline.errors import DeviceError
 from pipeline.preset import load_preset, parse_preset
 from pipeline.run import render
-from pipeline.units import MAX_FPS, parse_duration, parse_fps
+from pipeline.times import parse_duration
+from pipeline.units import MAX_FPS, parse_fps
 from tests.conftest import SMALL
 
 

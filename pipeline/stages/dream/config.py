@@ -50,7 +50,7 @@ class DreamConfig(StageConfig):
         1,
         ge=1,
         le=240,
-        description="dream on every so-manieth frame only, as much as on all; what it changes is carried along the "
+        description="dream only on every nth frame, as much as on all of them; what it changes is carried along the "
         "motion and spread over the frames up to the next, so that nothing pops",
     )
     strength: Annotated[CurveField, Within(0, 20)] = Field(
@@ -75,7 +75,7 @@ class DreamConfig(StageConfig):
         32,
         ge=0,
         le=1024,
-        description="random shift before each step, up to so many pixels, against grid patterns",
+        description="the largest random shift before each step, in pixels; it keeps grid patterns away",
     )
     smoothing: float = Field(
         0.8, ge=0, le=16, description="blur of the gradient, in pixels; more gives softer, larger strokes"
@@ -193,7 +193,7 @@ class DreamConfig(StageConfig):
         yield from found
         if found:
             return
-        out_of_order = None if self.layer is None else self.layer.problem(spec.fps)
+        out_of_order = None if self.layer is None else self.layer.problem(spec.clock)
         if out_of_order is not None:
             yield "layer", out_of_order
         layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)

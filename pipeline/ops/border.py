@@ -1,0 +1,48 @@
+"""What lies beyond a picture's edges, in the words of `numpy.pad`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Border = Literal["edge", "reflect", "symmetric"]
+
+
+def border_index(index: Tensor, length: int, border: Border) -> Tensor:
+    """Which of `length` pixels in a row stands at each place of `index` (whole numbers, any shape), 0 to `length` - 1.
+
+    Beyond the ends `edge` repeats the last pixel, `reflect` mirrors at its centre, `symmetric` at its outer border,
+    however often that takes (torch's own padding mirrors once).
+
+    Example:
+        >>> at = torch.arange(-3, 6)
+        >>> border_index(at, 3, "edge").tolist()
+        [0, 0, 0, 0, 1, 2, 2, 2, 2]
+        >>> border_index(at, 3, "reflect").tolist()
+        [1, 2, 1, 0, 1, 2, 1, 0, 1]
+        >>> border_index(at, 3, "symmetric").tolist()
+        [2, 1, 0, 0, 1, 2, 2, 1, 0]
+    """
+    if border == "edge":
+        return index.clamp(0, length - 1)
+    if border == "symmetric":
+        folded = index.remainder(2 * length)
+        return torch.minimum(folded, 2 * length - 1 - folded)
+    folded = index.abs() % max(1, 2 * length - 2)
+    return torch.minimum(folded, 2 * length - 2 - folded)
+
+
+def pad(planes: Tensor, dim: int, margin: int, border: Border) -> Tensor:
+    """`planes` (any shape) with `margin` more pixels at both ends of the side `dim`.
+
+    Example:
+        >>> pad(torch.tensor([[1, 2, 3]]), 1, 2, "reflect").tolist()
+        [[3, 2, 1, 2, 3, 2, 1]]
+    """
+    length = planes.shape[dim]
+    at = torch.arange(margin, device=planes.device)
+    before, after = (border_index(beyond, length, border) for beyond in (at - margin, at + length))
+    # The whole side by its index would take twenty times as long.
+    return torch.cat([planes.index_select(dim, before), planes, planes.index_select(dim, after)], dim)

@@ -1,0 +1,150 @@
+"""Time: instants and lengths as presets write them, the clock of a film, and the moments curves are asked about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+Array = NDArray[np.float64]
+LONGEST = 100 * 3600  # seconds, of a film
+_CLOCK = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,30})?)s)?")
+_FRAMES = re.compile(r"\d{1,9}f")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a curve may know about a film besides the moment it is asked about.
+
+    Everything that is worked out for one film depends on this alone. What else curves are to follow, such as the
+    film's sound, is a field here: no curve's signature changes for it.
+    """
+
+    fps: Fraction
+    frames: int | None
+    """how many the film has; None: it has no end"""
+    seed: int
+
+    def at_frames(self, frame: Array) -> Moments:
+        """The moments of frames (N,), by their indices; those between two frames are fractions."""
+        return Moments(frame * self.fps.denominator / self.fps.numerator, frame, self)
+
+    def at_seconds(self, seconds: Array) -> Moments:
+        """The moments at times (N,)."""
+        return Moments(seconds, seconds * self.fps.numerator / self.fps.denominator, self)
+
+    def at_frame(self, frame: float) -> Moments:
+        """One moment, (1,)."""
+        return self.at_frames(np.array([frame], np.float64))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of one film: `seconds` and `frame` are (N,), and N is 1 where a single frame is meant."""
+
+    seconds: Array
+    frame: Array
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Time:
+    """An instant of a film, counted from its start, or a length: exact seconds, or frames; neither: without end."""
+
+    text: str
+    seconds: Fraction | None = None
+    frames: int | None = None
+
+    def to_seconds(self, fps: Fraction) -> Fraction | None:
+        """In seconds at `fps`; None for ever."""
+        return self.seconds if self.frames is None else self.frames / fps
+
+    def to_frames(self, fps: Fraction) -> int | None:
+        """How many frames this lasts at `fps`, to the nearest, at least 1; None for ever."""
+        return self.frames if self.seconds is None else max(1, round(self.seconds * fps))
+
+    def span(self, fps: Fraction) -> int:
+        """The number of frames of a length that ends."""
+        frames = self.to_frames(fps)
+        assert frames is not None
+        return frames
+
+    def at(self, clock: Clock) -> float:
+        """Of an instant: seconds from the start, in a film with this clock."""
+        seconds = self.to_seconds(clock.fps)
+        assert seconds is not None
+        return float(seconds)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read_clock(text: str) -> Time | None:
+    """`20s`, `1m30s`, `1h`, `2.5s`, or `600f` for frames; None for any other text. Zero is a time."""
+    if _FRAMES.fullmatch(text):
+        return Time(text, frames=int(text[:-1]))
+    match = _CLOCK.fullmatch(text)
+    if match is None or not text:
+        return None
+    hours, minutes, seconds = match.groups()
+    whole, _, decimals = (seconds or "0").partition(".")
+    exact = Fraction(int(whole + decimals), 10 ** len(decimals))
+    return Time(text, exact + int(hours or 0) * 3600 + int(minutes or 0) * 60 if hours or minutes else exact)
+
+
+def parse_time(value: object) -> Time:
+    """An instant, such as a keyframe's. Raises ValueError."""
+    text = str(value).strip()
+    time = read_clock(text)
+    if time is None:
+        raise ValueError(f"{text!r} is no time; times are such as 0s, 2.5s, 1m30s, or 96f for a frame")
+    return time
+
+
+def parse_duration(value: object) -> Time:
+    """A length of film, or `endless`. Raises ValueError."""
+    if isinstance(value, Time):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
+    text = value.strip() if isinstance(value, str) else ""
+    time = Time(text) if text == "endless" else read_clock(text)
+    if time is None:
+        raise ValueError("must be a length such as 20s, 1m30s, 1h or 600f (frames), or endless")
+    if time.frames == 0:
+        raise ValueError("must be longer than nothing")
+    if time.seconds is not None and not 0 < time.seconds <= LONGEST:
+        raise ValueError(f"must be longer than nothing and at most {LONGEST // 3600} hours")
+    return time
+
+
+def parse_span(value: object) -> Time:
+    """A length that ends. Raises ValueError."""
+    time = parse_duration(value)
+    if time.to_frames(Fraction(1)) is None:
+        raise ValueError("must end; give a length such as 2s or 48f (frames)")
+    return time
+
+
+def _schema(pattern: str, example: str) -> WithJsonSchema:
+    schema: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": [example]}
+    return WithJsonSchema(schema)
+
+
+DurationField = Annotated[
+    Time,
+    BeforeValidator(parse_duration),
+    PlainSerializer(str),
+    _schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s"),
+]
+SpanField = Annotated[
+    Time,
+    BeforeValidator(parse_span),
+    PlainSerializer(str),
+    _schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s"),
+]
