@@ -18,8 +18,10 @@ from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Override, apply_override
 from pipeline.preset.packages import missing_packages
+from pipeline.preset.plugins import wrong_package
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
-from pipeline.stages import STAGES, Role, StageConfig
+from pipeline.stages import STAGES, Role, StageConfig, StageType
+from pipeline.stages.lookup import PluginError, find_stage, known_names
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
@@ -81,6 +83,7 @@ class _Builder:
         self._document, self._checked = document, checked
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
+        self._kinds: dict[str, StageType] = {}
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
@@ -153,28 +156,42 @@ class _Builder:
             return None
         name = entry.get("stage")
         if name is None:
-            self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
+            self._add(path, f"has no `stage:`; name one of {', '.join(known_names())}")
             return None
-        if not isinstance(name, str) or name not in STAGES:
-            self._add((*path, "stage"), unknown("stage", str(name), STAGES))
+        kind = self._look_up(str(name), (*path, "stage"))
+        if kind is None:
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
         elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = STAGES[name].config
+        model = kind.config
         if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         return self._validated(model, keys, path)
 
+    def _look_up(self, name: str, path: KeyPath) -> StageType | None:
+        try:
+            kind = find_stage(name)
+        except PluginError as error:
+            self._add(path, str(error))
+            return None
+        if wrong := wrong_package(name, self._document.data.get("plugins"), kind is not None):
+            self._add(path, wrong)
+        elif kind is None:
+            self._add(path, unknown("stage", name, known_names()))
+        else:
+            self._kinds[name] = kind
+        return self._kinds.get(name)
+
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
         roles = [
-            STAGES[entry["stage"]].config.role
+            self._kinds[str(entry["stage"])].config.role
             for entry in listed
-            if isinstance(entry, dict) and isinstance(entry.get("stage"), str) and entry["stage"] in STAGES
+            if isinstance(entry, dict) and str(entry.get("stage")) in self._kinds
         ]
         if len(roles) < len(listed):
             return

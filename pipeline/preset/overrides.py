@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from pipeline.media.paths import typed
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, read_value
-from pipeline.stages import STAGES, StageConfig
+from pipeline.stages import StageConfig
+from pipeline.stages.lookup import PluginError, find_stage
 
 _SHOWN = 100
 
@@ -106,6 +108,8 @@ def _refusal(override: Override, message: str) -> PresetError:
 def _key_hint(stage: dict[str, Any]) -> str:
     """Which of a stage's keys a bare `zoom=2` may have meant."""
     kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
-    config = STAGES[kind].config if kind in STAGES else StageConfig
-    key = kind if kind in config.model_fields else "KEY"
+    found = None
+    with contextlib.suppress(PluginError):
+        found = find_stage(kind)
+    key = kind if kind in (StageConfig if found is None else found.config).model_fields else "KEY"
     return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"
