@@ -1,4 +1,4 @@
-"""Stages that other packages bring, by their entry points: who offers which name. Nothing of theirs is imported here."""
+"""Stages that other packages bring, by their entry points: who offers which name. Nothing is imported here."""
 
 from __future__ import annotations
 

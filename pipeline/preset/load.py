@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
-from pipeline.preset.overrides import Override, apply_override
+from pipeline.preset.overrides import Overrides, apply_override, as_overrides
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
+from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 from pipeline.stages import STAGES, Role, StageConfig, StageType
 from pipeline.stages.lookup import PluginError, find_stage, known_names
@@ -29,20 +30,22 @@ _TAKERS = "the presets chelsea and over-footage begin with them"
 SINK = "encode"  # what a chain ends with that names no end of its own
 
 
-def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
-    """The preset in a YAML file. Raises PresetError with every problem found.
+def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = True) -> Preset:
+    """The preset in a YAML file, or by its name on the shelf: `load_preset("first-light", {"size": "320x180"})`.
 
-    Not `checked`, a resolved preset is only read: whether its files are there and all its numbers fit is left open.
+    `overrides` replace what the file says: a mapping, or a row of (key, value), `KEY=VALUE` or Override, with keys as
+    `--set` has them. Text in them is read as YAML. Not `checked`, a resolved preset is only read: whether its files are
+    there and all its numbers fit is left open. Raises PresetError with every problem found.
     """
-    path = Path(path)
+    path = find_preset(path) if isinstance(path, str) else path
     try:
         raw = read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
         raise PresetError([Problem(str(path), (), f"can't be read: {reason}; {_SHELF}")]) from None
-    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
-    preset._origin = str(path.absolute())
-    return preset
+    loaded = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
+    loaded._origin = str(path.absolute())
+    return loaded
 
 
 def parse_preset(
@@ -50,12 +53,12 @@ def parse_preset(
     *,
     name: str = "preset",
     folder: Path | None = None,
-    overrides: Sequence[Override] = (),
+    overrides: Overrides = (),
     checked: bool = True,
 ) -> Preset:
     """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one.
 
-    Raises PresetError, whatever is in it.
+    `overrides` are those of `load_preset`. Raises PresetError, whatever is in it.
     """
     try:
         document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
@@ -64,7 +67,7 @@ def parse_preset(
         if not isinstance(document.data, dict):
             found = shown(document.data)
             raise PresetError([Problem(name, (), f"is {found}, must be a mapping of keys such as `stages:`")])
-        for override in overrides:
+        for override in as_overrides(overrides):
             apply_override(document, override)
         if checked and (missing := missing_packages(document)):
             raise PresetError(missing)

@@ -16,9 +16,9 @@ from pipeline.errors import format_path
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
+from pipeline.plugins import Offer
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.plugins import Offer
 from pipeline.stages import RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage, stage_name
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size

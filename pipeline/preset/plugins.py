@@ -18,11 +18,11 @@ def wrong_package(name: str, plugins: object, found: bool) -> str | None:
     install = f"pip install {wanted}"
     if not found:
         return f"the stage {name!r} is not here; it comes with the package {wanted}: {install}"
-    offer = package_of_stage(name)
+    offer, meant = package_of_stage(name), f"{name!r} is meant to come from {wanted}"
     if offer is None:
-        return f"{name!r} is meant to come from {wanted}, and is dreamreel's own here; take it out of `plugins` to use it"
+        return f"{meant}, but is dreamreel's own here; take it out of `plugins` to use that"
     if _canonical(wanted.partition("==")[0]) != _canonical(offer.package):
-        return f"{name!r} is meant to come from {wanted}, and comes from {offer} here; remove that, and {install}"
+        return f"{meant}, but comes from {offer} here; remove that, and {install}"
     return None
 
 
