@@ -6,9 +6,10 @@ import math
 from typing import Annotated
 
 import torch
-from dreamreel.api import Constant, CurveField, Effect, Field, FrameContext, RunSpec, StageConfig, StageType, Within
 from torch import Tensor
 from torch.nn.functional import grid_sample
+
+from dreamreel.api import Constant, CurveField, Effect, Field, FrameContext, RunSpec, StageConfig, StageType, Within
 
 
 class KaleidoscopeConfig(StageConfig):

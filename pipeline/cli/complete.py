@@ -30,7 +30,8 @@ def _registered() -> Iterator[str]:
     """The keys of the one literal dict."""
     for statement in ast.parse((_PACKAGE / "stages/__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "STAGES":
-            yield from ast.literal_eval(ast.Set(statement.value.keys)) if isinstance(statement.value, ast.Dict) else ()
+            keys = statement.value.keys if isinstance(statement.value, ast.Dict) else []
+            yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))
 
 
 def device_names(incomplete: str) -> list[str]:

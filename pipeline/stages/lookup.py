@@ -76,9 +76,12 @@ def _find_plugin(name: str) -> Plugin | None:
 
 def _load(offer: Offer) -> StageType:
     """Import what a package offers. Raises PluginError for all that is wrong with it."""
+    found: object = None
     try:
-        found = offer.entry.load()
-        wrong = _what_is_wrong(found) if _NAME.fullmatch(offer.name) else f"its name must be {_NAME_HELP}"
+        wrong = None if _NAME.fullmatch(offer.name) else f"its name must be {_NAME_HELP}"
+        if wrong is None:
+            found = offer.entry.load()
+            wrong = _what_is_wrong(found)
     except (Exception, SystemExit) as error:
         kind, reason = type(error).__name__, reason_of(error)
         wrong = kind if reason == kind else f"{kind}: {reason}"

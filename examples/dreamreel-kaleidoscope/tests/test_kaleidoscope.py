@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import dreamreel
 import pytest
 import torch
-from dreamreel.testing import SPEC, STAGE_CHECKS, Subject, check_resumes
 from dreamreel_kaleidoscope import Kaleidoscope, KaleidoscopeConfig, folded_grid
+
+import dreamreel
+from dreamreel.testing import SPEC, STAGE_CHECKS, Subject, check_resumes
 
 FILM = """
 size: 64x48
