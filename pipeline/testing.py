@@ -110,7 +110,9 @@ def seed_decides(subject: Subject) -> None:
         np.random.seed(number)
         random.seed(number)
         films.append(_film(subject, subject.spec))
-    _require_same(films[0], films[1], "two films with one seed", "draw by `ctx.generator`, and keep nothing outside the stage")
+    _require_same(
+        films[0], films[1], "two films with one seed", "draw by `ctx.generator`, and keep nothing outside the stage"
+    )
 
 
 def state_survives(subject: Subject) -> None:
