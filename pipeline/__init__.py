@@ -1,11 +1,6 @@
 """dreamreel: a video and infinite-zoom rendering pipeline for neural-network dreams.
 
-import pipeline
-
-preset = pipeline.load_preset("presets/first-light.yaml")
-for frame in pipeline.frames(preset):
-    frame.image                         # (1, 3, H, W) float32 in [0, 1], on the device
-pipeline.render(preset, "renders/mine", on_frame=lambda frame, spec: print(frame.index))
+`import dreamreel` says how it is used; what is public is here, in `pipeline.api` and in `pipeline.testing`.
 """
 
 TYPE_CHECKING = False  # as in typing, which takes a while to import: a signal in the first moment finds no handler
@@ -53,3 +48,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

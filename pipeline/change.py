@@ -10,8 +10,9 @@ import torch
 
 from pipeline.device import likely_device
 from pipeline.errors import PresetError, Problem
-from pipeline.preset import Preset, stage_name
-from pipeline.stages import STAGES, RunSpec, Stage, StageConfig
+from pipeline.preset import Preset
+from pipeline.stages import RunSpec, Stage, StageConfig
+from pipeline.stages.lookup import build_stage
 
 _BEGUN = "the film was begun with"
 
@@ -58,7 +59,7 @@ def succeed(
         for config in configs:
             before = known.get(config.id)
             if before is None or type(before.config) is not type(config):
-                stage = STAGES[stage_name(config)].build(config, spec)
+                stage = build_stage(config, spec)
                 undo.callback(stage.close)
                 stage.join(index)
             elif before.config == config and before.fits(spec):

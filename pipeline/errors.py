@@ -123,7 +123,11 @@ def mishap(error: Exception) -> str:
         return str(error)
     kind, reason = type(error).__name__, reason_of(error)
     words = kind if reason == kind else f"{kind}: {reason}"
-    return f"can't be worked with ({words}); if it is right, please report it, with DREAMREEL_TRACEBACK=1 set"
+    from pipeline.plugins import culprit  # only now: what it needs takes a while to import
+
+    package = culprit(error)
+    whom = "" if package is None else f" to the authors of {package}"
+    return f"can't be worked with ({words}); if it is right, please report it{whom}, with DREAMREEL_TRACEBACK=1 set"
 
 
 class PipelineError(Exception):

@@ -19,9 +19,8 @@ from torch import Tensor
 from pipeline.change import changed_spec, succeed
 from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
-from pipeline.preset import Preset, stage_name
+from pipeline.preset import Preset
 from pipeline.stages import (
-    STAGES,
     Effect,
     Encode,
     EndOfFootage,
@@ -31,6 +30,7 @@ from pipeline.stages import (
     Source,
     Stage,
 )
+from pipeline.stages.lookup import build_stage
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Chain:
     def __init__(self, preset: Preset) -> None:
         self.spec: RunSpec = preset.spec(open_device(preset.device))
         self.source = build_source(preset, self.spec)
-        effects = (STAGES[stage_name(c)].build(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
+        effects = (build_stage(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         self.sink = build_sink(preset, self.spec)
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
@@ -232,7 +232,7 @@ class Chain:
 def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:
     """The preset's source."""
     (config,) = (config for config in preset.stages if config.role is Role.SOURCE)
-    source = STAGES[stage_name(config)].build(config, spec)
+    source = build_stage(config, spec)
     assert isinstance(source, Source)
     return source
 
@@ -240,7 +240,7 @@ def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:
 def build_sink(preset: Preset, spec: RunSpec) -> Encode:
     """The preset's sink."""
     (config,) = (config for config in preset.stages if config.role is Role.SINK)
-    sink = STAGES[stage_name(config)].build(config, spec)
+    sink = build_stage(config, spec)
     assert isinstance(sink, Encode)
     return sink
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,20 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.frame import Size, to_uint8
+from pipeline import testing
+from pipeline.frame import to_uint8
 from pipeline.media.joining import count_frames
-from pipeline.ops import noise
-from pipeline.stages import STAGES, Effect, Encode, FrameContext, Role, RunSpec, Source
+from pipeline.stages import STAGES, Encode, FrameContext, Role, RunSpec
+from pipeline.testing import SPEC, STAGE_CHECKS, Subject
 from tests.clips import real_film
 from tests.conftest import photograph
-
-SPEC = RunSpec(size=Size(48, 64), fps=Fraction(24), frames=5, seed=1, device=torch.device("cpu"))
 
 # The keys a stage can't do without, or that keep its test short.
 KEYS: dict[str, dict[str, Any]] = {
     "image": {"path": str(photograph("chelsea.png"))},
     "video": {"path": str(real_film("carphone_pristine"))},
-    "dream": {"octaves": 1, "steps": 1, "first_steps": 2},
+    "dream": {"octaves": 1, "steps": 1, "first_steps": 2, "engine": "folded"},
     "zoom": {"zoom": 1.5, "rotate": 10.0, "pan": [0.1, 0.0]},
     "hold": {"sharpness": "first", "saturation": 0.2, "settle": "1f"},
     "tone": {"gamma": 1.2, "contrast": 1.3, "saturation": 1.5, "vignette": 0.5},
@@ -44,53 +44,13 @@ def build(name: str, spec: RunSpec = SPEC, **keys: Any) -> Any:
 
 
 def picture(seed: int = 0) -> torch.Tensor:
-    return noise.pink(SPEC.size, 0.15, 1.5, torch.Generator().manual_seed(seed))
+    return testing.picture(SPEC, seed)
 
 
-def assert_is_frame(frame: torch.Tensor) -> None:
-    assert frame.shape == (1, 3, *SPEC.size) and frame.dtype == torch.float32
-    assert not frame.requires_grad and frame.isfinite().all()
-    assert frame.min() >= 0 and frame.max() <= 1
-
-
-def contexts() -> list[FrameContext]:
-    return [FrameContext(0, SPEC, None), FrameContext(1, SPEC, picture(1)), FrameContext(4, SPEC, picture(2))]
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_sources_make_frames(name: str) -> None:
-    stage = build(name)
-    assert isinstance(stage, Source)
-    for ctx in contexts():
-        assert_is_frame(stage(ctx))
-
-
-@pytest.mark.parametrize("name", EFFECTS)
-def test_effects_keep_the_convention_and_their_input(name: str) -> None:
-    stage = build(name)
-    assert isinstance(stage, Effect)
-    for ctx in contexts():
-        frame = picture(3)
-        before = frame.clone()
-        result = stage(frame, ctx)
-        assert_is_frame(result)
-        assert torch.equal(frame, before)
-
-
+@pytest.mark.parametrize("check", STAGE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", [*SOURCES, *EFFECTS])
-def test_stages_repeat_themselves_and_round_trip_their_state(name: str) -> None:
-    def run(stage: Any, ctxs: list[FrameContext]) -> list[torch.Tensor]:
-        return [stage(ctx) if isinstance(stage, Source) else stage(picture(ctx.index), ctx) for ctx in ctxs]
-
-    first = build(name)
-    whole = run(first, contexts())
-    assert all(torch.equal(a, b) for a, b in zip(whole, run(build(name), contexts()), strict=True))
-    stopped, resumed = build(name), build(name)
-    run(stopped, contexts()[:2])
-    state = stopped.state_dict()
-    assert all(value.is_contiguous() for value in state.values())  # else a checkpoint stores it in another order
-    resumed.load_state_dict(state)
-    assert torch.equal(run(resumed, contexts()[2:])[0], whole[2])
+def test_every_stage_passes_what_plug_ins_are_tried_with(name: str, check: Callable[[Subject], None]) -> None:
+    check(Subject(name, KEYS.get(name, {})))
 
 
 @pytest.mark.parametrize("name", SINKS)
@@ -114,21 +74,6 @@ def test_sinks_keep_every_frame_and_repeat_themselves(name: str, tmp_path: Path)
         assert np.abs(pixels.astype(int) - frame).mean() < 8  # chroma is subsampled
     stage.encode(tmp_path / "frames.rgb24", tmp_path / "part.mp4", 3)
     assert count_frames(tmp_path / "part.mp4") == 3
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_every_stage_lives_and_ends_alike(name: str) -> None:
-    """Whatever its role: what a run asks of all stages, before the first frame and after the last."""
-    stage = build(name)
-    config = type(stage.config).model_validate(stage.config.model_dump(mode="json", exclude_none=True))
-    assert config == stage.config  # a run's preset.yaml loads again
-    assert stage.pinned().keys() <= type(config).model_fields.keys()
-    assert all(isinstance(text, str) for text in (*stage.pinned().values(), *stage.fingerprints().values()))
-    state = stage.state_dict()
-    build(name).load_state_dict(state)
-    assert isinstance(stage.report(), list)
-    stage.close()
-    stage.close()
 
 
 def test_the_suite_leaves_no_stage_out() -> None:
@@ -172,7 +117,7 @@ def test_strength_is_per_second() -> None:
 
 def test_zoom_rests_bit_exactly() -> None:
     frame = picture()
-    assert build("zoom", zoom=1.0, rotate=0.0, pan=[0.0, 0.0])(frame, contexts()[1]) is frame
+    assert build("zoom", zoom=1.0, rotate=0.0, pan=[0.0, 0.0])(frame, FrameContext(1, SPEC, picture(1))) is frame
 
 
 def test_palettes_draw_nearer_by_the_second() -> None:

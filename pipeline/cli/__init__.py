@@ -39,9 +39,12 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except Exception:
+    except Exception as error:
         import traceback
 
+        from pipeline.plugins import culprit
+
         traceback.print_exc()
-        print("This is a bug in dreamreel: please report the lines above with your preset.", file=sys.stderr)
+        whose = culprit(error) or "dreamreel"
+        print(f"This is a bug in {whose}: please report the lines above with your preset.", file=sys.stderr)
         return 3

@@ -31,13 +31,13 @@ def command(
     The options are those of `dreamreel render`, and change each of the presets.
     """
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
-    from pipeline.preset import find_preset, load_preset
+    from pipeline.preset import load_preset
 
     problems: list[Problem] = []
     for text in presets:
         try:
             with Watch(f"checking {text}", stderr=True):
-                preset = load_preset(find_preset(text), changes)
+                preset = load_preset(text, changes)
         except PresetError as error:
             problems.extend(error.problems)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,19 @@ def preset_names(incomplete: str) -> list[str]:
 
 
 def stage_names(incomplete: str) -> list[str]:
-    """Stages, which are called as their files are."""
-    found = sorted(path.stem for path in (_PACKAGE / "stages").iterdir() if not path.name.startswith(("_", "base.")))
+    """Stages: dreamreel's own, read out of the registry without importing it, and those that packages offer."""
+    from pipeline.plugins import offers
+
+    found = sorted({*_registered(), *offers()})
     return [name for name in found if name.startswith(incomplete)]
+
+
+def _registered() -> Iterator[str]:
+    """The keys of the one literal dict."""
+    for statement in ast.parse((_PACKAGE / "stages/__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "STAGES":
+            keys = statement.value.keys if isinstance(statement.value, ast.Dict) else []
+            yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))
 
 
 def device_names(incomplete: str) -> list[str]:

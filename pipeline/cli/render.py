@@ -60,14 +60,14 @@ def render_command(
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
     with Watch(f"checking {preset}", stderr=True):
         # These import torch, which takes seconds: only now, so that --help and usage errors are instant.
-        from pipeline.preset import find_preset, load_preset
+        from pipeline.preset import load_preset
         from pipeline.run import render
         from pipeline.run.folder import RunFolder
 
         if RunFolder(preset).holds_run():
             again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
             raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
-        loaded = load_preset(find_preset(preset), changes)
+        loaded = load_preset(preset, changes)
     _watch(loaded, checkpoint_every, False, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
+    from pipeline.stages import StageType
+
 
 class _Schema(GenerateJsonSchema):
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
@@ -31,16 +33,35 @@ def command(
     from pipeline.errors import PresetError, Problem
     from pipeline.preset import Preset
     from pipeline.preset.explain import unknown
-    from pipeline.stages import STAGES
+    from pipeline.preset.plugins import shadowed
+    from pipeline.stages.lookup import PluginError, find_stage, known_names
 
+    known = known_names()
     for name in names or []:
-        if name not in STAGES:
-            raise PresetError([Problem("", (), unknown("stage", name, STAGES))])
+        if name not in known:
+            raise PresetError([Problem("", (), unknown("stage", name, known))])
     if not names:
         _print("preset", "The top of a preset.", Preset)
-    for name in names or STAGES:
-        config = STAGES[name].config
-        _print(name, f"{(config.__doc__ or '').splitlines()[0]} ({config.role.value})", config)
+    for name in names or known:
+        try:
+            _print_stage(name, find_stage(name))
+        except PluginError as error:
+            if names:
+                raise
+            say(f"\n{name}  {error}")
+    for note in shadowed(names or known):
+        say(f"\nnote: {note}")
+
+
+def _print_stage(name: str, kind: StageType | None) -> None:
+    from pipeline.stages.lookup import package_of_stage
+
+    if kind is None:  # uninstalled while somebody watched
+        return
+    offer = package_of_stage(name)
+    whose = "" if offer is None else f", of the package {offer}"
+    about = (kind.config.__doc__ or "").strip().partition("\n")[0]
+    _print(name, f"{about} ({kind.config.role.value}{whose})".strip(), kind.config)
 
 
 def _print(name: str, about: str, model: type[BaseModel]) -> None:

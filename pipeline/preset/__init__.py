@@ -1,8 +1,8 @@
 """Presets: YAML in, a validated model out; every error says where and what to do."""
 
 from pipeline.preset.load import load_preset, parse_preset
-from pipeline.preset.model import Preset, plain_yaml, stage_name
+from pipeline.preset.model import Preset, plain_yaml
 from pipeline.preset.overrides import Override
 from pipeline.preset.shelf import find_preset, shelf
 
-__all__ = ["Override", "Preset", "find_preset", "load_preset", "parse_preset", "plain_yaml", "shelf", "stage_name"]
+__all__ = ["Override", "Preset", "find_preset", "load_preset", "parse_preset", "plain_yaml", "shelf"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
-from pipeline.preset.overrides import Override, apply_override
+from pipeline.preset.overrides import Overrides, apply_override, as_overrides
 from pipeline.preset.packages import missing_packages
+from pipeline.preset.plugins import wrong_package
+from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
-from pipeline.stages import STAGES, Role, StageConfig
+from pipeline.stages import STAGES, Role, StageConfig, StageType
+from pipeline.stages.lookup import PluginError, find_stage, known_names
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
@@ -27,20 +30,22 @@ _TAKERS = "the presets chelsea and over-footage begin with them"
 SINK = "encode"  # what a chain ends with that names no end of its own
 
 
-def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
-    """The preset in a YAML file. Raises PresetError with every problem found.
+def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = True) -> Preset:
+    """The preset in a YAML file, or by its name on the shelf: `load_preset("first-light", {"size": "320x180"})`.
 
-    Not `checked`, a resolved preset is only read: whether its files are there and all its numbers fit is left open.
+    `overrides` replace what the file says: a mapping, or a row of (key, value), `KEY=VALUE` or Override, with keys as
+    `--set` has them. Text in them is read as YAML. Not `checked`, a resolved preset is only read: whether its files are
+    there and all its numbers fit is left open. Raises PresetError with every problem found.
     """
-    path = Path(path)
+    path = find_preset(path) if isinstance(path, str) else path
     try:
         raw = read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
         raise PresetError([Problem(str(path), (), f"can't be read: {reason}; {_SHELF}")]) from None
-    preset = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
-    preset._origin = str(path.absolute())
-    return preset
+    loaded = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
+    loaded._origin = str(path.absolute())
+    return loaded
 
 
 def parse_preset(
@@ -48,12 +53,12 @@ def parse_preset(
     *,
     name: str = "preset",
     folder: Path | None = None,
-    overrides: Sequence[Override] = (),
+    overrides: Overrides = (),
     checked: bool = True,
 ) -> Preset:
     """The preset in YAML, bytes or text; relative paths are taken from `folder`, by default the current one.
 
-    Raises PresetError, whatever is in it.
+    `overrides` are those of `load_preset`. Raises PresetError, whatever is in it.
     """
     try:
         document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
@@ -62,7 +67,7 @@ def parse_preset(
         if not isinstance(document.data, dict):
             found = shown(document.data)
             raise PresetError([Problem(name, (), f"is {found}, must be a mapping of keys such as `stages:`")])
-        for override in overrides:
+        for override in as_overrides(overrides):
             apply_override(document, override)
         if checked and (missing := missing_packages(document)):
             raise PresetError(missing)
@@ -81,6 +86,7 @@ class _Builder:
         self._document, self._checked = document, checked
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
+        self._kinds: dict[str, StageType] = {}
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
@@ -153,28 +159,42 @@ class _Builder:
             return None
         name = entry.get("stage")
         if name is None:
-            self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
+            self._add(path, f"has no `stage:`; name one of {', '.join(known_names())}")
             return None
-        if not isinstance(name, str) or name not in STAGES:
-            self._add((*path, "stage"), unknown("stage", str(name), STAGES))
+        kind = self._look_up(str(name), (*path, "stage"))
+        if kind is None:
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
         elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = STAGES[name].config
+        model = kind.config
         if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         return self._validated(model, keys, path)
 
+    def _look_up(self, name: str, path: KeyPath) -> StageType | None:
+        try:
+            kind = find_stage(name)
+        except PluginError as error:
+            self._add(path, str(error))
+            return None
+        if wrong := wrong_package(name, self._document.data.get("plugins"), kind is not None):
+            self._add(path, wrong)
+        elif kind is None:
+            self._add(path, unknown("stage", name, known_names()))
+        else:
+            self._kinds[name] = kind
+        return self._kinds.get(name)
+
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
         roles = [
-            STAGES[entry["stage"]].config.role
+            self._kinds[str(entry["stage"])].config.role
             for entry in listed
-            if isinstance(entry, dict) and isinstance(entry.get("stage"), str) and entry["stage"] in STAGES
+            if isinstance(entry, dict) and str(entry.get("stage")) in self._kinds
         ]
         if len(roles) < len(listed):
             return

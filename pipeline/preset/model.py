@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import yaml
@@ -16,13 +16,15 @@ from pipeline.errors import format_path
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
+from pipeline.plugins import Offer
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.stages import STAGES, RunSpec, StageConfig
+from pipeline.stages import RunSpec, StageConfig
+from pipeline.stages.lookup import package_of_stage, stage_name
 from pipeline.times import DurationField, SpanField, parse_duration
 from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
-_STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
+Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.!+_-]+)?$")]
 
 
 class Preset(BaseModel):
@@ -46,6 +48,12 @@ class Preset(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="what computes: auto takes CUDA where there is one, else the CPU")
     audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
+    plugins: dict[str, Requirement] = Field(
+        {},
+        max_length=64,
+        description="stages of other packages, and the package as pip takes it: "
+        "{kaleidoscope: dreamreel-kaleidoscope==0.1.0}; written for you where a preset is written out",
+    )
     stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
@@ -94,8 +102,15 @@ class Preset(BaseModel):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""
-        data = self.model_dump(mode="json", exclude={"stages"})
+        data = self.model_dump(mode="json", exclude={"plugins", "stages"})
+        if packages := self.packages():
+            data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
         return data | {"stages": [_plain_stage(stage) for stage in self.stages]}
+
+    def packages(self) -> dict[str, Offer]:
+        """The packages of those stages that are not dreamreel's own, by the stages' names."""
+        offered = {name: package_of_stage(name) for name in map(stage_name, self.stages)}
+        return {name: offer for name, offer in offered.items() if offer is not None}
 
     def to_yaml(self) -> str:
         """The resolved preset as YAML."""
@@ -132,11 +147,6 @@ class Preset(BaseModel):
 def plain_yaml(data: object) -> str:
     """Plain data as YAML, keys in their order."""
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
-
-
-def stage_name(config: StageConfig) -> str:
-    """The name a config's kind has in presets."""
-    return _STAGE_NAMES[type(config)]
 
 
 def _plain_stage(config: StageConfig) -> dict[str, Any]:

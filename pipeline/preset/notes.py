@@ -12,7 +12,9 @@ from pipeline.curves import curves_of
 from pipeline.device import is_there
 from pipeline.errors import MediaError, PipelineError
 from pipeline.media.sound import find_sound
+from pipeline.preset.plugins import shadowed
 from pipeline.stages import StageConfig
+from pipeline.stages.lookup import stage_name
 from pipeline.stages.spec import ENDLESS_SECONDS, MOST_LOOKS
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def notes_on(preset: Preset) -> Iterator[str]:
     for config in preset.stages:
         with contextlib.suppress(PipelineError):
             yield from config.notes()
+    yield from shadowed(map(stage_name, preset.stages))
     yield from _on_sound(preset)
     moving = any(curve.cost for config in preset.stages for _, _, curve, _ in curves_of(config))
     if moving and spec.frames is None:

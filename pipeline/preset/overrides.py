@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
@@ -10,9 +15,11 @@ from pipeline.media.paths import typed
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, read_value
-from pipeline.stages import STAGES, StageConfig
+from pipeline.stages import StageConfig
+from pipeline.stages.lookup import PluginError, find_stage
 
 _SHOWN = 100
+_VALUES = "text, a number, true or false, None, a path, or a list or mapping of these"
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,48 @@ class Override:
         return Override(*setting)
 
     def __str__(self) -> str:
-        key = f"{self.key}=" if self.label == "--set" else ""
+        key = f"{self.key}=" if self.label in ("--set", "override") else ""
         return f"{self.label} {shortened(key + self.value, _SHOWN)}"
+
+
+Overrides = Mapping[str, object] | Iterable[Override | tuple[str, object] | str]
+"""What callers give: a mapping of keys to values, or a row of overrides, (key, value), and `KEY=VALUE`.
+
+Text is read as YAML, as `--set` reads it; numbers, lists and paths stand for themselves.
+"""
+
+
+def as_overrides(given: Overrides) -> list[Override]:
+    """What a caller gave, as overrides. Raises PresetError for what is none."""
+    if isinstance(given, Mapping):
+        return [_override(pair) for pair in given.items()]
+    if isinstance(given, str | Override):
+        return [_override(given)]
+    return [_override(each) for each in given]
+
+
+def _override(given: object) -> Override:
+    if isinstance(given, Override):
+        return given
+    if isinstance(given, str):
+        return Override.of(given)
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
+        key, value = given
+        try:
+            text = value if isinstance(value, str) else json.dumps(value, default=_worded)
+        except (TypeError, ValueError, RecursionError):
+            where = f"override {shortened(key, _SHOWN)}"
+            raise PresetError([Problem(where, (), f"is of type {type(value).__name__}, must be {_VALUES}")]) from None
+        return Override(key, text, "override")
+    needs = "needs KEY=VALUE, (key, value) or an Override; a mapping of keys to values does as well"
+    raise PresetError([Problem("override", (), f"{shortened(repr(given), _SHOWN)}: {needs}")])
+
+
+def _worded(value: object) -> str:
+    """How a preset writes what JSON can't."""
+    if isinstance(value, os.PathLike | Fraction):
+        return str(value)
+    raise TypeError
 
 
 def apply_override(document: Document, override: Override) -> None:
@@ -106,6 +153,8 @@ def _refusal(override: Override, message: str) -> PresetError:
 def _key_hint(stage: dict[str, Any]) -> str:
     """Which of a stage's keys a bare `zoom=2` may have meant."""
     kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
-    config = STAGES[kind].config if kind in STAGES else StageConfig
-    key = kind if kind in config.model_fields else "KEY"
+    found = None
+    with contextlib.suppress(PluginError):
+        found = find_stage(kind)
+    key = kind if kind in (StageConfig if found is None else found.config).model_fields else "KEY"
     return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"

@@ -25,7 +25,7 @@ def film_comment(
         wanted[key] = {"file": name}
         if key in inputs:
             wanted[key] |= {"bytes": inputs[key].size, "blake2b": inputs[key].digest}
-    made_with = {name: environment[name] for name in versions() if name in environment}
+    made_with = {name: environment[name] for name in versions(preset.packages().values()) if name in environment}
     return plain_yaml({"made_with": made_with, "inputs": wanted, "preset": preset.with_inputs(names)})
 
 

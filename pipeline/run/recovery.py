@@ -70,6 +70,7 @@ def require_same_preset(before: Facts, preset: Preset) -> None:
         require_same_curves(before, preset)
     for data in (old, new):
         data.pop("audio", None)  # it touches no frame
+        data.pop("plugins", None)  # their versions stand in the environment
     changes = changed_keys(old, new)
     if changes:
         listed = "\n  ".join(changes)
@@ -116,7 +117,7 @@ def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[st
             "it goes on with nothing else: the frames from here on would be others. Try again when the machine is as "
             "it was then (with as much free memory, the same weights and versions), or render anew, with --out"
         )
-    different = changed_keys(before.environment, environment(chain.spec.device))
+    different = changed_keys(before.environment, environment(chain.spec.device, preset.packages().values()))
     return [f"{change}: the bytes may differ from here on" for change in different]
 
 

@@ -247,7 +247,7 @@ class _Session:
             "preset": self._preset.resolved(),
             "inputs": {key: each.model_dump() for key, each in self._inputs.items()},
             "built": chain.fingerprints(self._preset),
-            "environment": environment(chain.spec.device),
+            "environment": environment(chain.spec.device, self._preset.packages().values()),
             "settings": Settings.now().model_dump(),
         }
 

@@ -62,6 +62,13 @@ def test_every_preset_renders_or_says_what_it_needs_in_one_line(python: Path, tm
         assert all(part in outcome for part in (f"{name}.yaml:", "pip install", *NEEDS[name])), outcome
 
 
+def test_the_wheel_is_called_dreamreel_from_python_too(python: Path, tmp_path: Path) -> None:
+    code = "import dreamreel, sys; print('torch' in sys.modules, dreamreel.load_preset('first-light').name)"
+    done = run_as_stranger(python, "-c", f"{code}; import dreamreel.api, dreamreel.testing", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "False first-light\n", done.stderr
+    assert list(python.parent.parent.glob("lib/python*/site-packages/dreamreel/py.typed"))
+
+
 def test_guided_takes_the_user_s_own_two_pictures(python: Path, tmp_path: Path) -> None:
     for name, colour in (("a", (200, 90, 30)), ("b", (30, 90, 200))):
         picture = np.full((72, 96, 3), colour, np.uint8)
