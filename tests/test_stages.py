@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 import torch
 
-from pipeline.frame import Size, to_uint8
-from pipeline.media.joining import count_frames
+from pipeline.frame import Size
 from pipeline.ops import noise
-from pipeline.stages import STAGES, Effect, Encode, FrameContext, Role, RunSpec, Source
+from pipeline.stages import STAGES, Effect, FrameContext, Role, RunSpec, Source
 from tests.clips import real_film
 from tests.conftest import photograph
 
@@ -32,7 +28,6 @@ KEYS: dict[str, dict[str, Any]] = {
     "grain": {"size": 2.0},
     "loop": {"over": "3f"},
 }
-SINKS = [name for name, kind in STAGES.items() if kind.config.role is Role.SINK]
 SOURCES = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
 EFFECTS = [name for name, kind in STAGES.items() if kind.config.role is Role.EFFECT]
 
@@ -94,29 +89,6 @@ def test_stages_repeat_themselves_and_round_trip_their_state(name: str) -> None:
     assert torch.equal(run(resumed, ctxs[2:])[0], whole[2])
 
 
-@pytest.mark.parametrize("name", SINKS)
-def test_sinks_keep_every_frame_and_repeat_themselves(name: str, tmp_path: Path) -> None:
-    frames = [to_uint8(picture(seed)) for seed in range(5)]
-    (tmp_path / "frames.rgb24").write_bytes(b"".join(frame.tobytes() for frame in frames))
-    films = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
-    for film in films:
-        stage = build(name)
-        assert isinstance(stage, Encode)
-        stage.encode(tmp_path / "frames.rgb24", film)
-        stage.close()
-    assert films[0].read_bytes() == films[1].read_bytes()
-    with av.open(str(films[0])) as container:
-        base = container.streams.video[0].time_base
-        assert base is not None
-        shown = [(frame.pts * base, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-    assert [time for time, _ in shown] == [n / SPEC.fps for n in range(5)]
-    for (_, pixels), frame in zip(shown, frames, strict=True):
-        assert pixels.shape == (*SPEC.size, 3)
-        assert np.abs(pixels.astype(int) - frame).mean() < 8  # chroma is subsampled
-    stage.encode(tmp_path / "frames.rgb24", tmp_path / "part.mp4", 3)
-    assert count_frames(tmp_path / "part.mp4") == 3
-
-
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_lives_and_ends_alike(name: str) -> None:
     """Whatever its role: what a run asks of all stages, before the first frame and after the last."""
@@ -133,7 +105,7 @@ def test_every_stage_lives_and_ends_alike(name: str) -> None:
 
 
 def test_the_suite_leaves_no_stage_out() -> None:
-    assert {*SOURCES, *EFFECTS, *SINKS} == set(STAGES)
+    assert {*SOURCES, *EFFECTS} == set(STAGES)
 
 
 def test_frame_generators_depend_on_seed_frame_and_stage_only() -> None:

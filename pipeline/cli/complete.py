@@ -18,9 +18,9 @@ def preset_names(incomplete: str) -> list[str]:
 
 
 def stage_names(incomplete: str) -> list[str]:
-    """Stages, which are called as their files are."""
+    """Stages, which are called as their files are, and what a chain ends with."""
     found = sorted(path.stem for path in (_PACKAGE / "stages").iterdir() if not path.name.startswith(("_", "base.")))
-    return [name for name in found if name.startswith(incomplete)]
+    return [name for name in [*found, "encode"] if name.startswith(incomplete)]
 
 
 def device_names(incomplete: str) -> list[str]:

@@ -31,16 +31,17 @@ def command(
     from pipeline.errors import PresetError, Problem
     from pipeline.preset import Preset
     from pipeline.preset.explain import unknown
+    from pipeline.preset.model import ENTRIES
     from pipeline.stages import STAGES
 
     for name in names or []:
-        if name not in STAGES:
-            raise PresetError([Problem("", (), unknown("stage", name, STAGES))])
+        if name not in ENTRIES:
+            raise PresetError([Problem("", (), unknown("stage", name, ENTRIES))])
     if not names:
         _print("preset", "The top of a preset.", Preset)
-    for name in names or STAGES:
-        config = STAGES[name].config
-        _print(name, f"{(config.__doc__ or '').splitlines()[0]} ({config.role.value})", config)
+    for name in names or ENTRIES:
+        config, role = ENTRIES[name], STAGES[name].config.role.value if name in STAGES else "output"
+        _print(name, f"{(config.__doc__ or '').splitlines()[0]} ({role})", config)
 
 
 def _print(name: str, about: str, model: type[BaseModel]) -> None:

@@ -12,18 +12,17 @@ from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
 from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
-from pipeline.preset.model import Preset
+from pipeline.preset.model import ENCODE, ENTRIES, Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Override, apply_override
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
-from pipeline.stages import STAGES, Role, StageConfig
+from pipeline.stages import STAGES, Entry, Role, StageConfig
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
-SINK = "encode"  # what a chain ends with that names no end of its own
 
 
 def load_preset(path: str | Path, overrides: Sequence[Override] = (), *, checked: bool = True) -> Preset:
@@ -88,7 +87,7 @@ class _Builder:
         configs = tuple(config for config in stages if config is not None)
         natural = self._natural(configs, top) if self._checked else {}
         preset = self._preset((natural or {}) | top, configs)
-        begins = bool(stages) and stages[0] is not None and stages[0].role is Role.SOURCE
+        begins = bool(stages) and isinstance(stages[0], StageConfig) and stages[0].role is Role.SOURCE
         if self._checked and preset is not None and natural is not None and begins:
             self._check_run(preset, stages)
             if ordered:
@@ -109,13 +108,13 @@ class _Builder:
         except Exception as error:
             self._add(path, mishap(error))
 
-    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object] | None:
+    def _natural(self, configs: tuple[Entry, ...], given: dict[str, Any]) -> dict[str, object] | None:
         """What the source knows of the keys that are left out, such as a film's size; None where it can't tell."""
         with self._located(("stages", 0, "path")):
-            return configs[0].natural(given) if configs else {}
+            return configs[0].natural(given) if configs and isinstance(configs[0], StageConfig) else {}
         return None
 
-    def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
+    def _preset(self, top: dict[str, Any], stages: tuple[Entry, ...]) -> Preset | None:
         return self._validated(Preset, top, (), {"stages": stages})
 
     def _validated(
@@ -125,7 +124,7 @@ class _Builder:
         self._problems.extend(problems)
         return made
 
-    def _stages(self) -> list[StageConfig | None]:
+    def _stages(self) -> list[Entry | None]:
         listed = self._document.data.get("stages")
         if not isinstance(listed, list) or not listed:
             found = "is missing" if "stages" not in self._document.data else f"is {shown(listed)}"
@@ -134,7 +133,7 @@ class _Builder:
         if len(listed) > MAX_STAGES:
             self._add(("stages",), f"has {len(listed)} stages, may have at most {MAX_STAGES}")
             return []
-        configs: list[StageConfig | None] = []
+        configs: list[Entry | None] = []
         taken: set[str] = set()
         for index, entry in enumerate(listed):
             config = self._stage(entry, ("stages", index), taken)
@@ -142,60 +141,66 @@ class _Builder:
                 taken.add(config.id)
             configs.append(config)
         self._check_order(listed)
-        if not any(isinstance(entry, dict) and entry.get("stage") == SINK for entry in listed):
-            configs.append(STAGES[SINK].config.model_validate({"id": _free_id(SINK, taken)}))
+        if not any(isinstance(entry, dict) and entry.get("stage") == ENCODE for entry in listed):
+            configs.append(ENTRIES[ENCODE].model_validate({"id": _free_id(ENCODE, taken)}))
         return configs
 
-    def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> StageConfig | None:
+    def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> Entry | None:
         if not isinstance(entry, dict):
             self._add(path, f"is {shown(entry)}, must be a mapping such as `- stage: dream`")
             return None
         name = entry.get("stage")
         if name is None:
-            self._add(path, f"has no `stage:`; name one of {', '.join(STAGES)}")
+            self._add(path, f"has no `stage:`; name one of {', '.join(ENTRIES)}")
             return None
-        if not isinstance(name, str) or name not in STAGES:
-            self._add((*path, "stage"), unknown("stage", str(name), STAGES))
+        if not isinstance(name, str) or name not in ENTRIES:
+            self._add((*path, "stage"), unknown("stage", str(name), ENTRIES))
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
         elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = STAGES[name].config
-        if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
+        model = ENTRIES[name]
+        if (
+            name in STAGES
+            and STAGES[name].config.role is Role.SOURCE
+            and "path" in keys
+            and "path" not in model.model_fields
+        ):
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         return self._validated(model, keys, path)
 
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
-        roles = [
-            STAGES[entry["stage"]].config.role
+        names = [
+            entry["stage"]
             for entry in listed
-            if isinstance(entry, dict) and isinstance(entry.get("stage"), str) and entry["stage"] in STAGES
+            if isinstance(entry, dict) and isinstance(entry.get("stage"), str) and entry["stage"] in ENTRIES
         ]
-        if len(roles) < len(listed):
+        if len(names) < len(listed):
             return
         sources = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
-        if Role.SOURCE not in roles:
+        if not set(sources) & set(names):
             self._add(("stages",), f"has no source; begin with one of {', '.join(sources)}")
-        for index, role in enumerate(roles):
+        for index, name in enumerate(names):
             path = ("stages", index, "stage")
-            if role is Role.SOURCE and index > 0:
-                first = Role.SOURCE in roles[:index]
+            if name in sources and index > 0:
+                first = set(sources) & set(names[:index])
                 reason = "is a second source; keep one" if first else "is a source; it must stand first"
-                self._add(path, f"{listed[index]['stage']} {reason}")
-            if role is Role.SINK and index < len(roles) - 1:
-                self._add(path, f"{listed[index]['stage']} must stand last, and once")
+                self._add(path, f"{name} {reason}")
+            if name == ENCODE and index < len(names) - 1:
+                self._add(path, f"{name} must stand last, and once")
 
-    def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
+    def _check_run(self, preset: Preset, stages: list[Entry | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""
         spec = preset.spec()
         spec = replace(spec, looks=looks_at(stages))
         for index, config in enumerate(stages):
             with self._located(("stages", index)):
-                for key, message in () if config is None else (*config.curve_problems(spec), *config.problems(spec)):
+                curves = config.curve_problems(spec) if isinstance(config, StageConfig) else ()
+                for key, message in () if config is None else (*curves, *config.problems(spec)):
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
@@ -203,7 +208,7 @@ class _Builder:
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
         ender: StageConfig | None = None
-        for index, config in enumerate(preset.stages):
+        for index, config in enumerate(preset.chain):
             if config.role is not Role.EFFECT:
                 continue
             if ender is not None and config.feeds_back:

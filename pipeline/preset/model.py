@@ -16,12 +16,16 @@ from pipeline.errors import format_path
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
+from pipeline.outputs import EncodeConfig
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.stages import STAGES, RunSpec, StageConfig
+from pipeline.stages import STAGES, Entry, RunSpec, StageConfig
 from pipeline.units import DurationField, FpsField, SizeField, SpanField, parse_duration, parse_fps, parse_size
 
-_STAGE_NAMES = {kind.config: name for name, kind in STAGES.items()}
+ENCODE = "encode"
+ENTRIES: dict[str, type[Entry]] = {**{name: kind.config for name, kind in STAGES.items()}, ENCODE: EncodeConfig}
+"""what `stages:` may list, by name"""
+_NAMES = {config: name for name, config in ENTRIES.items()}
 
 
 class Preset(BaseModel):
@@ -45,7 +49,7 @@ class Preset(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="what computes: auto takes CUDA where there is one, else the CPU")
     audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
-    stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
+    stages: tuple[SerializeAsAny[Entry], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
 
@@ -67,6 +71,16 @@ class Preset(BaseModel):
         return self._origin
 
     @property
+    def chain(self) -> tuple[StageConfig, ...]:
+        """What makes a frame: the source, then the effects. They stand first among `stages`, with the same indices."""
+        return tuple(config for config in self.stages if isinstance(config, StageConfig))
+
+    @property
+    def encode(self) -> EncodeConfig:
+        """What becomes of the frames: how the film is written. The last of `stages`."""
+        return next(config for config in self.stages if isinstance(config, EncodeConfig))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What may surprise in it and its files as they are now, though nothing is wrong; one sentence each."""
         return tuple(notes_on(self))
@@ -79,16 +93,16 @@ class Preset(BaseModel):
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
             device=likely_device(self.device) if device is None else device,
-            wants_motion=any(stage.uses_motion for stage in self.stages),
-            continues=self.stages[0].continues,
+            wants_motion=any(stage.uses_motion for stage in self.chain),
+            continues=self.chain[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
-            guide=next((stage.guide for stage in self.stages if stage.guide is not None), None),
+            guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
         )
 
     def soundtrack(self) -> Soundtrack | None:
         """The sound the film gets, if any."""
         if self.audio in ("none", "source"):
-            return self.stages[0].sound(self.fps) if self.audio == "source" else None
+            return self.chain[0].sound(self.fps) if self.audio == "source" else None
         return Soundtrack(Path(self.audio))
 
     def resolved(self) -> dict[str, Any]:
@@ -133,10 +147,10 @@ def plain_yaml(data: object) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def stage_name(config: StageConfig) -> str:
+def stage_name(config: Entry) -> str:
     """The name a config's kind has in presets."""
-    return _STAGE_NAMES[type(config)]
+    return _NAMES[type(config)]
 
 
-def _plain_stage(config: StageConfig) -> dict[str, Any]:
+def _plain_stage(config: Entry) -> dict[str, Any]:
     return {"stage": stage_name(config)} | config.model_dump(mode="json", exclude_none=True)

@@ -8,9 +8,9 @@ from typing import Any
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
 from pipeline.media.paths import typed
 from pipeline.preset.explain import unknown
-from pipeline.preset.model import Preset
+from pipeline.preset.model import ENTRIES, Preset
 from pipeline.preset.yaml12 import Document, read_value
-from pipeline.stages import STAGES, StageConfig
+from pipeline.stages import Entry
 
 _SHOWN = 100
 
@@ -106,6 +106,6 @@ def _refusal(override: Override, message: str) -> PresetError:
 def _key_hint(stage: dict[str, Any]) -> str:
     """Which of a stage's keys a bare `zoom=2` may have meant."""
     kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
-    config = STAGES[kind].config if kind in STAGES else StageConfig
+    config = ENTRIES.get(kind, Entry)
     key = kind if kind in config.model_fields else "KEY"
     return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"

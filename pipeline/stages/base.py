@@ -27,11 +27,10 @@ ENDLESS_SECONDS = 600
 
 
 class Role(Enum):
-    """Where a stage may stand: one source first, then any effects, at most one sink last."""
+    """Where a stage may stand: one source first, then any effects."""
 
     SOURCE = "source"
     EFFECT = "effect"
-    SINK = "sink"
 
 
 @dataclass(frozen=True)
@@ -146,15 +145,10 @@ def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
     return warp_matrix(picture, matrix).clamp(0, 1)
 
 
-class StageConfig(BaseModel):
-    """The keys of one stage in a preset; every field says its unit, range and meaning."""
+class Entry(BaseModel):
+    """The keys of one entry of `stages:` in a preset; every field says its unit, range and meaning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    role: ClassVar[Role] = Role.EFFECT
-    continues: ClassVar[bool] = True
-    """of a source: whether its frames go on from the previous output"""
-    closes: ClassVar[bool] = False
-    """whether no stage behind it may feed back"""
 
     id: str = Field(
         "",
@@ -163,6 +157,20 @@ class StageConfig(BaseModel):
         description="a name of its own, to tell two stages of one kind apart: letters, digits, blanks and . - _ "
         "(the stage's name if left out)",
     )
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """What is wrong with the config in this run, as (key, message); found without loading anything big."""
+        return iter(())
+
+
+class StageConfig(Entry):
+    """The keys of one stage in a preset."""
+
+    role: ClassVar[Role] = Role.EFFECT
+    continues: ClassVar[bool] = True
+    """of a source: whether its frames go on from the previous output"""
+    closes: ClassVar[bool] = False
+    """whether no stage behind it may feed back"""
 
     @property
     def feeds_back(self) -> bool:
@@ -194,10 +202,6 @@ class StageConfig(BaseModel):
                 message = mishap(error)
             if message is not None:
                 yield key, place + message
-
-    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
-        """What is wrong with the config in this run, as (key, message); found without loading anything big."""
-        return iter(())
 
     def natural(self, given: Mapping[str, object]) -> dict[str, object]:
         """What a source says about `size`, `fps` and `duration` where the preset, whose keys are `given`, does not.
