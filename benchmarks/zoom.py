@@ -24,6 +24,7 @@ from pipeline.loop import Chain
 from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
+from pipeline.outputs import EncodeConfig, encode
 from pipeline.preset import Override, parse_preset
 from pipeline.stages import Effect, FrameContext
 from pipeline.stages.dream import Dream
@@ -50,7 +51,8 @@ stages:
 def measure(engine: str, rounds: int) -> dict[str, Any]:
     """Milliseconds by stage; `network` is what the dream's gradients take."""
     overrides = [Override("dream.engine", engine)]
-    with Chain(parse_preset(PRESET, name="zoom", overrides=overrides)) as chain, torch.no_grad(), threads(1):
+    preset = parse_preset(PRESET, name="zoom", overrides=overrides)
+    with Chain(preset) as chain, torch.no_grad(), threads(1):
         frame = chain.step(0, None).image
         pixels = to_uint8(frame)
         (dream,) = (effect for effect in chain.effects if isinstance(effect, Dream))
@@ -60,7 +62,7 @@ def measure(engine: str, rounds: int) -> dict[str, Any]:
         parts["network"] = partial(gradients, dream, frame)
         parts["to 8 bits"], parts["figures"] = partial(to_uint8, frame), partial(look, pixels)
         seconds = time_in_turn(parts, rounds)
-        seconds["encode"] = encode_seconds(chain, frame)
+        seconds["encode"] = encode_seconds(chain, frame, preset.encode)
     whole = sum(taken for name, taken in seconds.items() if name != "network")
     milliseconds = {name: round(1e3 * taken, 1) for name, taken in seconds.items()}
     return {"engine": engine, **milliseconds, "frame": 1e3 * whole, "outside": 1 - seconds["network"] / whole}
@@ -79,7 +81,7 @@ def gradients(dream: Dream, frame: Tensor) -> None:
             dream.dreamer.engine(image, dream.dreamer.objective)
 
 
-def encode_seconds(chain: Chain, frame: Tensor) -> float:
+def encode_seconds(chain: Chain, frame: Tensor, config: EncodeConfig) -> float:
     """ffmpeg's processor time for one frame, of a second of film that moves."""
     with tempfile.TemporaryDirectory() as folder:
         spool = Path(folder) / "spool"
@@ -88,7 +90,7 @@ def encode_seconds(chain: Chain, frame: Tensor) -> float:
                 file.write(to_uint8(frame).data)
                 frame = chain.effects[0](frame, FrameContext(1, chain.spec, frame))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        chain.sink.encode(spool, Path(folder) / "film.mp4")
+        encode(spool, Path(folder) / "film.mp4", chain.spec.size, chain.spec.fps, config)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / ENCODED_FRAMES
 

@@ -6,7 +6,9 @@
 TYPE_CHECKING = False  # as in typing, which takes a while to import: a signal in the first moment finds no handler
 if TYPE_CHECKING:
     from pipeline.errors import PipelineError, PresetError
-    from pipeline.loop import Frame, frames
+    from pipeline.frame import Frame
+    from pipeline.loop import frames
+    from pipeline.outputs import Latest, Output
     from pipeline.preset import Override, Preset, load_preset, parse_preset
     from pipeline.run import Options, Report, Result, assemble, render, report, resume
 
@@ -17,14 +19,18 @@ _HOMES = {
     "Preset": "pipeline.preset",
     "load_preset": "pipeline.preset",
     "parse_preset": "pipeline.preset",
-    "Frame": "pipeline.loop",
+    "Frame": "pipeline.frame",
+    "Latest": "pipeline.outputs",
+    "Output": "pipeline.outputs",
     "frames": "pipeline.loop",
     **dict.fromkeys(("Options", "Report", "Result", "assemble", "render", "report", "resume"), "pipeline.run"),
 }
 
 __all__ = [
     "Frame",
+    "Latest",
     "Options",
+    "Output",
     "Override",
     "PipelineError",
     "Preset",

@@ -172,7 +172,8 @@ class HostCopies:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def __call__(self, frame: Tensor) -> Callable[[], NDArray[np.uint8]]:
-        """Begin with a frame (1, 3, H, W); what comes back gives its (H, W, 3) array, in any thread, once.
+        """Begin with a frame (1, 3, H, W); what comes back gives an (H, W, 3) array of the
+        caller's own whenever it is called, in any thread.
 
         Elsewhere than on CUDA, all the work is done there.
         """
@@ -189,4 +190,4 @@ class HostCopies:
 
 def _arrived(copy: Tensor, done: torch.cuda.Event) -> NDArray[np.uint8]:
     done.synchronize()
-    return np.asarray(copy.numpy(), dtype=np.uint8)
+    return np.array(copy.numpy(), dtype=np.uint8)

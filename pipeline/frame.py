@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import cv2
@@ -43,3 +46,46 @@ def from_array(pixels: NDArray[Any]) -> Tensor:
     scale = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
     planar = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(scale)
     return torch.from_numpy(planar)[None].clamp_(0, 1)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of the chain: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id.
+
+    `feedback` is what the next frame is made from: the image without the stages that are only shown. The loop, its
+    stages and the threads behind it go on reading these tensors: nobody writes to them, and strangers get a `Frame`.
+    """
+
+    index: int
+    image: Tensor
+    times: dict[str, float]
+    feedback: Tensor
+
+
+class Frame:
+    """One frame of the film, to keep and to change at will: nothing of the loop's is in it.
+
+    `index` counts from 0, `times` are seconds by stage id. Pictures are copied when they are first asked for, so that
+    who only counts frames pays nothing.
+    """
+
+    def __init__(self, made: Pass, arrived: Callable[[], NDArray[np.uint8]] | None = None) -> None:
+        self.index = made.index
+        self.times = dict(made.times)
+        self._made = made
+        self._arrived = partial(to_uint8, made.image) if arrived is None else arrived
+
+    @cached_property
+    def image(self) -> Tensor:
+        """What the film shows: (1, 3, H, W) float32 in [0, 1]."""
+        return self._made.image.clone()
+
+    @cached_property
+    def feedback(self) -> Tensor:
+        """What the next frame is made from, likewise: the image without the stages that are only shown."""
+        return self._made.feedback.clone()
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """What the film shows, rounded as the film has it: (H, W, 3) uint8 RGB, on the host."""
+        return self._arrived()

@@ -7,8 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -19,10 +18,10 @@ from torch import Tensor
 from pipeline.change import changed_spec, succeed
 from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
+from pipeline.frame import Frame, Pass
 from pipeline.preset import Preset
 from pipeline.stages import (
     Effect,
-    Encode,
     EndOfFootage,
     FrameContext,
     Role,
@@ -33,52 +32,14 @@ from pipeline.stages import (
 from pipeline.stages.lookup import build_stage
 
 
-@dataclass(frozen=True)
-class Pass:
-    """One pass of the chain: `image` is (1, 3, H, W) float32 in [0, 1]; `times` are seconds by stage id.
-
-    `feedback` is what the next frame is made from: the image without the stages that are only shown. The loop, its
-    stages and the threads behind it go on reading these tensors: nobody writes to them, and strangers get a `Frame`.
-    """
-
-    index: int
-    image: Tensor
-    times: dict[str, float]
-    feedback: Tensor
-
-
-class Frame:
-    """One frame of the film, to keep and to change at will: nothing of the loop's is in it.
-
-    `index` counts from 0, `times` are seconds by stage id. Pictures are copied when they are first asked for, so that
-    who only counts frames pays nothing.
-    """
-
-    def __init__(self, made: Pass) -> None:
-        self.index = made.index
-        self.times = dict(made.times)
-        self._made = made
-
-    @cached_property
-    def image(self) -> Tensor:
-        """What the film shows: (1, 3, H, W) float32 in [0, 1]."""
-        return self._made.image.clone()
-
-    @cached_property
-    def feedback(self) -> Tensor:
-        """What the next frame is made from, likewise: the image without the stages that are only shown."""
-        return self._made.feedback.clone()
-
-
 class Chain:
     """The built stages of a preset, and the step from one frame to the next."""
 
     def __init__(self, preset: Preset) -> None:
         self.spec: RunSpec = preset.spec(open_device(preset.device))
         self.source = build_source(preset, self.spec)
-        effects = (build_stage(c, self.spec) for c in preset.stages if c.role is Role.EFFECT)
+        effects = (build_stage(config, self.spec) for config in preset.chain if config.role is Role.EFFECT)
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
-        self.sink = build_sink(preset, self.spec)
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
         self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
         self._sums: deque[tuple[int, list[str], LateNumbers]] = deque()
@@ -124,9 +85,8 @@ class Chain:
         """
         require_usual_torch()
         spec = changed_spec(self.spec, preset, index)
-        configs = [config for config in preset.stages if config.role is not Role.SINK]
         before = (self.source, *self.effects)
-        source, *effects = succeed(before, configs, spec, index)
+        source, *effects = succeed(before, preset.chain, spec, index)
         assert isinstance(source, Source)
         self.source, self.effects = source, [stage for stage in effects if isinstance(stage, Effect)]
         self.spec = spec
@@ -174,7 +134,7 @@ class Chain:
     @property
     def stages(self) -> tuple[Stage[Any], ...]:
         """All stages in their order."""
-        return (self.source, *self.effects, self.sink)
+        return (self.source, *self.effects)
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy on the CPU of every stage's state, as `ID/NAME`. Raises as `require_numbers` does."""
@@ -206,7 +166,7 @@ class Chain:
         built = {stage.config.id: stage.fingerprints() for stage in self.stages}
         return {
             f"{preset.stage_key(index)}.{key}": digest
-            for index, config in enumerate(preset.stages)
+            for index, config in enumerate(preset.chain)
             for key, digest in built[config.id].items()
         }
 
@@ -231,18 +191,10 @@ class Chain:
 
 def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:
     """The preset's source."""
-    (config,) = (config for config in preset.stages if config.role is Role.SOURCE)
+    (config,) = (config for config in preset.chain if config.role is Role.SOURCE)
     source = build_stage(config, spec)
     assert isinstance(source, Source)
     return source
-
-
-def build_sink(preset: Preset, spec: RunSpec) -> Encode:
-    """The preset's sink."""
-    (config,) = (config for config in preset.stages if config.role is Role.SINK)
-    sink = build_stage(config, spec)
-    assert isinstance(sink, Encode)
-    return sink
 
 
 @contextmanager

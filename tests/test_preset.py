@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.errors import PresetError
 from pipeline.frame import Size
 from pipeline.preset import Override, find_preset, load_preset, parse_preset, shelf
-from pipeline.stages import STAGES
+from pipeline.preset.model import ENTRIES
 from pipeline.stages.dream import DreamConfig
 from tests.clips import counter
 from tests.conftest import SMALL, photograph
@@ -280,14 +280,14 @@ def test_presets_are_found_by_name_or_path(small_preset: Path) -> None:
 
 
 def test_every_key_says_what_it_means() -> None:
-    for name, kind in STAGES.items():
-        for key, field in kind.config.model_fields.items():
+    for name, config in ENTRIES.items():
+        for key, field in config.model_fields.items():
             assert field.description, f"{name}.{key}"
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _KEYS = st.sampled_from(["stage", "steps", "zoom", "to", "id", "path", "size", "fps", "stages", "x"])
-_STAGE = st.dictionaries(_KEYS, _SCALARS | st.sampled_from(sorted(STAGES)), max_size=4)
+_STAGE = st.dictionaries(_KEYS, _SCALARS | st.sampled_from(sorted(ENTRIES)), max_size=4)
 
 
 _CURVES = (

@@ -68,6 +68,19 @@ def test_the_film_shows_the_frames(cuda: Device, tmp_path: Path) -> None:
             assert found[index][figure] == pytest.approx(expected[index][figure], abs=1e-3)
 
 
+def test_an_output_gets_its_pixels_without_touching_the_device(cuda: Device, tmp_path: Path) -> None:
+    """Its thread is outside of the pretended device's context, where any of that one's tensors would raise."""
+    latest, last = pipeline.Latest(), []
+    result = pipeline.render(
+        film("zoom, hold, palette", "cuda"),
+        tmp_path / "run",
+        lambda frame, spec: last.append(frame.image.cpu()),
+        outputs=[latest],
+    )
+    assert not result.notes and latest.shown is not None and latest.shown.frame == FRAMES - 1
+    assert (latest.shown.pixels == to_uint8(last[-1])).all()
+
+
 def test_frames_come_to_the_host_rounded_and_only_when_the_copy_is_done(cuda: Device) -> None:
     frame = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
     here, copies = frame.to("cuda"), HostCopies(torch.device("cuda"))

@@ -23,7 +23,7 @@ from pipeline.loop import Frame
 from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
 from pipeline.run import Options
-from pipeline.run.folder import changed_keys
+from pipeline.run.changes import changed_keys
 from pipeline.run.log import frame_records
 from pipeline.stages import RunSpec
 from tests.conftest import SMALL

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 import torch
 
 from pipeline import testing
-from pipeline.frame import to_uint8
-from pipeline.media.joining import count_frames
-from pipeline.stages import STAGES, Encode, FrameContext, Role, RunSpec
+from pipeline.stages import STAGES, FrameContext, Role, RunSpec
 from pipeline.testing import SPEC, STAGE_CHECKS, Subject
 from tests.clips import real_film
 from tests.conftest import photograph
@@ -32,7 +27,6 @@ KEYS: dict[str, dict[str, Any]] = {
     "grain": {"size": 2.0},
     "loop": {"over": "3f"},
 }
-SINKS = [name for name, kind in STAGES.items() if kind.config.role is Role.SINK]
 SOURCES = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
 EFFECTS = [name for name, kind in STAGES.items() if kind.config.role is Role.EFFECT]
 
@@ -53,31 +47,8 @@ def test_every_stage_passes_what_plug_ins_are_tried_with(name: str, check: Calla
     check(Subject(name, KEYS.get(name, {})))
 
 
-@pytest.mark.parametrize("name", SINKS)
-def test_sinks_keep_every_frame_and_repeat_themselves(name: str, tmp_path: Path) -> None:
-    frames = [to_uint8(picture(seed)) for seed in range(5)]
-    (tmp_path / "frames.rgb24").write_bytes(b"".join(frame.tobytes() for frame in frames))
-    films = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
-    for film in films:
-        stage = build(name)
-        assert isinstance(stage, Encode)
-        stage.encode(tmp_path / "frames.rgb24", film)
-        stage.close()
-    assert films[0].read_bytes() == films[1].read_bytes()
-    with av.open(str(films[0])) as container:
-        base = container.streams.video[0].time_base
-        assert base is not None
-        shown = [(frame.pts * base, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-    assert [time for time, _ in shown] == [n / SPEC.fps for n in range(5)]
-    for (_, pixels), frame in zip(shown, frames, strict=True):
-        assert pixels.shape == (*SPEC.size, 3)
-        assert np.abs(pixels.astype(int) - frame).mean() < 8  # chroma is subsampled
-    stage.encode(tmp_path / "frames.rgb24", tmp_path / "part.mp4", 3)
-    assert count_frames(tmp_path / "part.mp4") == 3
-
-
 def test_the_suite_leaves_no_stage_out() -> None:
-    assert {*SOURCES, *EFFECTS, *SINKS} == set(STAGES)
+    assert {*SOURCES, *EFFECTS} == set(STAGES)
 
 
 def test_frame_generators_depend_on_seed_frame_and_stage_only() -> None:

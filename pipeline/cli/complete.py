@@ -19,10 +19,10 @@ def preset_names(incomplete: str) -> list[str]:
 
 
 def stage_names(incomplete: str) -> list[str]:
-    """Stages: dreamreel's own, read out of the registry without importing it, and those that packages offer."""
+    """What `stages:` may list: dreamreel's own, read from the registry without importing it, and what packages offer."""
     from pipeline.plugins import offers
 
-    found = sorted({*_registered(), *offers()})
+    found = sorted({*_registered(), "encode", *offers()})
     return [name for name in found if name.startswith(incomplete)]
 
 

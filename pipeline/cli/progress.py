@@ -11,7 +11,7 @@ from pipeline.cli.pace import Pace, first_frame_weight
 from pipeline.cli.watch import Watch, Words, before_the_first, clock
 from pipeline.engines.ascent import ACTIVITY
 from pipeline.errors import shell_word
-from pipeline.loop import Frame
+from pipeline.frame import Frame
 from pipeline.preset import Preset
 from pipeline.run import Result
 from pipeline.stages import RunSpec

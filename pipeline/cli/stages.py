@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from pipeline.stages import StageType
+    from pipeline.stages import Entry
 
 
 class _Schema(GenerateJsonSchema):
@@ -32,11 +32,12 @@ def command(
     """Explain the keys of presets: what each means, its range, and what it is if left out."""
     from pipeline.errors import PresetError, Problem
     from pipeline.preset import Preset
+    from pipeline.preset.entries import entry_names, find_entry
     from pipeline.preset.explain import unknown
     from pipeline.preset.plugins import shadowed
-    from pipeline.stages.lookup import PluginError, find_stage, known_names
+    from pipeline.stages.lookup import PluginError
 
-    known = known_names()
+    known = entry_names()
     for name in names or []:
         if name not in known:
             raise PresetError([Problem("", (), unknown("stage", name, known))])
@@ -44,7 +45,7 @@ def command(
         _print("preset", "The top of a preset.", Preset)
     for name in names or known:
         try:
-            _print_stage(name, find_stage(name))
+            _print_entry(name, find_entry(name))
         except PluginError as error:
             if names:
                 raise
@@ -53,15 +54,17 @@ def command(
         say(f"\nnote: {note}")
 
 
-def _print_stage(name: str, kind: StageType | None) -> None:
+def _print_entry(name: str, model: type[Entry] | None) -> None:
+    from pipeline.stages import StageConfig
     from pipeline.stages.lookup import package_of_stage
 
-    if kind is None:  # uninstalled while somebody watched
+    if model is None:  # uninstalled while somebody watched
         return
     offer = package_of_stage(name)
     whose = "" if offer is None else f", of the package {offer}"
-    about = (kind.config.__doc__ or "").strip().partition("\n")[0]
-    _print(name, f"{about} ({kind.config.role.value}{whose})".strip(), kind.config)
+    role = model.role.value if issubclass(model, StageConfig) else "output"
+    about = (model.__doc__ or "").strip().partition("\n")[0]
+    _print(name, f"{about} ({role}{whose})".strip(), model)
 
 
 def _print(name: str, about: str, model: type[BaseModel]) -> None:

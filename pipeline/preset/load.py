@@ -10,8 +10,10 @@ from typing import Any
 
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
+from pipeline.outputs import EncodeConfig
 from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.curves import curve_problems
+from pipeline.preset.entries import ENCODE, begins_film, entry_names, find_entry
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.names import name_from
@@ -21,13 +23,12 @@ from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
 from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
-from pipeline.stages import STAGES, Role, StageConfig, StageType
-from pipeline.stages.lookup import PluginError, find_stage, known_names
+from pipeline.stages import STAGES, Entry, Role, StageConfig
+from pipeline.stages.lookup import PluginError
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
-SINK = "encode"  # what a chain ends with that names no end of its own
 
 
 def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = True) -> Preset:
@@ -86,7 +87,7 @@ class _Builder:
         self._document, self._checked = document, checked
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
-        self._kinds: dict[str, StageType] = {}
+        self._models: dict[str, type[Entry]] = {}
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
@@ -95,7 +96,7 @@ class _Builder:
         configs = tuple(config for config in stages if config is not None)
         natural = self._natural(configs, top) if self._checked else {}
         preset = self._preset((natural or {}) | top, configs)
-        begins = bool(stages) and stages[0] is not None and stages[0].role is Role.SOURCE
+        begins = bool(stages) and isinstance(stages[0], StageConfig) and stages[0].role is Role.SOURCE
         if self._checked and preset is not None and natural is not None and begins:
             self._check_run(preset, stages)
             if ordered:
@@ -116,13 +117,13 @@ class _Builder:
         except Exception as error:
             self._add(path, mishap(error))
 
-    def _natural(self, configs: tuple[StageConfig, ...], given: dict[str, Any]) -> dict[str, object] | None:
+    def _natural(self, configs: tuple[Entry, ...], given: dict[str, Any]) -> dict[str, object] | None:
         """What the source knows of the keys that are left out, such as a film's size; None where it can't tell."""
         with self._located(("stages", 0, "path")):
-            return configs[0].natural(given) if configs else {}
+            return configs[0].natural(given) if configs and isinstance(configs[0], StageConfig) else {}
         return None
 
-    def _preset(self, top: dict[str, Any], stages: tuple[StageConfig, ...]) -> Preset | None:
+    def _preset(self, top: dict[str, Any], stages: tuple[Entry, ...]) -> Preset | None:
         return self._validated(Preset, top, (), {"stages": stages})
 
     def _validated(
@@ -132,7 +133,7 @@ class _Builder:
         self._problems.extend(problems)
         return made
 
-    def _stages(self) -> list[StageConfig | None]:
+    def _stages(self) -> list[Entry | None]:
         listed = self._document.data.get("stages")
         if not isinstance(listed, list) or not listed:
             found = "is missing" if "stages" not in self._document.data else f"is {shown(listed)}"
@@ -141,7 +142,7 @@ class _Builder:
         if len(listed) > MAX_STAGES:
             self._add(("stages",), f"has {len(listed)} stages, may have at most {MAX_STAGES}")
             return []
-        configs: list[StageConfig | None] = []
+        configs: list[Entry | None] = []
         taken: set[str] = set()
         for index, entry in enumerate(listed):
             config = self._stage(entry, ("stages", index), taken)
@@ -149,74 +150,75 @@ class _Builder:
                 taken.add(config.id)
             configs.append(config)
         self._check_order(listed)
-        if not any(isinstance(entry, dict) and entry.get("stage") == SINK for entry in listed):
-            configs.append(STAGES[SINK].config.model_validate({"id": _free_id(SINK, taken)}))
+        if not any(isinstance(entry, dict) and entry.get("stage") == ENCODE for entry in listed):
+            configs.append(EncodeConfig.model_validate({"id": _free_id(ENCODE, taken)}))
         return configs
 
-    def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> StageConfig | None:
+    def _stage(self, entry: object, path: KeyPath, taken: set[str]) -> Entry | None:
         if not isinstance(entry, dict):
             self._add(path, f"is {shown(entry)}, must be a mapping such as `- stage: dream`")
             return None
         name = entry.get("stage")
         if name is None:
-            self._add(path, f"has no `stage:`; name one of {', '.join(known_names())}")
+            self._add(path, f"has no `stage:`; name one of {', '.join(entry_names())}")
             return None
-        kind = self._look_up(str(name), (*path, "stage"))
-        if kind is None:
+        model = self._look_up(str(name), (*path, "stage"))
+        if model is None:
             return None
         keys = {key: value for key, value in entry.items() if key != "stage"}
         if "id" not in keys:
             keys["id"] = _free_id(name, taken)
         elif isinstance(keys["id"], str) and keys["id"] in taken:
             self._add((*path, "id"), f"is {shown(keys['id'])}, which another stage has already")
-        model = kind.config
-        if model.role is Role.SOURCE and "path" in keys and "path" not in model.model_fields:
+        if begins_film(model) and "path" in keys and "path" not in model.model_fields:
             del keys["path"]
             self._add((*path, "path"), f"{name} takes no file: `image` takes a picture, `video` a film; {_TAKERS}")
         return self._validated(model, keys, path)
 
-    def _look_up(self, name: str, path: KeyPath) -> StageType | None:
+    def _look_up(self, name: str, path: KeyPath) -> type[Entry] | None:
         try:
-            kind = find_stage(name)
+            model = find_entry(name)
         except PluginError as error:
             self._add(path, str(error))
             return None
-        if wrong := wrong_package(name, self._document.data.get("plugins"), kind is not None):
+        if wrong := wrong_package(name, self._document.data.get("plugins"), model is not None):
             self._add(path, wrong)
-        elif kind is None:
-            self._add(path, unknown("stage", name, known_names()))
+        elif model is None:
+            self._add(path, unknown("stage", name, entry_names()))
         else:
-            self._kinds[name] = kind
-        return self._kinds.get(name)
+            self._models[name] = model
+        return self._models.get(name)
 
     def _check_order(self, listed: list[Any]) -> None:
         """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
-        roles = [
-            self._kinds[str(entry["stage"])].config.role
+        names = [
+            str(entry["stage"])
             for entry in listed
-            if isinstance(entry, dict) and str(entry.get("stage")) in self._kinds
+            if isinstance(entry, dict) and str(entry.get("stage")) in self._models
         ]
-        if len(roles) < len(listed):
+        if len(names) < len(listed):
             return
-        sources = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
-        if Role.SOURCE not in roles:
-            self._add(("stages",), f"has no source; begin with one of {', '.join(sources)}")
-        for index, role in enumerate(roles):
+        sources = {name for name, model in self._models.items() if begins_film(model)}
+        if not sources & set(names):
+            ours = (name for name, kind in STAGES.items() if begins_film(kind.config))
+            self._add(("stages",), f"has no source; begin with one of {', '.join(ours)}")
+        for index, name in enumerate(names):
             path = ("stages", index, "stage")
-            if role is Role.SOURCE and index > 0:
-                first = Role.SOURCE in roles[:index]
+            if name in sources and index > 0:
+                first = sources & set(names[:index])
                 reason = "is a second source; keep one" if first else "is a source; it must stand first"
-                self._add(path, f"{listed[index]['stage']} {reason}")
-            if role is Role.SINK and index < len(roles) - 1:
-                self._add(path, f"{listed[index]['stage']} must stand last, and once")
+                self._add(path, f"{name} {reason}")
+            if name == ENCODE and index < len(names) - 1:
+                self._add(path, f"{name} must stand last, and once")
 
-    def _check_run(self, preset: Preset, stages: list[StageConfig | None]) -> None:
+    def _check_run(self, preset: Preset, stages: list[Entry | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""
         spec = preset.spec()
         spec = replace(spec, looks=looks_at(stages))
         for index, config in enumerate(stages):
             with self._located(("stages", index)):
-                for key, message in () if config is None else (*curve_problems(config, spec), *config.problems(spec)):
+                curves = curve_problems(config, spec) if isinstance(config, StageConfig) else ()
+                for key, message in () if config is None else (*curves, *config.problems(spec)):
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
@@ -224,7 +226,7 @@ class _Builder:
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""
         ender: StageConfig | None = None
-        for index, config in enumerate(preset.stages):
+        for index, config in enumerate(preset.chain):
             if config.role is not Role.EFFECT:
                 continue
             if ender is not None and config.feeds_back:

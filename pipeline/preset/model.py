@@ -16,11 +16,13 @@ from pipeline.errors import format_path
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
+from pipeline.outputs import EncodeConfig
 from pipeline.plugins import Offer
+from pipeline.preset.entries import entry_name
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.stages import RunSpec, StageConfig
-from pipeline.stages.lookup import package_of_stage, stage_name
+from pipeline.stages import Entry, RunSpec, StageConfig
+from pipeline.stages.lookup import package_of_stage
 from pipeline.times import DurationField, SpanField, parse_duration
 from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
@@ -54,7 +56,7 @@ class Preset(BaseModel):
         description="stages of other packages, and the package as pip takes it: "
         "{kaleidoscope: dreamreel-kaleidoscope==0.1.0}; written for you where a preset is written out",
     )
-    stages: tuple[SerializeAsAny[StageConfig], ...] = Field(description="the chain: a source, effects, encode")
+    stages: tuple[SerializeAsAny[Entry], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
 
@@ -76,6 +78,16 @@ class Preset(BaseModel):
         return self._origin
 
     @property
+    def chain(self) -> tuple[StageConfig, ...]:
+        """What makes a frame: the source, then the effects. They stand first among `stages`, with the same indices."""
+        return tuple(config for config in self.stages if isinstance(config, StageConfig))
+
+    @property
+    def encode(self) -> EncodeConfig:
+        """What becomes of the frames: how the film is written. The last of `stages`."""
+        return next(config for config in self.stages if isinstance(config, EncodeConfig))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What may surprise in it and its files as they are now, though nothing is wrong; one sentence each."""
         return tuple(notes_on(self))
@@ -88,16 +100,16 @@ class Preset(BaseModel):
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
             device=likely_device(self.device) if device is None else device,
-            wants_motion=any(stage.uses_motion for stage in self.stages),
-            continues=self.stages[0].continues,
+            wants_motion=any(stage.uses_motion for stage in self.chain),
+            continues=self.chain[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
-            guide=next((stage.guide for stage in self.stages if stage.guide is not None), None),
+            guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
         )
 
     def soundtrack(self) -> Soundtrack | None:
         """The sound the film gets, if any."""
         if self.audio in ("none", "source"):
-            return self.stages[0].sound(self.fps) if self.audio == "source" else None
+            return self.chain[0].sound(self.fps) if self.audio == "source" else None
         return Soundtrack(Path(self.audio))
 
     def resolved(self) -> dict[str, Any]:
@@ -105,11 +117,11 @@ class Preset(BaseModel):
         data = self.model_dump(mode="json", exclude={"plugins", "stages"})
         if packages := self.packages():
             data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
-        return data | {"stages": [_plain_stage(stage) for stage in self.stages]}
+        return data | {"stages": [_plain_entry(stage) for stage in self.stages]}
 
     def packages(self) -> dict[str, Offer]:
         """The packages of those stages that are not dreamreel's own, by the stages' names."""
-        offered = {name: package_of_stage(name) for name in map(stage_name, self.stages)}
+        offered = {name: package_of_stage(name) for name in map(entry_name, self.stages)}
         return {name: offer for name, offer in offered.items() if offer is not None}
 
     def to_yaml(self) -> str:
@@ -149,5 +161,5 @@ def plain_yaml(data: object) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _plain_stage(config: StageConfig) -> dict[str, Any]:
-    return {"stage": stage_name(config)} | config.model_dump(mode="json", exclude_none=True)
+def _plain_entry(config: Entry) -> dict[str, Any]:
+    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True)

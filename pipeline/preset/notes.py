@@ -12,9 +12,9 @@ from pipeline.curves import curves_of
 from pipeline.device import is_there
 from pipeline.errors import MediaError, PipelineError
 from pipeline.media.sound import find_sound
+from pipeline.preset.entries import entry_name
 from pipeline.preset.plugins import shadowed
-from pipeline.stages import StageConfig
-from pipeline.stages.lookup import stage_name
+from pipeline.stages import Entry
 from pipeline.stages.spec import ENDLESS_SECONDS, MOST_LOOKS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _STILL_FPS = Fraction(1, 500)
 _MOST_WORK, _FEWEST_LOOKS = 300_000_000, 1000
 
 
-def looks_at(stages: Sequence[StageConfig | None]) -> int:
+def looks_at(stages: Sequence[Entry | None]) -> int:
     """How many frames a check looks at each curve in, so that all of them together take a bounded time."""
     work = sum(curve.cost for config in stages if config is not None for _, _, curve, _ in curves_of(config))
     return max(_FEWEST_LOOKS, min(MOST_LOOKS, _MOST_WORK // max(1, work)))
@@ -33,13 +33,13 @@ def looks_at(stages: Sequence[StageConfig | None]) -> int:
 
 def notes_on(preset: Preset) -> Iterator[str]:
     """One sentence each; nothing about files that can't be read, which are a problem and not a note."""
-    spec = replace(preset.spec(), looks=looks_at(preset.stages))
-    for config in preset.stages:
+    spec = replace(preset.spec(), looks=looks_at(preset.chain))
+    for config in preset.chain:
         with contextlib.suppress(PipelineError):
             yield from config.notes()
-    yield from shadowed(map(stage_name, preset.stages))
+    yield from shadowed(map(entry_name, preset.stages))
     yield from _on_sound(preset)
-    moving = any(curve.cost for config in preset.stages for _, _, curve, _ in curves_of(config))
+    moving = any(curve.cost for config in preset.chain for _, _, curve, _ in curves_of(config))
     if moving and spec.frames is None:
         yield f"an endless film: its curves were looked at over its first {ENDLESS_SECONDS // 60} minutes"
     if moving and spec.checked_frames > spec.looks:

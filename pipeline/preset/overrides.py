@@ -12,11 +12,12 @@ from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
 from pipeline.media.paths import typed
+from pipeline.preset.entries import find_entry
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
 from pipeline.preset.yaml12 import Document, read_value
-from pipeline.stages import StageConfig
-from pipeline.stages.lookup import PluginError, find_stage
+from pipeline.stages import Entry
+from pipeline.stages.lookup import PluginError
 
 _SHOWN = 100
 _VALUES = "text, a number, true or false, None, a path, or a list or mapping of these"
@@ -153,8 +154,8 @@ def _refusal(override: Override, message: str) -> PresetError:
 def _key_hint(stage: dict[str, Any]) -> str:
     """Which of a stage's keys a bare `zoom=2` may have meant."""
     kind, called = str(stage.get("stage")), stage.get("id", stage.get("stage"))
-    found = None
+    model = None
     with contextlib.suppress(PluginError):
-        found = find_stage(kind)
-    key = kind if kind in (StageConfig if found is None else found.config).model_fields else "KEY"
+        model = find_entry(kind)
+    key = kind if kind in (Entry if model is None else model).model_fields else "KEY"
     return f"say which of its keys, as in {called}.{key}=VALUE (`dreamreel stages {kind}` lists them)"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pipeline.plugins import offers
-from pipeline.stages import STAGES
+from pipeline.preset.entries import is_own
 from pipeline.stages.lookup import package_of_stage
 
 
@@ -30,7 +30,7 @@ def shadowed(names: Iterable[str]) -> Iterator[str]:
     """A sentence for each of the stages that is dreamreel's own though a package offers one of that name, too."""
     offered = offers()
     for name in dict.fromkeys(names):
-        for offer in offered.get(name, []) if name in STAGES else []:
+        for offer in offered.get(name, []) if is_own(name) else []:
             yield f"the stage {name!r} is dreamreel's own; that of the package {offer} is not used"
 
 

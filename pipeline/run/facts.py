@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from pipeline import checkpoint
 from pipeline.errors import RunError, reason_of
 from pipeline.frame import Size
 from pipeline.loop import Chain
+from pipeline.preset import Preset
+from pipeline.run.environment import environment
 from pipeline.run.folder import RunFolder
 from pipeline.run.settings import Settings
 from pipeline.times import parse_duration
@@ -52,6 +55,17 @@ class Facts(BaseModel):
     def _has_a_length(cls, preset: dict[str, Any]) -> dict[str, Any]:
         parse_duration(preset.get("duration"))
         return preset
+
+
+def facts_now(chain: Chain, preset: Preset, inputs: Mapping[str, InputFacts]) -> dict[str, Any]:
+    """What every checkpoint of a run says alike: all of `Facts` but `seconds` and `spools`, as plain data."""
+    return {
+        "preset": preset.resolved(),
+        "inputs": {key: each.model_dump() for key, each in inputs.items()},
+        "built": chain.fingerprints(preset),
+        "environment": environment(chain.spec.device),
+        "settings": Settings.now().model_dump(),
+    }
 
 
 @dataclass(frozen=True)

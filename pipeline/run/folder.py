@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -15,19 +13,14 @@ from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
 from pipeline.preset import Override, Preset, load_preset, parse_preset
+from pipeline.run.changes import changed_keys
 from pipeline.run.log import read_log
+from pipeline.run.pieces import Pieces, remove_pieces
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
 _ORIGIN = "# It was begun with: "
-SEGMENT_SECONDS = 2
 _MOST_PRESET_BYTES = 1 << 26
-_SEGMENT = re.compile(r"[0-9]{6,}(-assembly)?(\.part-[0-9]+)?\.(mp4|rgb24)")
 _REST = "move it away, or choose another folder with --out"
-
-
-def segment_frames(fps: Fraction) -> int:
-    """Frames in a segment: two seconds' worth. It follows from the preset alone, so that every run cuts alike."""
-    return max(8, round(SEGMENT_SECONDS * fps))
 
 
 class RunFolder:
@@ -50,23 +43,9 @@ class RunFolder:
         """The joined film."""
         return self.preset_file.parent / f"{preset.name}.mp4"
 
-    def segment(self, number: int) -> Path:
-        """A closed piece of film."""
-        return self.segments / f"{number:06d}.mp4"
-
-    def spool(self, number: int) -> Path:
-        """The raw frames of a piece: one (H, W, 3) uint8 after the other."""
-        return self.segments / f"{number:06d}.rgb24"
-
-    def pieces(self, suffix: str) -> dict[int, Path]:
-        """The whole segments (`.mp4`) or spools (`.rgb24`) by number, rising."""
-        named = re.compile(rf"[0-9]{{6,}}{re.escape(suffix)}")
-        found = self.segments.iterdir() if self.segments.is_dir() else ()
-        return dict(sorted((int(path.stem), path) for path in found if named.fullmatch(path.name)))
-
-    def scraps(self) -> list[Path]:
-        """Everything in `segments/` that has a name which a run gives; never a user's own files."""
-        return [path for path in self.segments.iterdir() if _SEGMENT.fullmatch(path.name)]
+    def pieces(self, preset: Preset) -> Pieces:
+        """The pieces that the film is made of."""
+        return Pieces(self.segments, preset)
 
     def holds_run(self) -> bool:
         """Whether a run was begun here: a preset that dreamreel wrote, and a folder for checkpoints."""
@@ -100,12 +79,14 @@ class RunFolder:
             if file.exists():
                 raise RunError(f"{file} is there already and belongs to no run; {_REST}")
 
-    def leftovers(self, preset: Preset) -> list[Path]:
-        """What interrupted processes left half-written beside the film, and nobody else's files."""
+    def drop_leftovers(self, preset: Preset) -> None:
+        """Remove what interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
         stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)}
         stems.add(f"{film.stem}-silent")  # of earlier versions, whose runs can be gone on with
-        return [path for path in self.preset_file.parent.iterdir() if is_partial_of(path, stems)]
+        for path in self.preset_file.parent.iterdir():
+            if is_partial_of(path, stems):
+                path.unlink()
 
     def create(self, preset: Preset, origin: str | None) -> None:
         """Make the folder and write the preset, which came from the file `origin`. Raises RunError for the disk."""
@@ -123,11 +104,10 @@ class RunFolder:
         with self.writing():
             with contextlib.suppress(PipelineError):
                 preset = self.load_preset()
-                for file in (self.film(preset), *self.leftovers(preset)):
-                    file.unlink(missing_ok=True)
+                self.film(preset).unlink(missing_ok=True)
+                self.drop_leftovers(preset)
             checkpoint.drop_all(self.state)
-            for file in self.scraps() if self.segments.is_dir() else []:
-                file.unlink()
+            remove_pieces(self.segments)
             for file in (self.log_file, self.poster, self.sheet, self.plot, self.preset_file):
                 file.unlink(missing_ok=True)
 
@@ -278,25 +258,3 @@ def _require_only_moved(before: Preset, after: Preset, free: set[str]) -> None:
 def _only_moved(preset: Preset) -> str:
     keys = ", ".join(preset.inputs()) or "none"
     return f"a run that goes on takes new places of its files, nothing else (here: {keys}); render anew, with --out"
-
-
-def changed_keys(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """`path: old -> new` for every key of two resolved presets that differs."""
-    before, after = dict(_leaves(old)), dict(_leaves(new))
-    keys = [*before, *(key for key in after if key not in before)]
-    return [
-        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
-        for key in keys
-        if before.get(key) != after.get(key)
-    ]
-
-
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from _leaves(child, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for index, child in enumerate(value):
-            yield from _leaves(child, f"{path}[{index}]")
-    else:
-        yield path, value

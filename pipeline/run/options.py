@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.loop import Frame
+from pipeline.frame import Frame
+from pipeline.outputs import Output
 from pipeline.stages import RunSpec
 
 OnFrame = Callable[[Frame, RunSpec], None]
@@ -17,7 +18,9 @@ class Options:
     """How a run is watched and kept; none of it changes a byte of the film."""
 
     on_frame: OnFrame = lambda frame, spec: None
-    """sees every frame of the film"""
+    """sees every frame of the film between two frames, in the caller's own thread: what it raises ends the render"""
+    outputs: tuple[Output, ...] = ()
+    """see the film's frames too, each in a thread of its own: what they raise is told, and the film goes on"""
     on_lead_in: Callable[[int, int], None] = lambda done, total: None
     """hears of every frame of the lead-in, which is not shown: how many are done, of how many"""
     on_message: Callable[[str], None] = lambda text: None

@@ -1,22 +1,21 @@
-"""Going on: which checkpoint can be used, whether the run is still the same, and what to clear away."""
+"""Going on: which checkpoint can be used, and whether the run is still the same."""
 
 from __future__ import annotations
 
 from pipeline import checkpoint
 from pipeline.curves import curves_of
-from pipeline.disk import digest_of
-from pipeline.errors import MediaError, RunError, shell_word
+from pipeline.errors import RunError, shell_word
 from pipeline.loop import Chain
-from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
+from pipeline.run.changes import changed_keys
 from pipeline.run.environment import environment
 from pipeline.run.facts import Facts, Found, load_found
-from pipeline.run.folder import RunFolder, changed_keys
+from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import masked
 from pipeline.times import Clock, parse_duration
 
 
-def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> tuple[Found | None, list[str]]:
+def find_checkpoint(folder: RunFolder, preset: Preset) -> tuple[Found | None, list[str]]:
     """The newest checkpoint whose state and frames are all there, and a line for each newer one that is not.
 
     None when the run was killed before its first checkpoint. Raises RunError when there are checkpoints and none
@@ -25,9 +24,7 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
     damaged: list[str] = []
     for frame in reversed(checkpoint.frames_kept(folder.state)):
         try:
-            found = load_found(folder, frame, preset.size)
-            verify_frames(folder, found, preset, segment_length)
-            return found, damaged
+            return load_whole(folder, preset, frame), damaged
         except ValueError as error:
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
     if damaged:
@@ -39,27 +36,11 @@ def find_checkpoint(folder: RunFolder, preset: Preset, segment_length: int) -> t
     return None, []
 
 
-def verify_frames(folder: RunFolder, found: Found, preset: Preset, length: int) -> None:
-    """Every frame the checkpoint counts lies in a whole segment or an undamaged spool. Raises ValueError."""
-    frame_bytes = preset.size.height * preset.size.width * 3
-    for number in range(-(-found.frame // length)):
-        frames = min(length, found.frame - number * length)
-        if frames == length and _segment_is_whole(folder, number, length):
-            continue
-        spool, digest = folder.spool(number), found.facts.spools.get(str(number))
-        wanted = frames * frame_bytes
-        if not spool.is_file() or spool.stat().st_size < wanted:
-            raise ValueError(f"segment {number} and its spooled frames are gone")
-        # A whole segment that was damaged later has no digest of its spool noted, an open one always has.
-        if (digest is None and frames < length) or (digest is not None and digest_of(spool, wanted) != digest):
-            raise ValueError(f"the spooled frames of segment {number} are damaged")
-
-
-def _segment_is_whole(folder: RunFolder, number: int, frames: int) -> bool:
-    try:
-        return folder.segment(number).is_file() and count_frames(folder.segment(number)) == frames
-    except MediaError:
-        return False
+def load_whole(folder: RunFolder, preset: Preset, frame: int) -> Found:
+    """The checkpoint at `frame`, with every frame that it counts. Raises ValueError saying what is damaged."""
+    found = load_found(folder, frame, preset.size)
+    folder.pieces(preset).verify(frame, found.facts.spools)
+    return found
 
 
 def require_same_preset(before: Facts, preset: Preset) -> None:
@@ -88,11 +69,11 @@ def require_same_curves(before: Facts, preset: Preset) -> None:
     clock = Clock(preset.fps, frames, preset.seed)
     keys = [
         f"{stage.id}.{key}"
-        for stage in preset.stages
+        for stage in preset.chain
         for key, _, curve, _ in curves_of(stage)
         if curve.depends_on_length(clock)
     ]
-    keys += [stage.id for stage in preset.stages if stage.closes]
+    keys += [stage.id for stage in preset.chain if stage.closes]
     if keys:
         raise RunError(
             f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, keyframes past "
@@ -119,24 +100,3 @@ def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[st
         )
     different = changed_keys(before.environment, environment(chain.spec.device, preset.packages().values()))
     return [f"{change}: the bytes may differ from here on" for change in different]
-
-
-def clear_past(folder: RunFolder, preset: Preset, frame: int, segment_length: int, frame_bytes: int) -> list[int]:
-    """Drop everything past `frame`, and what was left half-written; returns the segments still to be encoded.
-
-    The film's lock is held: nobody else is writing what looks half-written.
-    """
-    checkpoint.drop_after(folder.state, frame)
-    number_open, frames_open = divmod(max(0, frame), segment_length)
-    kept = {folder.segment(number) for number in range(number_open)}
-    kept |= {folder.spool(number) for number in range(number_open + 1)}
-    for path in folder.scraps():
-        if path not in kept:
-            path.unlink()
-    for path in folder.leftovers(preset):
-        path.unlink()
-    spool = folder.spool(number_open)
-    if spool.exists():
-        with spool.open("r+b") as file:
-            file.truncate(frames_open * frame_bytes)
-    return [n for n in range(number_open) if not _segment_is_whole(folder, n, segment_length)]

@@ -1,34 +1,34 @@
-"""Rendering and going on: the loop in front, the recorder behind, checkpoints in between."""
+"""Rendering and going on: what must be the same, where a run stands, and what is left when it is over."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from pipeline.activity import report
+from pipeline import checkpoint
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
-from pipeline.loop import Chain, Frame, Pass, clock
+from pipeline.loop import Chain
+from pipeline.media.behind import Behind
 from pipeline.media.ffmpeg import ffmpeg_program
+from pipeline.outputs import Beside, Output
 from pipeline.preset import Preset
-from pipeline.run.environment import environment
-from pipeline.run.facts import PREVIOUS, Found, InputFacts
-from pipeline.run.film import finish_film, has_more_frames
-from pipeline.run.folder import RunFolder, segment_frames
+from pipeline.run.facts import Found, InputFacts, facts_now
+from pipeline.run.film_writer import finish_film, has_more_frames
+from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints, require_same_inputs
 from pipeline.run.log import RunLog
 from pipeline.run.metadata import film_comment
 from pipeline.run.options import OnFrame, Options, Result
-from pipeline.run.recorder import RESERVE_BYTES, Recorder, encode_spool, require_space
-from pipeline.run.recovery import clear_past, find_checkpoint, require_same_machine, require_same_preset
+from pipeline.run.recorder import Recorder
+from pipeline.run.recovery import find_checkpoint, require_same_machine, require_same_preset
+from pipeline.run.rendering import Rendering
 from pipeline.run.settings import Settings
-from pipeline.stages import EndOfFootage, RunSpec
+from pipeline.run.space import require_space
 
 
 def render(
@@ -36,11 +36,14 @@ def render(
     out: str | Path | None = None,
     on_frame: OnFrame | None = None,
     *,
+    outputs: Sequence[Output] = (),
     overwrite: bool = False,
     options: Options | None = None,
 ) -> Result:
     """Render the film in a folder of its own, by default `renders/NAME`; `on_frame` sees every frame.
 
+    So do `outputs`, beside the film: each works in a thread of its own, and one that fails is told and left out, while
+    what `on_frame` raises, in the caller's thread, ends the render.
     Raises PipelineError for whatever the user or the machine has to change; what was rendered is kept.
     """
     open_device(preset.device)  # a preset for another machine makes no folder here
@@ -51,18 +54,21 @@ def render(
             choice = "or begin again with --overwrite, or elsewhere with --out"
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
         folder.require_free(preset)
-        return _Session(folder, preset, _options(options, on_frame), preset.origin).begin()
+        return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
 
 
 def resume(
     out: str | Path,
     on_frame: OnFrame | None = None,
     *,
+    outputs: Sequence[Output] = (),
     duration: str | None = None,
     moved: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> Result:
     """Go on with the run in `out` from its newest checkpoint; a longer `duration` extends it.
+
+    `on_frame` and `outputs`, as for `render`, see the frames from there on.
 
     `moved` says where the run's files are now, by the preset's keys that name them: `{"image.path": "new/cat.png"}`.
     They must hold what they held; another `audio`, which touches no frame, may be anything.
@@ -74,13 +80,15 @@ def resume(
     folder = RunFolder(out)
     preset = folder.load_preset(duration, moved)
     with folder.locked():
-        session = _Session(folder, preset, _options(options, on_frame), folder.origin())
+        session = _Session(folder, preset, _options(options, on_frame, outputs), folder.origin())
         return session.resume(duration, {} if moved is None else moved)
 
 
-def _options(options: Options | None, on_frame: OnFrame | None) -> Options:
+def _options(options: Options | None, on_frame: OnFrame | None, outputs: Sequence[Output]) -> Options:
     options = Options() if options is None else options
-    return options if on_frame is None else dataclasses.replace(options, on_frame=on_frame)
+    if on_frame is not None:
+        options = dataclasses.replace(options, on_frame=on_frame)
+    return dataclasses.replace(options, outputs=(*options.outputs, *outputs))
 
 
 class _Session:
@@ -88,8 +96,7 @@ class _Session:
 
     def __init__(self, folder: RunFolder, preset: Preset, options: Options, origin: str | None) -> None:
         self._folder, self._preset, self._options, self._origin = folder, preset, options, origin
-        self._length = segment_frames(preset.fps)
-        self._frame_bytes = preset.size.height * preset.size.width * 3
+        self._pieces = folder.pieces(preset)
         self._started = time.perf_counter()
         self._seconds_before = 0.0
         self._inputs: dict[str, InputFacts] = {}
@@ -98,7 +105,7 @@ class _Session:
         """Render from the first frame."""
         self._say_notes()
         with self._hinted(), Chain(self._preset) as chain:
-            require_space(self._folder, self._space_needed(0))
+            self._require_space(0)
             self._inputs = as_facts(fingerprints(self._preset, self._options.on_message), None)
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
                 with self._folder.film_locked(self._options.on_message):
@@ -112,7 +119,7 @@ class _Session:
     def resume(self, duration: str | None, moved: Mapping[str, str]) -> Result:
         """Render from the newest checkpoint that can be used."""
         with self._folder.writing():
-            found, damaged = find_checkpoint(self._folder, self._preset, self._length)
+            found, damaged = find_checkpoint(self._folder, self._preset)
         self._say(damaged)
         if found is None:  # it begins at the first frame, which needs all that a new render does
             self._preset = self._folder.load_preset(duration, moved, checked=True)
@@ -128,7 +135,7 @@ class _Session:
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
                 self._note(log, "resume", frame=found.frame if found is not None else chain.first)
-                self._prepare(chain, found)
+                self._prepare(found)
                 return self._run(chain, log, found)
 
     def _require_same(self, found: Found | None, moved: Mapping[str, str]) -> None:
@@ -168,29 +175,42 @@ class _Session:
         with contextlib.closing(log):
             yield log
 
-    def _prepare(self, chain: Chain, found: Found | None) -> None:
+    def _prepare(self, found: Found | None) -> None:
+        """Clear away what no checkpoint counts, and what was left half-written."""
         frame = found.frame if found is not None else 0
         with self._folder.film_locked(self._options.on_message), self._folder.writing():
-            for number in clear_past(self._folder, self._preset, frame, self._length, self._frame_bytes):
-                encode_spool(self._folder, number, self._length, chain.sink.encode)
+            checkpoint.drop_after(self._folder.state, frame)
+            self._folder.drop_leftovers(self._preset)
+            self._pieces.rewind(frame)
 
     def _run(self, chain: Chain, log: RunLog, found: Found | None) -> Result:
         start = max(0, found.frame) if found is not None else 0
         result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
-        require_space(self._folder, self._space_needed(start))
-        facts = self._facts(chain)
-        with Recorder(self._folder, log, chain.sink.encode, self._length, start, chain.spec.device) as recorder:
-            self._loop(chain, recorder, found, result, facts)
-        recorder.drop_spools()  # the last segments came after the last checkpoint
-        result.times[chain.sink.config.id] = recorder.seconds
-        result.notes = chain.report()
-        if result.finished or (chain.spec.frames is None and result.frames > 0):
-            result.notes += self._finish(
-                result, film_comment(self._preset, self._inputs, facts["environment"], self._origin)
-            )
+        self._require_space(start)
+        facts = facts_now(chain, self._preset, self._inputs)
+        with contextlib.ExitStack() as stack:  # what watches sees the end of the film before its own
+            beside = [
+                stack.enter_context(Beside(output, chain.spec, lambda text: self._tell(text, result)))
+                for output in self._options.outputs
+            ]
+            with (
+                Recorder(self._folder, self._pieces, log, start) as recorder,
+                Behind("recorder", depth=4) as recording,
+            ):
+                began, most = self._started - self._seconds_before, 8 * self._pieces.length
+                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, most).run(found)
+            result.times[self._preset.encode.id] = recorder.seconds
+            result.notes += chain.report()
+            if result.finished or (chain.spec.frames is None and result.frames > 0):
+                comment = film_comment(self._preset, self._inputs, facts["environment"], self._origin)
+                result.notes += self._finish(result, comment)
         result.seconds = time.perf_counter() - self._started
         self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
         return result
+
+    def _tell(self, text: str, result: Result) -> None:
+        self._options.on_message(f"note: {text}")
+        result.notes.append(text)
 
     def _finish(self, result: Result, comment: str) -> list[str]:
         with self._folder.film_locked(self._options.on_message):
@@ -198,70 +218,9 @@ class _Session:
                 return []
             return finish_film(self._folder, self._preset, result.frames, comment)
 
-    def _loop(
-        self, chain: Chain, recorder: Recorder, found: Found | None, result: Result, facts: dict[str, Any]
-    ) -> None:
-        index, previous = (chain.first, None) if found is None else (found.frame, found.restore(chain))
-        saved, saved_at = index, time.perf_counter()
-        while index != chain.spec.frames and not self._options.should_stop():
-            began = time.perf_counter()
-            try:
-                made = chain.step(index, previous)
-            except EndOfFootage:
-                result.finished = True
-                break
-            if index >= 0:
-                with clock(made.times, "waiting"):
-                    recorder.put(made)
-            index, previous = index + 1, made.feedback
-            self._count(made, chain.spec, result)
-            now = time.perf_counter()
-            # Early by a frame's time, for the work that would be lost while the next one is made.
-            if now - saved_at + (now - began) >= self._options.checkpoint_seconds or self._spool_is_long(result):
-                self._save(chain, recorder, previous, index, facts)
-                saved, saved_at = index, now
-        result.finished = result.finished or index == chain.spec.frames
-        if previous is not None:
-            if result.finished or chain.spec.frames is None:
-                report("encoding the last frames")
-                recorder.finish()
-            if index != saved:
-                self._save(chain, recorder, previous, index, facts)
-
-    def _count(self, made: Pass, spec: RunSpec, result: Result) -> None:
-        for stage, seconds in made.times.items():
-            result.times[stage] = result.times.get(stage, 0.0) + seconds
-        if made.index < 0:
-            self._options.on_lead_in(made.index + 1 + spec.lead_in, spec.lead_in)
-            return
-        result.frames += 1
-        result.rendered += 1
-        self._options.on_frame(Frame(made), spec)
-
-    def _spool_is_long(self, result: Result) -> bool:
-        """On a fast device, spools are dropped every few segments whatever the clock says, to bound the disk."""
-        return result.rendered > 0 and result.rendered % (8 * self._length) == 0
-
-    def _facts(self, chain: Chain) -> dict[str, Any]:
-        return {
-            "preset": self._preset.resolved(),
-            "inputs": {key: each.model_dump() for key, each in self._inputs.items()},
-            "built": chain.fingerprints(self._preset),
-            "environment": environment(chain.spec.device, self._preset.packages().values()),
-            "settings": Settings.now().model_dump(),
-        }
-
-    def _save(self, chain: Chain, recorder: Recorder, previous: Tensor, frame: int, facts: dict[str, Any]) -> None:
-        tensors = {PREVIOUS: previous.detach().to("cpu", copy=True), **chain.state_dict()}
-        seconds = self._seconds_before + time.perf_counter() - self._started
-        recorder.save(frame, tensors, {**facts, "seconds": round(seconds, 3)})
-
-    def _space_needed(self, start: int) -> int:
-        """Spools and checkpoints at their largest, and the film twice (segments and joined) at a generous rate."""
+    def _require_space(self, start: int) -> None:
         frames = self._preset.duration.to_frames(self._preset.fps)
-        left = 0 if frames is None else frames - start
-        spools = min(left if frames is not None else 4 * self._length, 4 * self._length) * self._frame_bytes
-        return RESERVE_BYTES + spools + 3 * 4 * self._frame_bytes + int(0.2 * left * self._frame_bytes)
+        require_space(self._folder, self._pieces.bytes_needed(None if frames is None else frames - start))
 
     @contextlib.contextmanager
     def _hinted(self) -> Iterator[None]:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
-import torch
 
 from pipeline import checkpoint
-from pipeline.disk import partial_path
-from pipeline.errors import MediaError, PipelineError, RunError
-from pipeline.loop import build_sink
+from pipeline.errors import PipelineError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.media.paths import resolve_sound
 from pipeline.preset import Preset, load_preset
+from pipeline.run.changes import changed_keys
 from pipeline.run.environment import versions
 from pipeline.run.facts import Found, load_found
-from pipeline.run.film import has_more_frames, join_with_sound
-from pipeline.run.folder import RunFolder, changed_keys, segment_frames
+from pipeline.run.film_writer import has_more_frames, join_with_sound
+from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints
 from pipeline.run.log import read_log
 from pipeline.run.metadata import film_comment
-from pipeline.run.recovery import verify_frames
+from pipeline.run.pieces import ClosedMeanwhile, SegmentMissing
+from pipeline.run.recovery import load_whole
 
 _TRIES = 5
 
@@ -67,7 +66,7 @@ def report(out: str | Path) -> Report:
         state="rendering" if _is_locked(folder) else "finished" if finished else "stopped",
         frames=frames,
         total=total,
-        segments=len(folder.pieces(".mp4")),
+        segments=folder.pieces(preset).closed(),
         checkpoints={frame: _health(folder, preset, frame) for frame in kept},
         seconds=newest.facts.seconds if newest is not None else 0.0,
         film=film if film.exists() else None,
@@ -99,7 +98,7 @@ def _is_locked(folder: RunFolder) -> bool:
 
 def _health(folder: RunFolder, preset: Preset, frame: int) -> str:
     try:
-        verify_frames(folder, load_found(folder, frame, preset.size), preset, segment_frames(preset.fps))
+        load_whole(folder, preset, frame)
     except ValueError as error:
         return str(error)
     return "whole"
@@ -129,15 +128,17 @@ def assemble(
         preset = _with_audio(folder.load_preset(), audio)  # the run may have been begun anew while this waited
         comment = _comment(folder, preset)
         for _ in range(_TRIES):
-            pieces, whole = _closed_segments(folder, preset)
-            spool = folder.spool(len(pieces))
-            spooled = spool.exists()
             try:
-                return folder.film(preset), _join_all(folder, preset, pieces, whole, comment, on_message)
-            except (MediaError, FileNotFoundError):
-                if not spooled or spool.exists():
-                    raise
-                # The run closed the piece meanwhile: it is a whole segment by now.
+                with folder.pieces(preset).so_far() as (pieces, frames):
+                    _join(folder, preset, pieces, frames, comment, on_message)
+                return folder.film(preset), frames
+            except ClosedMeanwhile:
+                continue
+            except SegmentMissing as error:
+                raise RunError(
+                    f"segment {error.number} of {folder.path} is missing, and later ones are there; "
+                    f"the pieces lie in {folder.segments}"
+                ) from None
     raise RunError(f"{folder.path} renders too fast to be joined meanwhile; try again")
 
 
@@ -147,31 +148,23 @@ def _comment(folder: RunFolder, preset: Preset) -> str:
     return film_comment(preset, inputs, newest.facts.environment if newest is not None else versions(), folder.origin())
 
 
-def _join_all(
+def _join(
     folder: RunFolder,
     preset: Preset,
     pieces: list[Path],
-    whole: int,
+    frames: int,
     comment: str,
     on_message: Callable[[str], None],
-) -> int:
-    """Join whole pieces, which hold so many frames, and what the open spool has; returns how many frames there are."""
-    extra = partial_path(folder.segments / f"{len(pieces):06d}-assembly.mp4", ".mp4")
+) -> None:
+    """Join pieces, which hold so many frames, unless there is a longer film."""
     film = folder.film(preset)
-    try:
-        frames = whole + _encode_open_spool(folder, preset, len(pieces), extra)
-        if frames > whole:
-            pieces = [*pieces, extra]
-        if not pieces:
-            raise RunError(f"{folder.path} has no frame yet")
-        if has_more_frames(film, frames):
-            there = count_frames(film)
-            raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
-        for note in join_with_sound(pieces, preset, film, comment):
-            on_message(note)
-        return frames
-    finally:
-        extra.unlink(missing_ok=True)
+    if not pieces:
+        raise RunError(f"{folder.path} has no frame yet")
+    if has_more_frames(film, frames):
+        there = count_frames(film)
+        raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
+    for note in join_with_sound(pieces, preset, film, comment):
+        on_message(note)
 
 
 def _with_audio(preset: Preset, audio: str | None) -> Preset:
@@ -181,26 +174,3 @@ def _with_audio(preset: Preset, audio: str | None) -> Preset:
         return preset.model_copy(update={"audio": resolve_sound(audio, Path.cwd())})
     except ValueError as error:
         raise RunError(f"--audio {audio}: {error}") from None
-
-
-def _closed_segments(folder: RunFolder, preset: Preset) -> tuple[list[Path], int]:
-    found = folder.pieces(".mp4")
-    pieces = [found[number] for number in range(len(found)) if number in found]
-    if len(pieces) < len(found):
-        missing = next(number for number in range(len(found)) if number not in found)
-        raise RunError(
-            f"segment {missing} of {folder.path} is missing, and later ones are there; "
-            f"the pieces lie in {folder.segments}"
-        )
-    if pieces and count_frames(pieces[-1]) < segment_frames(preset.fps) and folder.spool(len(pieces) - 1).exists():
-        pieces.pop()  # the last one of a finished film: its spool says the same, or more
-    return pieces, sum(map(count_frames, pieces))
-
-
-def _encode_open_spool(folder: RunFolder, preset: Preset, number: int, film: Path) -> int:
-    spool = folder.spool(number)
-    frames = spool.stat().st_size // (preset.size.height * preset.size.width * 3) if spool.exists() else 0
-    if frames:
-        spec = replace(preset.spec(torch.device("cpu")), frames=None)
-        build_sink(preset, spec).encode(spool, film, frames)
-    return frames

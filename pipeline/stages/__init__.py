@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from pipeline.stages.base import Effect, EndOfFootage, Role, Source, Stage, StageConfig
+from pipeline.stages.base import Effect, EndOfFootage, Entry, Role, Source, Stage, StageConfig
 from pipeline.stages.context import FrameContext
 from pipeline.stages.dream import Dream, DreamConfig
-from pipeline.stages.encode import Encode, EncodeConfig
 from pipeline.stages.flow import Flow, FlowConfig
 from pipeline.stages.grain import Grain, GrainConfig
 from pipeline.stages.hold import Hold, HoldConfig
@@ -40,15 +39,13 @@ STAGES: dict[str, StageType] = {
     "sharpen": StageType(SharpenConfig, Sharpen),
     "grain": StageType(GrainConfig, Grain),
     "loop": StageType(LoopConfig, Loop),
-    "encode": StageType(EncodeConfig, Encode),
 }
 
 __all__ = [
     "STAGES",
     "Effect",
-    "Encode",
-    "EncodeConfig",
     "EndOfFootage",
+    "Entry",
     "FrameContext",
     "Role",
     "RunSpec",

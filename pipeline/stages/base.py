@@ -16,26 +16,20 @@ from pipeline.stages.spec import RunSpec
 
 
 class Role(Enum):
-    """Where a stage may stand: one source first, then any effects, at most one sink last."""
+    """Where a stage may stand: one source first, then any effects."""
 
     SOURCE = "source"
     EFFECT = "effect"
-    SINK = "sink"
 
 
 class EndOfFootage(Exception):
     """The source has no further frame; the film ends with the one before."""
 
 
-class StageConfig(BaseModel):
-    """The keys of one stage in a preset; every field says its unit, range and meaning."""
+class Entry(BaseModel):
+    """The keys of one entry of `stages:` in a preset; every field says its unit, range and meaning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    role: ClassVar[Role] = Role.EFFECT
-    continues: ClassVar[bool] = True
-    """of a source: whether its frames go on from the previous output"""
-    closes: ClassVar[bool] = False
-    """whether no stage behind it may feed back"""
 
     id: str = Field(
         "",
@@ -44,6 +38,20 @@ class StageConfig(BaseModel):
         description="a name of its own, to tell two stages of one kind apart: letters, digits, blanks and . - _ "
         "(the stage's name if left out)",
     )
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """What is wrong with the config in this run, as (key, message); found without loading anything big."""
+        return iter(())
+
+
+class StageConfig(Entry):
+    """The keys of one stage in a preset."""
+
+    role: ClassVar[Role] = Role.EFFECT
+    continues: ClassVar[bool] = True
+    """of a source: whether its frames go on from the previous output"""
+    closes: ClassVar[bool] = False
+    """whether no stage behind it may feed back"""
 
     @property
     def feeds_back(self) -> bool:
@@ -59,10 +67,6 @@ class StageConfig(BaseModel):
     def guide(self) -> str | None:
         """The path of the picture that the stage is guided by, if it is."""
         return None
-
-    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
-        """What is wrong with the config in this run, as (key, message); found without loading anything big."""
-        return iter(())
 
     def natural(self, given: Mapping[str, object]) -> dict[str, object]:
         """What a source says about `size`, `fps` and `duration` where the preset, whose keys are `given`, does not.

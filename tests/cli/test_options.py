@@ -12,7 +12,7 @@ import pytest
 from pipeline.cli.commands import run_command
 from pipeline.cli.complete import preset_names, stage_names
 from pipeline.preset import shelf
-from pipeline.stages import STAGES
+from pipeline.preset.model import ENTRIES
 from tests.conftest import SMALL
 from tests.processes import COMMAND, finished, run_dreamreel, shell
 
@@ -64,7 +64,7 @@ def test_every_help_fits_80_columns(
 
 def test_completions_know_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert preset_names("") == sorted(shelf()) and sorted(stage_names("")) == sorted(STAGES)
+    assert preset_names("") == sorted(shelf()) and sorted(stage_names("")) == sorted(ENTRIES)
     for name in ("mine.yaml", "notes.txt", ".hidden.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "more").mkdir()

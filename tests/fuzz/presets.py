@@ -10,6 +10,7 @@ import yaml
 from hypothesis import strategies as st
 
 from pipeline.preset import Preset, shelf
+from pipeline.preset.model import ENTRIES
 from pipeline.preset.yaml12 import read_document
 from pipeline.stages import STAGES, Role
 from tests.fuzz import specimens
@@ -74,7 +75,7 @@ def schema(name: str | None) -> dict[str, Any]:
     """The JSON schema of a stage, or of the preset's top."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about defaults that are no JSON
-        return (Preset if name is None else STAGES[name].config).model_json_schema()
+        return (Preset if name is None else ENTRIES[name]).model_json_schema()
 
 
 @st.composite
@@ -200,7 +201,7 @@ def _keys(name: str) -> list[str]:
     written = [
         "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") for path in paths
     ]
-    stages = [f"{kind}.{key}" for kind in STAGES for key in schema(kind)["properties"]]
+    stages = [f"{kind}.{key}" for kind in ENTRIES for key in schema(kind)["properties"]]
     return [key for key in [*written, *stages, *Preset.model_fields] if key]
 
 

@@ -14,7 +14,7 @@ import pipeline
 from pipeline.errors import RunError
 from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
-from pipeline.run import Options, film, status
+from pipeline.run import Options, film_writer, status
 from tests.run.quick import quick, stop_after
 
 
@@ -64,8 +64,8 @@ def test_an_assembly_waits_for_a_run_that_finishes(
     preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = pipeline.render(preset, tmp_path / "run", options=stop_after(12)).folder
-    held = Held(film.join_with_sound)
-    monkeypatch.setattr(film, "join_with_sound", held)
+    held = Held(film_writer.join_with_sound)
+    monkeypatch.setattr(film_writer, "join_with_sound", held)
     finishing, done = beside(lambda: pipeline.resume(run))
     assert held.reached.wait(60)
     said: list[str] = []

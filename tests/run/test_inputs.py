@@ -124,7 +124,7 @@ def test_no_field_of_any_stage_names_a_file_unmarked() -> None:
     from pipeline.media.inputs import _mark
     from pipeline.preset import Preset as Top
     from pipeline.preset.explain import _models
-    from pipeline.stages import STAGES
+    from pipeline.preset.model import ENTRIES
 
     seen: set[type[BaseModel]] = set()
 
@@ -139,7 +139,7 @@ def test_no_field_of_any_stage_names_a_file_unmarked() -> None:
             for inner in _models(field.annotation):
                 check(inner)
 
-    for model in (Top, *(kind.config for kind in STAGES.values())):
+    for model in (Top, *ENTRIES.values()):
         check(model)
     assert len(seen) > 15
 

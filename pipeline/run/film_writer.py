@@ -1,4 +1,4 @@
-"""The film from its pieces and its sound, with a poster and a contact sheet beside it."""
+"""Writing the film: joined from its pieces, with its sound, and a poster and a contact sheet beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.media.joining import contact_sheet, count_frames, join, read_frame
 from pipeline.media.picture import write_png
 from pipeline.media.sound import find_sound
 from pipeline.preset import Preset
-from pipeline.run.folder import RunFolder, segment_frames
+from pipeline.run.folder import RunFolder
 
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH = 12, 4, 320
 
@@ -50,13 +50,12 @@ def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) ->
     The film's lock is held. Returns what the user should hear about. Raises MediaError when that fails, RunError for
     the disk.
     """
-    pieces = [folder.segment(number) for number in range(-(-frames // segment_frames(preset.fps)))]
-    film = folder.film(preset)
+    pieces, film = folder.pieces(preset), folder.film(preset)
     with folder.writing():
         report("joining the film")
-        notes = join_with_sound(pieces, preset, film, comment)
+        notes = join_with_sound(pieces.films(frames), preset, film, comment)
         report("drawing the contact sheet")
-        pictures = read_frames_at(film, _shown(frames, segment_frames(preset.fps)), preset.fps)
+        pictures = read_frames_at(film, _shown(frames, pieces.length), preset.fps)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
     return notes
