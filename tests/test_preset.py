@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pipeline.errors import PresetError
 from pipeline.frame import Size
 from pipeline.preset import Override, find_preset, load_preset, parse_preset, shelf
-from pipeline.preset.model import ENTRIES
 from pipeline.stages.dream import DreamConfig
 from tests.clips import counter
 from tests.conftest import SMALL, photograph
+from tests.entries import ENTRIES
 
 Write = Callable[[str], Path]
 

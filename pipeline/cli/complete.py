@@ -19,7 +19,7 @@ def preset_names(incomplete: str) -> list[str]:
 
 
 def stage_names(incomplete: str) -> list[str]:
-    """What `stages:` may list: dreamreel's own, read from the registry without importing it, and what packages offer."""
+    """What `stages:` may list: dreamreel's own, read from the registry without importing it, and packages' stages."""
     from pipeline.plugins import offers
 
     found = sorted({*_registered(), "encode", *offers()})

@@ -12,8 +12,8 @@ import pytest
 from pipeline.cli.commands import run_command
 from pipeline.cli.complete import preset_names, stage_names
 from pipeline.preset import shelf
-from pipeline.preset.model import ENTRIES
 from tests.conftest import SMALL
+from tests.entries import ENTRIES
 from tests.processes import COMMAND, finished, run_dreamreel, shell
 
 COMMANDS = re.findall(r'app\.command\("(\w+)"\)', Path("pipeline/cli/commands.py").read_text())

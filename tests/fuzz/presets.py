@@ -10,9 +10,9 @@ import yaml
 from hypothesis import strategies as st
 
 from pipeline.preset import Preset, shelf
-from pipeline.preset.model import ENTRIES
 from pipeline.preset.yaml12 import read_document
 from pipeline.stages import STAGES, Role
+from tests.entries import ENTRIES
 from tests.fuzz import specimens
 from tests.fuzz.case import Case, Entry, Special
 from tests.fuzz.damage import Draw, damaged, rewritten

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pipeline.errors import PresetError, format_path
 from pipeline.media import paths
 from pipeline.preset import Override, load_preset, parse_preset
-from pipeline.preset.model import ENTRIES
 from pipeline.preset.names import name_from
 from pipeline.stages.dream import DreamConfig
 from pipeline.stages.image import ImageConfig
 from pipeline.stills import dream_config
 from tests.conftest import SMALL
+from tests.entries import ENTRIES
 
 
 def problems(text: str, *overrides: Override) -> PresetError:

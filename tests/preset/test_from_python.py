@@ -23,7 +23,7 @@ SAME: list[Any] = [
     "size=256x144",
     Override("size", "256x144"),
     [Override("size", "256x144")],
-    iter([("size", "256x144")]),
+    (("size", "256x144"),),
 ]
 
 

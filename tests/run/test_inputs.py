@@ -124,7 +124,7 @@ def test_no_field_of_any_stage_names_a_file_unmarked() -> None:
     from pipeline.media.inputs import _mark
     from pipeline.preset import Preset as Top
     from pipeline.preset.explain import _models
-    from pipeline.preset.model import ENTRIES
+    from tests.entries import ENTRIES
 
     seen: set[type[BaseModel]] = set()
 
