@@ -101,7 +101,7 @@ def test_deforum_moves_as_deforum_does() -> None:
     """Its own composition of OpenCV's matrices, frame after frame."""
     zoom = camera(15, **DEFORUM)
     config = zoom.config
-    moments = zoom._moments(np.arange(45) / 15)
+    moments = zoom.spec.clock.at_frames(np.arange(45.0))
     values = [curve.schedule.values(moments) for curve in (config.zoom, config.rotate, *config.pan)]  # type: ignore
     path = np.eye(3)
     for frame in range(1, 45):

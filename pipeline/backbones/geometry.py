@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.backbones.tape import Constant, Node, Value
+from pipeline.backbones.tape import Node, StateTensor, Value
 
 aten = torch.ops.aten
 # Operators whose every output pixel depends on the same pixel of their inputs.
@@ -38,7 +38,7 @@ _POINTWISE = {
 
 
 @dataclass(frozen=True)
-class Geometry:
+class ReceptiveField:
     """What one value is to the picture: `field` and `jump` in pixels, and its side for every side of the picture.
 
     `field` is None where a value depends on the whole picture. `sides[n - 1]` is the value's side for a picture
@@ -66,18 +66,18 @@ class _Window:
     dilation: int
     ceil: bool
 
-    def over(self, before: Geometry) -> Geometry:
+    def over(self, before: ReceptiveField) -> ReceptiveField:
         reach = self.dilation * (self.kernel - 1)
         free = before.sides + 2 * self.padding - reach - 1
         sides = -(-free // self.stride) + 1 if self.ceil else free // self.stride + 1
         sides = np.where((before.sides > 0) & (free >= 0), sides, 0)
         field = None if before.field is None else before.field + reach * before.jump
-        return Geometry(field, before.jump * self.stride, sides)
+        return ReceptiveField(field, before.jump * self.stride, sides)
 
 
-def trace_geometry(nodes: Iterable[Node], longest_side: int) -> dict[Value, Geometry]:
+def trace_geometry(nodes: Iterable[Node], longest_side: int) -> dict[Value, ReceptiveField]:
     """The geometry of every value of a pass whose input is value 0, for pictures of up to `longest_side` pixels."""
-    known = {Value(0): Geometry(1, 1, np.arange(1, longest_side + 1))}
+    known = {Value(0): ReceptiveField(1, 1, np.arange(1, longest_side + 1))}
     for node in nodes:
         inputs = [known[value] for value in node.inputs if value in known]
         if inputs:
@@ -86,24 +86,24 @@ def trace_geometry(nodes: Iterable[Node], longest_side: int) -> dict[Value, Geom
     return known
 
 
-def _through(node: Node, inputs: list[Geometry]) -> Geometry:
+def _through(node: Node, inputs: list[ReceptiveField]) -> ReceptiveField:
     window = _window(node)
     joined = _join(inputs)
     if window is not None:
         return window.over(joined)
     packet = getattr(node.op, "overloadpacket", None)
-    return joined if packet in _POINTWISE else Geometry(None, joined.jump, joined.sides)
+    return joined if packet in _POINTWISE else ReceptiveField(None, joined.jump, joined.sides)
 
 
-def _join(inputs: list[Geometry]) -> Geometry:
+def _join(inputs: list[ReceptiveField]) -> ReceptiveField:
     fields = [each.field for each in inputs]
     field = None if None in fields else max(field for field in fields if field is not None)
-    return Geometry(field, max(each.jump for each in inputs), np.minimum.reduce([each.sides for each in inputs]))
+    return ReceptiveField(field, max(each.jump for each in inputs), np.minimum.reduce([each.sides for each in inputs]))
 
 
 def _window(node: Node) -> _Window | None:
     packet, args = getattr(node.op, "overloadpacket", None), node.args
-    if packet is aten.convolution and not args[6] and isinstance(args[1], Constant):
+    if packet is aten.convolution and not args[6] and isinstance(args[1], StateTensor):
         return _Window(args[1].shape[-1], args[3][-1], args[4][-1], args[5][-1], False)
     if packet is aten.max_pool2d_with_indices:
         kernel, stride, padding, dilation, ceil = _filled(args[1:], (1, (), 0, 1, False))

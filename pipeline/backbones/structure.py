@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pipeline.activity import report
-from pipeline.backbones.geometry import Geometry, trace_geometry
+from pipeline.backbones.geometry import ReceptiveField, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
 from pipeline.backbones.tape import Recorder, meta_state
 from pipeline.errors import ModelError, reason_of
@@ -125,7 +125,7 @@ def _noting(name: str, outputs: dict[str, tuple[str, Tensor]]):  # type: ignore[
     return note
 
 
-def _layer(name: str, kind: str, output: Tensor, geometry: Geometry | None) -> LayerInfo:
+def _layer(name: str, kind: str, output: Tensor, geometry: ReceptiveField | None) -> LayerInfo:
     spatial = output.ndim == 4
     if geometry is None:
         stride = math.ceil(PROBE_SIDE / output.shape[2]) if spatial else _UNKNOWN_STRIDE

@@ -30,7 +30,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Constant:
+class StateTensor:
     """A parameter or buffer, by its name."""
 
     name: str
@@ -39,7 +39,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Node:
-    """One operator call. `args` and `kwargs` hold Value and Constant where the call had tensors."""
+    """One operator call. `args` and `kwargs` hold Value and StateTensor where the call had tensors."""
 
     op: Callable[..., Any]
     args: tuple[Any, ...]
@@ -54,7 +54,7 @@ class Node:
     @property
     def constants(self) -> tuple[str, ...]:
         """The names of the constants it reads."""
-        return tuple(leaf.name for leaf in self._leaves() if isinstance(leaf, Constant))
+        return tuple(leaf.name for leaf in self._leaves() if isinstance(leaf, StateTensor))
 
     def _leaves(self) -> list[Any]:
         return tree_flatten((self.args, self.kwargs))[0]
@@ -82,10 +82,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
         self.nodes: list[Node] = []
         self.shapes: dict[Value, tuple[int, ...]] = {}
         self._alive: list[Tensor] = []  # ids stay unique only while their tensors live
-        self._names: dict[int, Value | Constant] = {}
+        self._names: dict[int, Value | StateTensor] = {}
         self._viewed: set[int] = set()
         for name, tensor in constants.items():
-            self._name(tensor, Constant(name, tuple(tensor.shape)))
+            self._name(tensor, StateTensor(name, tuple(tensor.shape)))
         self._new_value(image)
 
     def value_of(self, tensor: Tensor) -> Value:
@@ -131,7 +131,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
         self._name(tensor, value)
         return value
 
-    def _name(self, tensor: Tensor, name: Value | Constant) -> None:
+    def _name(self, tensor: Tensor, name: Value | StateTensor) -> None:
         self._alive.append(tensor)
         self._names[id(tensor)] = name
 

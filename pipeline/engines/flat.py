@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from pipeline.backbones import Backbone, find_layer
-from pipeline.backbones.tape import Constant, Node, Tape, UnsupportedNetwork, Value, prune
+from pipeline.backbones.tape import Node, StateTensor, Tape, UnsupportedNetwork, Value, prune
 from pipeline.frame import Size
 
 aten = torch.ops.aten
@@ -30,8 +30,8 @@ class FlatNetwork:
     def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
         self.backbone = backbone
         self.dtype = dtype
-        self._exact: dict[Constant, Tensor] = {}
-        self._cast: dict[Constant, Tensor] = {}
+        self._exact: dict[StateTensor, Tensor] = {}
+        self._cast: dict[StateTensor, Tensor] = {}
         _verify(self)
 
     def tape(self, size: Size) -> Tape:
@@ -39,13 +39,13 @@ class FlatNetwork:
         tape = fold_batch_norms(self.backbone.record(size))
         return replace(tape, nodes=tuple(_on_device(node, self.backbone.device) for node in tape.nodes))
 
-    def exact(self, constant: Constant) -> Tensor:
+    def exact(self, constant: StateTensor) -> Tensor:
         """A constant in float32; folded ones are made when they are first asked for."""
         if constant not in self._exact:
             self._exact[constant] = _make(constant, self.backbone)
         return self._exact[constant]
 
-    def constant(self, constant: Constant) -> Tensor:
+    def constant(self, constant: StateTensor) -> Tensor:
         """A constant in the network's type, channels last where it has four dimensions."""
         if constant not in self._cast:
             exact = self.exact(constant)
@@ -66,7 +66,7 @@ def channels_last(tensor: Tensor) -> Tensor:
 class Replay:
     """Runs a tape, forgetting each value after its last use."""
 
-    def __init__(self, tape: Tape, constant: Callable[[Constant], Tensor]) -> None:
+    def __init__(self, tape: Tape, constant: Callable[[StateTensor], Tensor]) -> None:
         self._tape = tape
         self._constant = constant
         self._done = done_after([node.inputs for node in tape.nodes], tape.targets.values())
@@ -91,13 +91,13 @@ def done_after(inputs: Sequence[Iterable[Value]], kept: Collection[Value]) -> li
     return done
 
 
-def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Constant], Tensor]) -> list[Tensor]:
+def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[StateTensor], Tensor]) -> list[Tensor]:
     """The tensors that one operator returns."""
 
     def fill(leaf: Any) -> Any:
         if isinstance(leaf, Value):
             return values[leaf]
-        return constant(leaf) if isinstance(leaf, Constant) else leaf
+        return constant(leaf) if isinstance(leaf, StateTensor) else leaf
 
     # Recorded for contiguous pictures; these are channels last, where a classifier's flatten has to copy.
     op = aten.reshape.default if node.op is aten.view.default else node.op
@@ -112,16 +112,16 @@ def _on_device(node: Node, device: torch.device) -> Node:
 
 
 @dataclass(frozen=True)
-class Folded(Constant):
+class Folded(StateTensor):
     """A convolution's weight or bias (`part`) with a batch norm in it."""
 
     part: str
-    weight: Constant
-    bias: Constant | None
-    scale: Constant | None
-    shift: Constant | None
-    mean: Constant
-    variance: Constant
+    weight: StateTensor
+    bias: StateTensor | None
+    scale: StateTensor | None
+    shift: StateTensor | None
+    mean: StateTensor
+    variance: StateTensor
     epsilon: float
 
 
@@ -142,11 +142,11 @@ def _can_fold(convolution: Node, norm: Node) -> bool:
     return (
         convolution.op is aten.convolution.default
         and norm.op is aten.native_batch_norm.default
-        and isinstance(convolution.args[1], Constant)
-        and (convolution.args[2] is None or isinstance(convolution.args[2], Constant))
+        and isinstance(convolution.args[1], StateTensor)
+        and (convolution.args[2] is None or isinstance(convolution.args[2], StateTensor))
         and not convolution.args[6]  # transposed
         and not norm.args[5]  # training
-        and all(part is None or isinstance(part, Constant) for part in norm.args[1:5])
+        and all(part is None or isinstance(part, StateTensor) for part in norm.args[1:5])
     )
 
 
@@ -160,10 +160,10 @@ def _fold(convolution: Node, norm: Node) -> Node:
     return Node(convolution.op, args, convolution.kwargs, norm.outputs[:1])
 
 
-def _make(constant: Constant, backbone: Backbone) -> Tensor:
+def _make(constant: StateTensor, backbone: Backbone) -> Tensor:
     """A constant's numbers in float32, batch norm included where one was folded in."""
 
-    def stored(part: Constant | None, absent: float) -> Tensor:
+    def stored(part: StateTensor | None, absent: float) -> Tensor:
         return torch.tensor(absent).double() if part is None else backbone.constant(part.name).double()
 
     if not isinstance(constant, Folded):

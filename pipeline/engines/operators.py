@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pipeline.backbones.tape import Constant, Node, Value
+from pipeline.backbones.tape import Node, StateTensor, Value
 from pipeline.engines.convolution import Clip, Convolution, Geometry, Linear, adjoint
 from pipeline.engines.flat import channels_last, run_node
 
 aten = torch.ops.aten
 Shapes = dict[Value, tuple[int, ...]]
-Constants = Callable[[Constant], Tensor]
+StateTensors = Callable[[StateTensor], Tensor]
 
 
 class Operator(Protocol):
@@ -43,7 +43,7 @@ class Convolve:
     """clip(convolution(x) + other): the batch norm is in the weights already."""
 
     def __init__(
-        self, node: Node, shapes: Shapes, constant: Constants, other: Value | None, clip: Clip | None, output: Value
+        self, node: Node, shapes: Shapes, constant: StateTensors, other: Value | None, clip: Clip | None, output: Value
     ) -> None:
         source = node.inputs[0]
         self.inputs = (source,) if other is None else (source, other)
@@ -156,7 +156,7 @@ class MaxPool:
 class Other:
     """Any other operator: autograd takes the gradient through this one alone."""
 
-    def __init__(self, node: Node, constant: Constants) -> None:
+    def __init__(self, node: Node, constant: StateTensors) -> None:
         self._node, self._constant = node, constant
         self.inputs, self.outputs = tuple(dict.fromkeys(node.inputs)), node.outputs
         self._kept: tuple[list[Tensor], list[Tensor]] | None = None
@@ -192,9 +192,9 @@ def is_convolution(node: Node) -> bool:
     """Whether an operator is a plain convolution of pictures with constant weights."""
     return (
         node.op is aten.convolution.default
-        and isinstance(node.args[1], Constant)
+        and isinstance(node.args[1], StateTensor)
         and len(node.args[1].shape) == 4
-        and (node.args[2] is None or isinstance(node.args[2], Constant))
+        and (node.args[2] is None or isinstance(node.args[2], StateTensor))
         and not node.args[6]  # transposed
     )
 
@@ -206,7 +206,7 @@ def is_sum(node: Node, shapes: Shapes) -> bool:
     return node.op is aten.add.Tensor and same and not node.kwargs and len(node.args) == 2
 
 
-def single_operator(node: Node, shapes: Shapes, constant: Constants) -> Operator:
+def single_operator(node: Node, shapes: Shapes, constant: StateTensors) -> Operator:
     """The operator that does what one node does."""
     clip = clip_of(node)
     if is_convolution(node):

@@ -26,8 +26,8 @@ class Rates:
     `zoom` is a factor per second (above 1 moves in), positive `degrees` per second turn the picture clockwise, `pan`
     is the camera's own speed in frame widths per second, to the right and down; zoom, turn and shear leave `centre`
     in place, in shares of width and height. `shear` (x, y) slides rows right by x times their distance below the
-    centre, and columns down by y times their distance to the right of it, per second. `tilt` turns the camera itself
-    to the right and down, in degrees per second, through a lens as long as the frame is wide.
+    centre, and columns down by y times their distance to the right of it, per second. `tilt` turns the camera itself to
+    the right and down, in degrees per second, through a lens as long as the frame is wide.
     """
 
     zoom: Array
