@@ -138,6 +138,16 @@ class Dreamer:
         kept: dict[str, Tensor] = {"budget": torch.tensor(self.engine.budget)} if shrunk else {}
         return kept | self.objective.state_dict()
 
+    def state_for(self, other: Dreamer) -> dict[str, Tensor]:
+        """What of `state_dict` means the same to a dreamer of another spec."""
+        state = self.state_dict()
+        same = (self.spec.model, self.spec.weights) == (other.spec.model, other.spec.weights)
+        terms = enumerate(zip(self.spec.goal[1:], other.spec.goal[1:], strict=False))
+        kept = {f"term-{index}" for index, (mine, theirs) in terms if same and mine == theirs}
+        if self.spec.memory == other.spec.memory and other.engine.budget is not None:
+            kept.add("budget")
+        return {name: value for name, value in state.items() if name in kept}
+
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` gave; other names are left alone."""
         if "budget" in state:

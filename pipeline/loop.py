@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.change import changed_spec, succeed
 from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
 from pipeline.preset import Preset
@@ -111,6 +112,30 @@ class Chain:
         while self._sums and self._sums[0][2].arrived():
             self._require(*self._sums.popleft())
         return Pass(index, image, times, feedback)
+
+    def change(self, preset: Preset, index: int) -> None:
+        """Go on by another preset from frame `index` on, the next that is asked for.
+
+        A stage whose config is the same stays, the very object; one whose config changed takes over what still means
+        the same: the frames are those of a chain that was built by the new preset and given this one's state.
+
+        Raises PresetError for what can't change within a film, and what building a stage raises; the chain then goes
+        on as it was.
+        """
+        require_usual_torch()
+        spec = changed_spec(self.spec, preset, index)
+        configs = [config for config in preset.stages if config.role is not Role.SINK]
+        before = (self.source, *self.effects)
+        source, *effects = succeed(before, configs, spec, index)
+        assert isinstance(source, Source)
+        self.source, self.effects = source, [stage for stage in effects if isinstance(stage, Effect)]
+        self.spec = spec
+        for stage in self.stages:
+            stage.spec = spec
+        self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
+        with ExitStack() as stack:
+            for stage in {*before} - {*self.stages}:
+                stack.callback(stage.close)
 
     def require_numbers(self) -> None:
         """Wait until it is known that all frames so far are numbers. Raises RunError naming the first that is not."""

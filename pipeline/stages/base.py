@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from fractions import Fraction
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -107,6 +107,23 @@ class Stage(Generic[ConfigT]):
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
         assert not state, f"{type(self).__name__} holds no state"
+
+    def fits(self, spec: RunSpec) -> bool:
+        """Whether the stage, built as it is, can go on under another spec of the same film; else it is built anew."""
+        return True
+
+    def changed(self, config: ConfigT, spec: RunSpec, index: int) -> Self:
+        """A stage with another config that takes this one's place from frame `index` on; this one stays as it is.
+
+        It is what a new one would be with such state as a checkpoint holds: as far as that means the same to it.
+        """
+        successor = type(self)(config, spec)
+        successor.load_state_dict({name: value.clone() for name, value in self.state_dict().items()})
+        return successor
+
+    def join(self, index: int) -> None:
+        """Begin in a film whose next frame is `index`. Raises PipelineError where that is too late."""
+        return None
 
     def fingerprints(self) -> dict[str, str]:
         """What tells the stage's work beside its config and the files that names, by key: a network's numbers' digest.

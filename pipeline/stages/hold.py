@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -18,6 +19,7 @@ from pipeline.units import Duration, SpanField, parse_span
 
 FIGURES = ("brightness", "contrast", "saturation", "sharpness")
 FIRST = "first"
+_UNKNOWN = math.nan  # the target of a figure whose first value is still to be measured
 _FLOOR = 1e-3  # a figure of a flat picture is 0 and has no logarithm
 
 _LEAST, _MOST = 0.001, 2.0
@@ -65,7 +67,7 @@ class Hold(Effect[HoldConfig]):
         self._waits = FIRST in given
         self._waits_for_all = all(given[i] == FIRST for i in self._held)
         self._is_first = torch.tensor([given[i] == FIRST for i in self._held], device=spec.device)
-        numbers = [1.0 if given[i] == FIRST else given[i] for i in self._held]
+        numbers = [_UNKNOWN if given[i] == FIRST else given[i] for i in self._held]
         self._targets = torch.tensor(numbers, dtype=torch.float32, device=spec.device)
         self._integral = torch.zeros_like(self._targets)
 
@@ -75,8 +77,8 @@ class Hold(Effect[HoldConfig]):
         if not self._held or (self._waits_for_all and not settled):
             return frame
         measured = figures(frame).index_select(0, self._places).clamp_min(_FLOOR)
-        if self._settled_in(ctx) == 0 and self._waits:
-            self._targets = torch.where(self._is_first, measured, self._targets)
+        if settled and self._waits:
+            self._targets = torch.where(self._targets.isnan(), measured, self._targets)
         error = torch.log(self._targets / measured)
         if self._waits and not settled:
             error = error.masked_fill(self._is_first, 0.0)
@@ -84,6 +86,16 @@ class Hold(Effect[HoldConfig]):
         for place, index in enumerate(self._held):
             frame = SCALES[index](frame, factors[place])
         return frame.clamp(0, 1)
+
+    def changed(self, config: HoldConfig, spec: RunSpec, index: int) -> Hold:
+        """What was measured of a figure, and the push that holds it, stay with it while its target is the same."""
+        successor, places = Hold(config, spec), {figure: place for place, figure in enumerate(self._held)}
+        for place, figure in enumerate(successor._held):
+            if figure in places:
+                successor._integral[place] = self._integral[places[figure]]
+                if getattr(config, FIGURES[figure]) == getattr(self.config, FIGURES[figure]):
+                    successor._targets[place] = self._targets[places[figure]]
+        return successor
 
     def _settled_in(self, ctx: FrameContext) -> int:
         settle: Duration = self.config.settle

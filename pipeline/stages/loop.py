@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.errors import PipelineError
 from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add
 from pipeline.stages.base import Effect, StageConfig
 from pipeline.stages.context import FrameContext
@@ -54,6 +55,13 @@ class Loop(Effect[LoopConfig]):
         now, before = (painted(ahead, self.spec.size, 1 - frames / over) for frames in (left, left + 1))
         shown = seen_ahead(self._first, ahead, magnification(motion, self.spec.size))
         return frame.lerp(shown, share_to_add(now, before)).clamp_(0, 1)
+
+    def join(self, index: int) -> None:
+        if index > 0:
+            raise PipelineError(
+                f"{self.config.id}: closes a film with its first frame, and {index} frames are there already; "
+                "render a film that has it from the beginning"
+            )
 
     def state_dict(self) -> dict[str, Tensor]:
         return {} if self._first is None else {"first": self._first}

@@ -132,6 +132,16 @@ class Palette(Effect[PaletteConfig]):
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))
         return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
 
+    def fits(self, spec: RunSpec) -> bool:
+        return self.config.to != GUIDE or spec.guide == self.spec.guide
+
+    def changed(self, config: PaletteConfig, spec: RunSpec, index: int) -> Palette:
+        """The first frame's colours stay known; where they are needed in another form, the next frame's are taken."""
+        successor = Palette(config, spec)
+        if (config.to, config.match) == (self.config.to, self.config.match):
+            successor.load_state_dict(self.state_dict())
+        return successor
+
     def state_dict(self) -> dict[str, Tensor]:
         """The first frame's colours; every other reference comes from the preset."""
         if self.config.to != SEED:

@@ -163,11 +163,22 @@ class Video(Source[VideoConfig]):
         self._workers = [decoded, followed]
         self._steps = iter(followed)
 
+    def fits(self, spec: RunSpec) -> bool:
+        return spec.wants_motion == self.spec.wants_motion
+
+    def changed(self, config: VideoConfig, spec: RunSpec, index: int) -> Video:
+        """The same frame of the film comes next, by the new config's clock: another `speed` jumps."""
+        successor = Video(config, spec)
+        if all(getattr(config, key) == getattr(self.config, key) for key in ("path", "start", "speed", "fit")):
+            successor.load_state_dict(self.state_dict())
+        return successor
+
     def state_dict(self) -> dict[str, Tensor]:
-        if self._last is None:
+        shown = self._expected if self._last is None else (self._next - 1, _digest(self._last))
+        if shown is None:
             return {}
-        digest = torch.frombuffer(bytearray(_digest(self._last)), dtype=torch.uint8)
-        return {"index": torch.tensor(self._next - 1), "digest": digest}
+        index, digest = shown
+        return {"index": torch.tensor(index), "digest": torch.frombuffer(bytearray(digest), dtype=torch.uint8)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self._expected = (int(state["index"]), bytes(state["digest"].tolist())) if state else None

@@ -148,7 +148,7 @@ class Zoom(Effect[ZoomConfig]):
         self._kept: tuple[Tensor, View] | None = None
         self._clouds: dict[int, Tensor] = {}
         self._steady = self.motion(float(1 / spec.fps)) if config.steady else None
-        # Over footage with curves: the way from the start to a frame.
+        # Over footage: the way from the start to a frame, from which a steady camera counts, and others go on.
         self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
 
     def motion(self, seconds: float) -> Tensor:
@@ -189,13 +189,26 @@ class Zoom(Effect[ZoomConfig]):
     def way(self, index: int) -> Tensor:
         """The backward (3, 3) pixel matrix from frame `index` to the film's first."""
         if self.config.steady:
-            return self.motion(float(index / self.spec.fps))
+            return self._way @ self.motion(float((index - self._index) / self.spec.fps))
         if index < self._index:
             self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
         while self._index < index:
             self._index += 1
             self._way = self._way @ self.camera(self._index)
         return self._way
+
+    def changed(self, config: ZoomConfig, spec: RunSpec, index: int) -> Zoom:
+        """Over footage the camera goes on from where it is."""
+        successor = Zoom(config, spec)
+        if config.model_copy(update={"edges": self.config.edges}) == self.config:
+            successor._index, successor._way = self._index, self._way
+        elif not self.spec.continues and index > 0:
+            successor._index, successor._way = index - 1, self.way(index - 1)
+        return successor
+
+    def join(self, index: int) -> None:
+        """Over footage the camera begins where the film is now, not far along a way that it did not go."""
+        self._index = 0 if self.spec.continues else max(0, index - 1)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"index": torch.tensor(self._index), "way": self._way} if self._index > 0 else {}

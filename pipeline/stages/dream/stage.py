@@ -24,15 +24,34 @@ from pipeline.stages.spec import RunSpec
 class Dream(Effect[DreamConfig]):
     """Adds the dream as detail: the frame itself is never resampled."""
 
-    def __init__(self, config: DreamConfig, spec: RunSpec) -> None:
+    def __init__(self, config: DreamConfig, spec: RunSpec, like: Dream | None = None) -> None:
         super().__init__(config, spec)
-        self.dreamer = Dreamer(config.dreamer, spec.size, spec.device)
-        self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
-        self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
+        self.dreamer: Dreamer = Dreamer(config.dreamer, spec.size, spec.device, None if like is None else like.dreamer)
+        if like is None or like.config.mask != config.mask:
+            self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
+        else:
+            self._mask = like._mask
+        if like is None or like.config.smoothing != config.smoothing:
+            self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
+        else:
+            self._kernel = like._kernel
 
         # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
         self._pending: Tensor | None = None
         self._unseen: Tensor | None = None
+
+    def changed(self, config: DreamConfig, spec: RunSpec, index: int) -> Dream:
+        """What would be the same again is shared, such as the network; what is still to be added goes on being added.
+
+        With another `every` it is not: it was meant for so many frames.
+        """
+        successor = Dream(config, spec, like=self)
+        if config.every == self.config.every:
+            successor._pending = self._pending
+        if config.every > 1:
+            successor._unseen = self._unseen
+        successor.dreamer.load_state_dict(self.dreamer.state_for(successor.dreamer))
+        return successor
 
     def pinned(self) -> dict[str, str]:
         return self.dreamer.pinned()
