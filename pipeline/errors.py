@@ -167,6 +167,8 @@ class Problem:
     message: str
     line: int | None = None
     """in the file, from 1"""
+    package: bool = False
+    """whether it is the fault of a package that is not here, or is no longer as it was, and not of the preset"""
 
     def __str__(self) -> str:
         where = self.where if self.line is None else f"{self.where}:{self.line}"

@@ -109,6 +109,9 @@ class _Builder:
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(path, message))
 
+    def _add_package(self, path: KeyPath, message: str) -> None:
+        self._problems.append(replace(self._document.problem(path, message), package=True))
+
     @contextlib.contextmanager
     def _located(self, path: KeyPath) -> Iterator[None]:
         """Whatever goes wrong in the block becomes a problem at `path`."""
@@ -179,10 +182,10 @@ class _Builder:
         try:
             model = find_entry(name)
         except PluginError as error:
-            self._add(path, str(error))
+            self._add_package(path, str(error))
             return None
         if wrong := wrong_package(name, self._document.data.get("plugins"), model is not None):
-            self._add(path, wrong)
+            self._add_package(path, wrong)
         elif model is None:
             self._add(path, unknown("stage", name, entry_names()))
         else:

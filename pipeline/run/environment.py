@@ -28,7 +28,7 @@ _VARIABLES = (
 )
 
 
-def versions(plugins: Iterable[Offer] = ()) -> dict[str, str]:
+def versions(plugins: Iterable[Offer]) -> dict[str, str]:
     """The versions of everything that makes frames and films, with the packages that stages come from."""
     facts = {name: _version(name) for name in PACKAGES}
     facts |= {offer.package: offer.version for offer in plugins}
@@ -38,7 +38,7 @@ def versions(plugins: Iterable[Offer] = ()) -> dict[str, str]:
     return facts
 
 
-def environment(device: torch.device, plugins: Iterable[Offer] = ()) -> dict[str, str]:
+def environment(device: torch.device, plugins: Iterable[Offer]) -> dict[str, str]:
     """Names and versions that matter, as text."""
     facts = versions(plugins)
     facts["machine"] = f"{platform.system()} {platform.machine()}"

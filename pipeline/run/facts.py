@@ -63,7 +63,7 @@ def facts_now(chain: Chain, preset: Preset, inputs: Mapping[str, InputFacts]) ->
         "preset": preset.resolved(),
         "inputs": {key: each.model_dump() for key, each in inputs.items()},
         "built": chain.fingerprints(preset),
-        "environment": environment(chain.spec.device),
+        "environment": environment(chain.spec.device, preset.packages().values()),
         "settings": Settings.now().model_dump(),
     }
 

@@ -158,7 +158,7 @@ class RunFolder:
             return load_preset(self.preset_file, checked=False)
         except (OSError, PresetError) as error:
             said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            if isinstance(error, PresetError) and all(each.path[-1:] == ("stage",) for each in error.problems):
+            if isinstance(error, PresetError) and all(each.package for each in error.problems):
                 lacks = f"the run in {self.path} was begun with stages that can't be had here: {said}"
                 raise RunError(f"{lacks}\n{self.resume_hint}, when they are here again") from None
             raise RunError(

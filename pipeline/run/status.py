@@ -145,7 +145,8 @@ def assemble(
 def _comment(folder: RunFolder, preset: Preset) -> str:
     newest = _newest(folder, preset)
     inputs = newest.facts.inputs if newest is not None else as_facts(fingerprints(preset, lambda text: None), None)
-    return film_comment(preset, inputs, newest.facts.environment if newest is not None else versions(), folder.origin())
+    made_with = newest.facts.environment if newest is not None else versions(preset.packages().values())
+    return film_comment(preset, inputs, made_with, folder.origin())
 
 
 def _join(
