@@ -23,7 +23,7 @@ from pipeline.preset import Override, Preset, parse_preset
 from pipeline.stages import FrameContext
 from pipeline.stages.dream import Dream
 from tests.conftest import SMALL
-from tests.test_run import stop_after
+from tests.run.small import stop_after
 
 SIZE = Size(72, 128)
 LOOP = """\

@@ -24,7 +24,7 @@ from pipeline.ops.gradient import smoothing_kernel
 from pipeline.run.log import frame_records
 from tests.films import FILMS, FRAMES, film
 from tests.pretended import Device, Pretended, pretended_cuda
-from tests.test_run import stop_after
+from tests.run.small import stop_after
 
 
 @pytest.fixture

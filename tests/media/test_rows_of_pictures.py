@@ -18,7 +18,7 @@ from pipeline.media import footage
 from pipeline.media.footage import Stills, Timing, at_constant_rate, open_footage
 from pipeline.preset import load_preset
 from pipeline.run import render, resume
-from tests.test_run import stop_after
+from tests.run.small import stop_after
 
 FPS = Fraction(24)
 SIZE = Size(48, 64)

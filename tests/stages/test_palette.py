@@ -21,7 +21,7 @@ from pipeline.ops.transport import (
 from pipeline.stages import FrameContext
 from pipeline.stages.palette import PALETTES
 from tests.conftest import photograph
-from tests.test_stages import SPEC, build, picture
+from tests.stages.test_stages import SPEC, build, picture
 
 ROTATIONS = random_rotations(8, torch.Generator().manual_seed(0))
 

@@ -20,7 +20,7 @@ from pipeline.preset import parse_preset
 from pipeline.stages import FrameContext
 from pipeline.stages.hold import FIGURES
 from tests.conftest import photograph
-from tests.test_stages import SPEC, build, picture
+from tests.stages.test_stages import SPEC, build, picture
 
 
 def drifting(fps: int, seconds: int, drift: Callable[[torch.Tensor, float], torch.Tensor], **keys: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from pipeline.ops.blur import blur, gaussian
 from pipeline.ops.luma import luma
 from pipeline.ops.tone import corner_nearness, grain, unsharp
 from pipeline.stages import FrameContext, RunSpec
-from tests.test_stages import SPEC, build, picture
+from tests.stages.test_stages import SPEC, build, picture
 
 FOOTAGE = replace(SPEC, continues=False, wants_motion=False)
 
