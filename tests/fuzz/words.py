@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.curves.deforum import NUMEXPR
 from pipeline.curves.expression import OURS
-from pipeline.curves.keyframes import EASES
+from pipeline.curves.keys import EASES
 
 NUMBERS: list[Any] = [
     *(0, 1, -1, 2, 3, 0.5, 0.1, 1.5, -0.0, 7, 24, 255, 1000, 65536, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400),
