@@ -196,7 +196,7 @@ def test_networks_run_end_to_end_from_a_file_and_stop_where_they_should(model: s
     config = DreamConfig.model_validate(keys | {"weights": str(tmp_path / "weights.safetensors")})
     assert not list(config.problems(spec))
     stage = Dream(config, spec)
-    assert stage._backbone.digest() == random.digest()
+    assert stage.dreamer.backbone.digest() == random.digest()
     frame = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     assert float((stage(frame, FrameContext(0, spec, None)) - frame).abs().mean()) > 0.01
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.curves import Clock, Moments, curves_of, parse_curve
 from pipeline.preset import parse_preset
+from pipeline.preset.curves import curve_problems
 from pipeline.stages import StageConfig
 from pipeline.stages.dream import DreamConfig
 
@@ -85,7 +86,7 @@ def test_two_threads_read_check_and_evaluate_one_preset_ten_thousand_times() -> 
             if turn % EACH < 10:
                 assert values(shared[turn // EACH].stages, now) == known
             if turn % EACH < 2:
-                assert not any(problem for config in anew for problem in config.curve_problems(spec))
+                assert not any(problem for config in anew for problem in curve_problems(config, spec))
                 assert parse_preset(EVERY_KIND).stages == shared[0].stages
 
     in_two_threads(work)

@@ -154,7 +154,14 @@ def test_without_syncing_this_would_fail(tmp_path: Path, monkeypatch: pytest.Mon
         disk.require_safe(disk.places("state/*.json")[0])
 
 
-def test_a_record_counts_the_spool_that_was_synced(run: tuple[Path, Disk]) -> None:
-    folder, _ = run
-    record = json.loads((folder / "state/000000021.json").read_text())
-    assert set(record["facts"]["spools"]) <= {"2"}
+def test_a_record_names_the_spools_that_were_synced_where_there_is_no_segment(
+    run: tuple[Path, Disk],
+) -> None:
+    folder, disk = run
+    placed = disk.places("state/000000021.json")[-1]
+    spools = json.loads((folder / "state/000000021.json").read_text())["facts"]["spools"]
+    for piece in range(3):
+        stem = f"segments/{piece:06d}"
+        synced = disk.synced(folder / f"{stem}.rgb24", -1) < placed
+        whole = any(disk.synced(folder / "segments", n) < placed for n in disk.places(f"{stem}.mp4"))
+        assert synced if str(piece) in spools else whole, piece
