@@ -178,7 +178,9 @@ def _reached(choice: EngineChoice, seed: int) -> float:
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_every_engine_dreams_as_well_as_the_reference(choice: EngineChoice) -> None:
     truth = EngineChoice("reference", "float32")
-    assert median(_reached(choice, seed) / _reached(truth, seed) for seed in range(5)) >= 0.97
+    # A processor without bfloat16 computes it many times slower, to the same numbers.
+    slow = choice.precision == "bfloat16" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+    assert median(_reached(choice, seed) / _reached(truth, seed) for seed in range(3 if slow else 5)) >= 0.97
 
 
 def test_a_choice_reads_back() -> None:
