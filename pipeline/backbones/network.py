@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from pipeline.backbones.recipes import Recipe, build_network, find_recipe
 from pipeline.backbones.structure import PROBE_SIDE, find_layer
-from pipeline.backbones.tape import Recorder, Tape, UnsupportedNetwork, meta_state, named_tensors, prune
+from pipeline.backbones.tape import Tape, Tracer, UnsupportedNetwork, meta_state, named_tensors, prune
 from pipeline.backbones.weights import AUTO, weights_for
 from pipeline.device import is_out_of_memory
 from pipeline.frame import Size
@@ -71,14 +71,14 @@ class Backbone:
         """
         state, image = meta_state(self.network), torch.empty(1, 3, *size, device="meta")
         try:
-            with torch.no_grad(), Recorder(state, image) as recorder:
+            with torch.no_grad(), Tracer(state, image) as tracer:
                 found = self._run(image, state)
         except Exception as error:  # networks of others: each fails in its own way on shapes alone
             if is_out_of_memory(error):
                 raise
             raise UnsupportedNetwork(f"it does not run on shapes alone: {error}") from error
-        targets = {name: recorder.value_of(tensor) for name, tensor in found.items()}
-        return prune(Tape(tuple(recorder.nodes), targets, recorder.shapes))
+        targets = {name: tracer.value_of(tensor) for name, tensor in found.items()}
+        return prune(Tape(tuple(tracer.nodes), targets, tracer.shapes))
 
     def constant(self, name: str) -> Tensor:
         """A parameter or buffer, on the device."""

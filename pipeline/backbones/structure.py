@@ -13,7 +13,7 @@ from torch.func import functional_call
 from pipeline.activity import report
 from pipeline.backbones.geometry import ReceptiveField, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
-from pipeline.backbones.tape import Recorder, meta_state
+from pipeline.backbones.tape import Tracer, meta_state
 from pipeline.errors import ModelError, reason_of
 from pipeline.nearest import nearest
 
@@ -107,11 +107,11 @@ def _run_with_numbers(recipe: Recipe) -> tuple[LayerInfo, ...]:
 
 def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, Tensor]]) -> tuple[LayerInfo, ...]:
     state = meta_state(network)
-    with torch.no_grad(), Recorder(state, probe) as recorder:
+    with torch.no_grad(), Tracer(state, probe) as tracer:
         functional_call(network, state, (probe,))
-    known = trace_geometry(recorder.nodes, PROBE_SIDE)
+    known = trace_geometry(tracer.nodes, PROBE_SIDE)
     return tuple(
-        _layer(name, kind, output, known.get(recorder.value_of(output))) for name, (kind, output) in outputs.items()
+        _layer(name, kind, output, known.get(tracer.value_of(output))) for name, (kind, output) in outputs.items()
     )
 
 

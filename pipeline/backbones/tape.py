@@ -74,7 +74,7 @@ class Tape:
         return {name for node in self.nodes for name in node.constants}
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own __init_subclass__
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own __init_subclass__
     """Notes every operator called while it is active."""
 
     def __init__(self, constants: Mapping[str, Tensor], image: Tensor) -> None:

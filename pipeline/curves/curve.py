@@ -57,6 +57,8 @@ class Curve(ABC):
     source: Any
     file: str | None = None
     """the file its values were read from, if any"""
+    content: Any = None
+    """what stood in the file, as plain data: another one under the same name makes another curve"""
 
     @abstractmethod
     def values(self, moments: Moments) -> Array:
@@ -68,6 +70,11 @@ class Curve(ABC):
         if not math.isfinite(value):
             raise CurveError(f"{self} has no finite value at {moment.seconds[0]:.2f}s (frame {moment.frame[0]:g})")
         return value
+
+    @property
+    def read_from(self) -> dict[str, Any]:
+        """Where it comes from, for a copy that is made anew, such as another process's."""
+        return {"source": self.source, "file": self.file, "content": self.content}
 
     @property
     def constant(self) -> float | None:
@@ -101,7 +108,9 @@ class Curve(ABC):
         return None
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, Curve) and other.source == self.source
+        if type(other) is not type(self) or not isinstance(other, Curve):
+            return False
+        return (other.source, other.content) == (self.source, self.content)
 
     def __hash__(self) -> int:
         return hash(repr(self.source))

@@ -79,6 +79,9 @@ class Deforum(Curve):
         self._keys = parse_schedule(text)
         self._met = PerFilm(self._meet)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Deforum, (self.text, self.fps, self.width), self.read_from
+
     def rate(self, clock: Clock) -> float:
         """Its frames per second, in a film with this clock."""
         return float(clock.fps if self.fps is None else self.fps)
@@ -200,7 +203,7 @@ class PerSecond(Curve):
         if kind == "pan" and schedule.width is None:
             raise ValueError("Deforum's pixels need the width they were meant for: add `width: 512`, or what it was")
         self.schedule, self.kind = schedule, kind
-        self.source, self.file = schedule.source, schedule.file
+        self.source, self.file, self.content = schedule.source, schedule.file, schedule.content
 
     def values(self, moments: Moments) -> Array:
         per_frame, rate = self.schedule.values(moments), self.schedule.rate(moments.clock)

@@ -224,8 +224,11 @@ class Expression(Curve):
     def __init__(self, text: str) -> None:
         if not re.search(r"\S", text):
             raise ValueError("is empty; give a number, keyframes, or an expression")
-        self.source = text
+        self.source = self.text = text
         self._formula = Formula(text, OURS)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expression, (self.text,), self.read_from
 
     def problem(self, clock: Clock) -> str | None:
         used = sorted(self._formula.names & {"n", "p"})

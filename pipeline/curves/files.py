@@ -53,7 +53,7 @@ def curve_from_file(value: Mapping[Any, Any], folder: Path, checked: bool) -> Cu
             reason = f"can't be read: {error.strerror}" if isinstance(error, OSError) else error
             raise ValueError(f"{name}: {reason}") from None
         curve, path = Unread(), folder / name
-    curve.source = {**value, "file": str(path)}
+    curve.content, curve.source = curve.source, {**value, "file": str(path)}
     curve.file = str(path)
     return curve
 

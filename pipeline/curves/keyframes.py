@@ -26,7 +26,10 @@ class Keyframes(Curve):
             if not finite:
                 raise ValueError(f"at {key}: {value!r} is no finite number")
         self._numbers = np.array(self._keys.values, np.float64)
-        self._slopes = PerFilm(lambda clock: _spline_slopes(self.knots(clock), self._numbers))
+        self._slopes = PerFilm(self._spline)
+
+    def _spline(self, clock: Clock) -> Array:
+        return _spline_slopes(self.knots(clock), self._numbers)
 
     def knots(self, clock: Clock) -> Array:
         return self._keys.seconds(clock)

@@ -44,8 +44,11 @@ class Keys:
             eases.append(_known_ease(value[1]) if paired else default)
         _require_order(self.times)
         self._eases = np.array([_EASE_NAMES.index(ease) for ease in eases])
-        self.seconds = PerFilm(lambda clock: np.array([time.at(clock) for time in self.times]))
+        self.seconds = PerFilm(self._seconds)
         """the times (K,) in a film, in seconds"""
+
+    def _seconds(self, clock: Clock) -> Array:
+        return np.array([time.at(clock) for time in self.times])
 
     def problem(self, clock: Clock) -> str | None:
         """Why they can't be used in a film with this clock."""

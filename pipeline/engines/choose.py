@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ _REPEATS = 3
 # Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
 _CLASS_SIDES = (128, 256)
 _CACHE_VERSION = 1
+_probing = threading.Lock()  # how many threads torch has is the whole process's
 
 
 def build_engine(backbone: Backbone, choice: EngineChoice) -> Engine:
@@ -139,13 +141,16 @@ def _clock(device: torch.device) -> float:
 @contextmanager
 def _one_thread(device: torch.device) -> Iterator[None]:
     """Processor time is a thread's own."""
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    if device.type != "cpu":
         yield
-    finally:
-        torch.set_num_threads(threads)
+        return
+    with _probing:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _class_side(backbone: Backbone, size: Size) -> int:

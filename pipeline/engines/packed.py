@@ -24,13 +24,13 @@ class PackedEngine(Engine):
     def __init__(self, backbone: Backbone, precision: PrecisionName) -> None:
         self.choice = EngineChoice("packed", precision)
         self._flat = FlatNetwork(backbone, self.choice.dtype)
-        self._chains: dict[Size, Chain] = {}
+        self._chains: dict[Size, OperatorChain] = {}
 
     @torch.no_grad()
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         size = size_of(image)
         if size not in self._chains:
-            self._chains[size] = Chain(self._flat.tape(size), self._flat)
+            self._chains[size] = OperatorChain(self._flat.tape(size), self._flat)
         chain = self._chains[size]
         score, gradients = score_gradients(objective, chain.forward(self._flat.normalised(image)))
         gradient = chain.backward(gradients)
@@ -44,7 +44,7 @@ class PackedEngine(Engine):
         return {"convolution": "prepacked" if has_packed_convolution(self.choice.dtype) else "public"}
 
 
-class Chain:
+class OperatorChain:
     """The operators for one picture size: forward, then backward, once each in turn."""
 
     def __init__(self, tape: Tape, flat: FlatNetwork) -> None:

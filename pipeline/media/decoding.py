@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from pipeline.disk import read_regular
 from pipeline.errors import MediaError, reason_of
 from pipeline.frame import Size
 from pipeline.media.profiles import grey_to_srgb, image_to_srgb, linear_to_srgb, rgb_profile
+from pipeline.media.quiet import quiet_opencv, quiet_pillow
 from pipeline.media.wholeness import ends_early, late_exif, orientation_in, upright
 
 MAX_PIXELS = 120_000_000  # a phone's 108 megapixels, and 1.5 GB as a frame
@@ -49,7 +48,6 @@ _REMEDY = "check its path (a preset's begin at its own folder)"
 _SAVE_AGAIN = "if an image viewer can open it, save it there as PNG or JPEG"
 _HEIC = re.compile(rb".{4}ftyp(?:hei[cmsx]|hev[cmx]|mif1|msf1)", re.DOTALL)
 _TAGS = TiffImagePlugin
-_pillow = threading.Lock()  # changing Python's filters for warnings is not safe in two threads
 
 
 @dataclass(frozen=True)
@@ -114,9 +112,8 @@ def decode(path: Path) -> Decoded:
 
 @contextmanager
 def _pillows(data: bytes) -> Iterator[Any]:
-    """The file opened by Pillow, whose warnings (about damaged metadata, or size) are nothing to the user."""
-    with _pillow, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """The file opened by Pillow."""
+    with quiet_pillow():
         Image.init()
         with Image.open(io.BytesIO(data), formats=[each for each in _FORMATS if each in Image.OPEN]) as image:
             yield image
@@ -158,8 +155,7 @@ def _tiff_tags(data: bytes) -> dict[int, Any]:
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return {}
     try:
-        with _pillow, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pillow():
             file = io.BytesIO(data)
             directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
             file.seek(directory.next)
@@ -200,17 +196,12 @@ def _by_pillow(data: bytes, header: _Header, path: Path) -> _Pixels:
 
 
 def _by_opencv(data: bytes, header: _Header, path: Path) -> _Pixels:
-    told = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # it would write to the terminal what the error below says
     try:
-        # UNCHANGED keeps 16 bits and opacity, and leaves EXIF's orientation to us (but for TIFF's own).
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        with quiet_opencv():
+            # UNCHANGED keeps 16 bits and opacity, and leaves EXIF's orientation to us (but for TIFF's own).
+            values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(f"{path} can't be decoded ({error.err}); {_SAVE_AGAIN}") from error
-    finally:
-        cv2.utils.logging.setLogLevel(told)
     if values is None:
         raise MediaError(f"{path} can't be decoded: the file is damaged, or of an unusual kind; {_SAVE_AGAIN}")
     depth = values.dtype

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipeline.disk import write_whole
 from pipeline.errors import MediaError
 from pipeline.frame import to_uint8
 from pipeline.media.decoding import decode
+from pipeline.media.quiet import quiet_pillow
 
 READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 DEEP = (".png", ".tif", ".tiff")
@@ -62,8 +62,7 @@ def _exif(path: Path) -> Image.Exif:
     """What can be read of the file's EXIF, and written again; the picture itself could be read."""
     kept = Image.Exif()
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")  # about damaged EXIF, which is then left out
+        with quiet_pillow(), Image.open(path) as image:
             found = image.getexif()
             kept.update({tag: found[tag] for tag in _KEPT if tag in found})
             kept.update({ifd: dict(found.get_ifd(ifd)) for ifd in _IFDS if found.get_ifd(ifd)})

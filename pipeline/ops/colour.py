@@ -72,12 +72,12 @@ def sample_colours(colours: list[tuple[str, float]], count: int, generator: torc
     return match_colours(mixture.T.reshape(1, 3, count, 1), statistics_of_colours(colours), 1.0)[0, :, :, 0].T.float()
 
 
-def with_contrast(statistics: ColourStatistics, contrast: float) -> ColourStatistics:
+def statistics_with_contrast(statistics: ColourStatistics, contrast: float) -> ColourStatistics:
     """The statistics of the same picture with every colour's distance from the mean times `contrast`.
 
     Example:
         >>> plain = ColourStatistics(torch.zeros(3), torch.eye(3))
-        >>> with_contrast(plain, 2.0).covariance.diagonal().tolist()
+        >>> statistics_with_contrast(plain, 2.0).covariance.diagonal().tolist()
         [4.0, 4.0, 4.0]
     """
     return ColourStatistics(statistics.mean, contrast**2 * statistics.covariance)

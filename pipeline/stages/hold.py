@@ -87,12 +87,19 @@ class Hold(Effect[HoldConfig]):
             frame = SCALES[index](frame, factors[place])
         return frame.clamp(0, 1)
 
+    def fits(self, spec: RunSpec) -> bool:
+        return spec.feeds_back == self.spec.feeds_back
+
     def changed(self, config: HoldConfig, spec: RunSpec, index: int) -> Hold:
-        """What was measured of a figure, and the push that holds it, stay with it while its target is the same."""
+        """What was measured of a figure stays with it while its target is the same, and so does the push that holds it.
+
+        Pushes that add up and pushes that are forgotten are of other sizes: the one is no beginning for the other.
+        """
         successor, places = Hold(config, spec), {figure: place for place, figure in enumerate(self._held)}
         for place, figure in enumerate(successor._held):
             if figure in places:
-                successor._integral[place] = self._integral[places[figure]]
+                if self.fits(spec):
+                    successor._integral[place] = self._integral[places[figure]]
                 if getattr(config, FIGURES[figure]) == getattr(self.config, FIGURES[figure]):
                     successor._targets[place] = self._targets[places[figure]]
         return successor

@@ -22,7 +22,7 @@ from pipeline.ops.colour import (
     match_colours,
     sample_colours,
     statistics_of_colours,
-    with_contrast,
+    statistics_with_contrast,
 )
 from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
 from pipeline.stages.base import Effect, StageConfig
@@ -129,7 +129,7 @@ class Palette(Effect[PaletteConfig]):
             return frame
         contrast = c.contrast.at(ctx.moment)
         if self._statistics is not None:
-            return match_colours(frame, with_contrast(self._statistics, contrast), share)
+            return match_colours(frame, statistics_with_contrast(self._statistics, contrast), share)
         assert self._colours is not None
         target = colours_with_contrast(self._colours, contrast)
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))

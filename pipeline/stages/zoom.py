@@ -194,12 +194,17 @@ class Zoom(Effect[ZoomConfig]):
             self._way = self._way @ self.camera(self._index)
         return self._way
 
+    def fits(self, spec: RunSpec) -> bool:
+        return spec.continues or not self.spec.continues
+
     def changed(self, config: ZoomConfig, spec: RunSpec, index: int) -> Zoom:
-        """Over footage the camera goes on from where it is."""
+        """Over footage the camera goes on from where it is; footage that is new, it begins with."""
         successor = Zoom(config, spec)
-        if config.model_copy(update={"edges": self.config.edges}) == self.config:
+        if self.spec.continues:
+            successor.join(index)
+        elif config.model_copy(update={"edges": self.config.edges}) == self.config:
             successor._index, successor._way = self._index, self._way
-        elif not self.spec.continues and index > 0:
+        elif index > 0:
             successor._index, successor._way = index - 1, self.way(index - 1)
         return successor
 

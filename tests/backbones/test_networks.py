@@ -13,7 +13,7 @@ from torch import nn
 from pipeline import backbones
 from pipeline.backbones import find_layer, find_recipe, list_layers
 from pipeline.backbones.recipes import MODELS, Recipe
-from pipeline.backbones.tape import Recorder, UnsupportedNetwork
+from pipeline.backbones.tape import Tracer, UnsupportedNetwork
 from pipeline.backbones.weights import random_weights, read_weights
 from pipeline.errors import ModelError
 from pipeline.frame import Size
@@ -163,7 +163,7 @@ def test_writing_into_a_viewed_tensor_is_not_recorded() -> None:
             return x + row
 
     image = torch.empty(1, 3, 8, 8, device="meta")
-    with torch.no_grad(), pytest.raises(UnsupportedNetwork), Recorder({}, image):
+    with torch.no_grad(), pytest.raises(UnsupportedNetwork), Tracer({}, image):
         Odd()(image)
 
 

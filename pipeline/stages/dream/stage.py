@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.dreamer import Dreamer
@@ -15,6 +14,7 @@ from pipeline.masks import MaskReel
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
+from pipeline.ops.warp import resize_bilinear
 from pipeline.stages.base import Effect
 from pipeline.stages.context import FrameContext
 from pipeline.stages.dream.config import DreamConfig
@@ -154,4 +154,4 @@ def _moved(field: Tensor | None, ctx: FrameContext) -> Tensor | None:
 
 
 def _resized(field: Tensor, size: Size) -> Tensor:
-    return F.interpolate(field, size, mode="bilinear", align_corners=False).clamp_(0, 1)
+    return resize_bilinear(field, size).clamp_(0, 1)
