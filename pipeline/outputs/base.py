@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
+from pipeline.errors import PipelineError
 from pipeline.frame import Frame
 from pipeline.stages import RunSpec
 
@@ -16,6 +17,7 @@ class Output:
     Each output of a run works in a thread of its own, where its three methods are called one after the other. What
     they raise is told, and the output gets no more frames: the film goes on without it. The frames are its own, to
     keep and to change. Nothing of an output is in a checkpoint: in a resumed run it sees the frames from there on.
+    A run waits at its end for `put` and `close` to return, whatever `when_slow` says; the film is finished by then.
     """
 
     when_slow: WhenSlow = "hold"
@@ -36,3 +38,13 @@ class Output:
 
     def close(self) -> None:
         """Let go of what was opened: called once after `open`, when the run ends in whatever way, or `put` fails."""
+
+
+def require_output(given: object) -> None:
+    """Raises PipelineError for what a run can't hand frames to."""
+    if not isinstance(given, Output):
+        said = "a class, not one made from it" if isinstance(given, type) else f"of type {type(given).__name__}"
+        raise PipelineError(f"an output is {said}, must be a pipeline.Output, as in `outputs=[pipeline.Latest()]`")
+    if given.when_slow not in get_args(WhenSlow):
+        choices = " or ".join(map(repr, get_args(WhenSlow)))
+        raise PipelineError(f"the output {given.name} has when_slow = {given.when_slow!r}, must be {choices}")

@@ -38,6 +38,8 @@ def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = 
     `--set` has them. Text in them is read as YAML. Not `checked`, a resolved preset is only read: whether its files are
     there and all its numbers fit is left open. Raises PresetError with every problem found.
     """
+    if not isinstance(path, str | Path):
+        raise PresetError([Problem("preset", (), f"is of type {type(path).__name__}; {_SHELF}")])
     path = find_preset(path) if isinstance(path, str) else path
     try:
         raw = read_regular(path, MAX_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import numbers
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
+from pipeline.frame import Size
 from pipeline.media.paths import typed
 from pipeline.preset.entries import find_entry
 from pipeline.preset.explain import unknown
@@ -75,6 +77,7 @@ def _override(given: object) -> Override:
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
         key, value = given
         try:
+            value = str(value) if isinstance(value, Size) else value  # a tuple, which JSON would take for a list
             text = value if isinstance(value, str) else json.dumps(value, default=_worded)
         except (TypeError, ValueError, RecursionError):
             where = f"override {shortened(key, _SHOWN)}"
@@ -84,10 +87,14 @@ def _override(given: object) -> Override:
     raise PresetError([Problem("override", (), f"{shortened(repr(given), _SHOWN)}: {needs}")])
 
 
-def _worded(value: object) -> str:
+def _worded(value: object) -> str | int | float:
     """How a preset writes what JSON can't."""
     if isinstance(value, os.PathLike | Fraction):
         return str(value)
+    if isinstance(value, numbers.Integral):  # numpy's
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
     raise TypeError
 
 

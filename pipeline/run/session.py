@@ -15,7 +15,7 @@ from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.loop import Chain
 from pipeline.media.behind import Behind
 from pipeline.media.ffmpeg import ffmpeg_program
-from pipeline.outputs import Beside, Output
+from pipeline.outputs import Beside, Output, require_output
 from pipeline.preset import Preset
 from pipeline.run.facts import Found, InputFacts, facts_now
 from pipeline.run.film_writer import finish_film, has_more_frames
@@ -36,7 +36,7 @@ def render(
     out: str | Path | None = None,
     on_frame: OnFrame | None = None,
     *,
-    outputs: Sequence[Output] = (),
+    outputs: Output | Sequence[Output] = (),
     overwrite: bool = False,
     options: Options | None = None,
 ) -> Result:
@@ -61,7 +61,7 @@ def resume(
     out: str | Path,
     on_frame: OnFrame | None = None,
     *,
-    outputs: Sequence[Output] = (),
+    outputs: Output | Sequence[Output] = (),
     duration: str | None = None,
     moved: Mapping[str, str] | None = None,
     options: Options | None = None,
@@ -84,11 +84,15 @@ def resume(
         return session.resume(duration, {} if moved is None else moved)
 
 
-def _options(options: Options | None, on_frame: OnFrame | None, outputs: Sequence[Output]) -> Options:
+def _options(options: Options | None, on_frame: OnFrame | None, outputs: Output | Sequence[Output]) -> Options:
     options = Options() if options is None else options
     if on_frame is not None:
         options = dataclasses.replace(options, on_frame=on_frame)
-    return dataclasses.replace(options, outputs=(*options.outputs, *outputs))
+    given = [outputs] if isinstance(outputs, Output) else outputs
+    options = dataclasses.replace(options, outputs=(*options.outputs, *given))
+    for each in options.outputs:
+        require_output(each)
+    return options
 
 
 class _Session:

@@ -11,8 +11,9 @@ import torch
 
 import pipeline
 from pipeline import Latest, Output
+from pipeline.errors import PipelineError
 from pipeline.frame import Frame, to_uint8
-from pipeline.outputs import WhenSlow
+from pipeline.outputs import WhenSlow, require_output
 from pipeline.preset import Preset
 from pipeline.run import Options
 from pipeline.stages import RunSpec
@@ -212,3 +213,16 @@ def test_the_latest_frame_is_there_for_whoever_asks(preset: Preset, whole: bytes
     assert latest.shown is not None and np.array_equal(latest.shown.pixels, to_uint8(last.image))
     with pytest.raises(ValueError, match="read-only"):
         latest.shown.pixels[0] = 0
+
+
+class _Misspelt(Output):
+    when_slow = "Drop"  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(3, "is of type int"), (Latest, "is a class"), (_Misspelt(), "must be 'hold' or 'drop'")],
+)
+def test_what_is_no_output_is_refused(given: object, said: str) -> None:
+    with pytest.raises(PipelineError, match=said):
+        require_output(given)
