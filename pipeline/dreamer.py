@@ -106,8 +106,9 @@ class Dreamer:
         """Set how much each term counts from now on."""
         self.objective.weigh(weights)
 
-    def meet(self, picture: Tensor) -> None:
-        """Let terms that look at the picture (1, 3, H, W) a dream begins with see it, if they have not seen one."""
+    def meet(self, picture: Tensor, seconds: float) -> None:
+        """Let terms that have a choice to make at this time of the film see the picture (1, 3, H, W)."""
+        self.objective.at(seconds)
         if self.objective.is_open:
             self.objective.meet(self.backbone(picture))
 
@@ -133,7 +134,7 @@ class Dreamer:
         return {"model": self._weights_digest} | self.engine.fingerprints()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What was chosen in the first picture; the budget, where memory ran out and tiles have been smaller since."""
+        """What terms have chosen by pictures; the budget, where memory ran out and tiles have been smaller since."""
         shrunk = self.engine.budget is not None and self.engine.budget != self._budget
         kept: dict[str, Tensor] = {"budget": torch.tensor(self.engine.budget)} if shrunk else {}
         return kept | self.objective.state_dict()
@@ -146,7 +147,7 @@ class Dreamer:
         kept = {f"term-{index}" for index, (mine, theirs) in terms if same and mine == theirs}
         if self.spec.memory == other.spec.memory and other.engine.budget is not None:
             kept.add("budget")
-        return {name: value for name, value in state.items() if name in kept}
+        return {name: value for name, value in state.items() if name.split(".")[0] in kept}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` gave; other names are left alone."""

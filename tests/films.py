@@ -61,6 +61,13 @@ FILMS = {
   - {{{FOLDED}, id: other, objective: [{{layer: blocks.4.1, direction: random, weight: "1 + t"}},
      {{layer: blocks.2.1, score: cosine}}], mask: {{film: {CARPHONE}}}}}
 """,
+    "wandering": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.5}}
+  - {{{FOLDED}, every: 2, objective: [{{layer: blocks.4.1, wander: 3, life: 0.5s, rest: 2s, seed: 7}},
+     {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
+  - {{stage: palette}}
+""",
     "classes": f"""
   - {{stage: noise}}
   - {{{FOLDED}, objective: {{class: banana}}}}

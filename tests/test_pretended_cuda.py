@@ -51,7 +51,9 @@ def test_no_frame_waits_and_its_picture_is_the_cpus(name: str, monkeypatch: pyte
     assert sum(bool(difference.max() > 1e-5) for difference in differences) <= 2
 
 
-@pytest.mark.parametrize("name", ["zoom, hold, palette", "droste", "moving layers, every third frame", "guided"])
+@pytest.mark.parametrize(
+    "name", ["zoom, hold, palette", "droste", "moving layers, every third frame", "guided", "wandering"]
+)
 def test_a_stopped_film_goes_on_to_the_same_bytes(name: str, cuda: Device, tmp_path: Path) -> None:
     whole = pipeline.render(film(name, "cuda"), tmp_path / "whole")
     assert not pipeline.render(film(name, "cuda"), tmp_path / "run", options=stop_after(4)).finished

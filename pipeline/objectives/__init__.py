@@ -1,7 +1,8 @@
 """What a dream climbs towards: the YAML of it, and scores of a network's activations to be maximised."""
 
 from pipeline.objectives.field import ObjectiveField, Term, build_objective
-from pipeline.objectives.scores import LayerL2, Objective, WeightedSum
+from pipeline.objectives.scores import LayerL2, Objective
+from pipeline.objectives.sum import WeightedSum
 from pipeline.objectives.terms import (
     ChannelTerm,
     ClassTerm,
@@ -10,6 +11,7 @@ from pipeline.objectives.terms import (
     LayerTerm,
     NeuronTerm,
 )
+from pipeline.objectives.wander_term import WanderTerm
 
 __all__ = [
     "ChannelTerm",
@@ -22,6 +24,7 @@ __all__ = [
     "Objective",
     "ObjectiveField",
     "Term",
+    "WanderTerm",
     "WeightedSum",
     "build_objective",
 ]

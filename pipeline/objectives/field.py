@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pipeline.backbones import Backbone
 from pipeline.curves import Clock
 from pipeline.nearest import did_you_mean
-from pipeline.objectives.scores import WeightedSum
+from pipeline.objectives.sum import WeightedSum
 from pipeline.objectives.terms import (
     BaseTerm,
     ChannelTerm,
@@ -21,16 +21,18 @@ from pipeline.objectives.terms import (
     LayerTerm,
     NeuronTerm,
 )
+from pipeline.objectives.wander_term import WanderTerm
 
 _MOST_TERMS = 100
 _START = Clock(Fraction(24), 1, 0).at_frame(0)
-Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm
+Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm | WanderTerm
 _KEYS: dict[str, type[BaseTerm]] = {
     "channel": ChannelTerm,
     "neuron": NeuronTerm,
     "class": ClassTerm,
     "guide": GuideTerm,
     "direction": DirectionTerm,
+    "wander": WanderTerm,
     "layer": LayerTerm,  # last: most others have it too
 }
 
@@ -68,7 +70,8 @@ ObjectiveField = Annotated[
             | Annotated[NeuronTerm, Tag("NeuronTerm")]
             | Annotated[ClassTerm, Tag("ClassTerm")]
             | Annotated[GuideTerm, Tag("GuideTerm")]
-            | Annotated[DirectionTerm, Tag("DirectionTerm")],
+            | Annotated[DirectionTerm, Tag("DirectionTerm")]
+            | Annotated[WanderTerm, Tag("WanderTerm")],
             Discriminator(_kind),
         ],
         ...,

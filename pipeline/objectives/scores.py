@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,9 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import upload
-
-_TINY = 1e-12
 _GUIDE_BLOCK = 4096  # positions compared with the guide at a time, so that large frames fit into memory
 
 
@@ -30,7 +27,9 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class _OneLayer:
+class OneLayer:
+    """An objective that reads one layer."""
+
     layer: str
 
     @property
@@ -40,7 +39,7 @@ class _OneLayer:
 
 
 @dataclass(frozen=True)
-class LayerL2(_OneLayer):
+class LayerL2(OneLayer):
     """More of whatever a layer responds to: the mean of its squared activations (google/deepdream, 2015)."""
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
@@ -48,7 +47,7 @@ class LayerL2(_OneLayer):
 
 
 @dataclass(frozen=True)
-class LayerMean(_OneLayer):
+class LayerMean(OneLayer):
     """More activation everywhere: the mean over channels and places."""
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
@@ -56,7 +55,7 @@ class LayerMean(_OneLayer):
 
 
 @dataclass(frozen=True)
-class LayerCosine(_OneLayer):
+class LayerCosine(OneLayer):
     """One motif everywhere: the mean cosine between each place's feature and the picture's mean feature."""
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
@@ -65,7 +64,7 @@ class LayerCosine(_OneLayer):
 
 
 @dataclass(frozen=True)
-class Channels(_OneLayer):
+class Channels(OneLayer):
     """More of some channels: their mean activation."""
 
     channels: tuple[int, ...]
@@ -76,46 +75,8 @@ class Channels(_OneLayer):
         return torch.stack([activation[:, channel].mean() for channel in self.channels]).mean()
 
 
-class SeedChannels(_OneLayer):
-    """More of the channels that respond the most, or the least, to the picture the dream begins with."""
-
-    def __init__(self, layer: str, count: int, strongest: bool) -> None:
-        super().__init__(layer)
-        self._count, self._strongest = count, strongest
-        self._chosen: Tensor | None = None
-        self._waits = True
-
-    def meet(self, activations: Mapping[str, Tensor]) -> None:
-        """Choose by the seed's activations; later pictures change nothing, until `forget`."""
-        if self._waits:
-            strength = activations[self.layer].flatten(2).mean(2)[0]
-            self.choose(strength.topk(self._count, largest=self._strongest).indices)
-
-    def choose(self, channels: Tensor) -> None:
-        """Take these channels (k,), which are on the network's device."""
-        chosen = channels.sort().values
-        # In place, so that an objective captured in a CUDA graph follows.
-        self._chosen = chosen if self._chosen is None else self._chosen.copy_(chosen)
-        self._waits = False
-
-    def forget(self) -> None:
-        """The next picture is another seed."""
-        self._waits = True
-
-    @property
-    def chosen(self) -> Tensor | None:
-        """The channels (k,), int64; None before the seed was met."""
-        return None if self._waits else self._chosen
-
-    def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
-        activation = activations[self.layer]
-        # Before the seed is known an engine may be tried out: any channels take as long.
-        chosen = activation[:, : self._count] if self._chosen is None else activation.index_select(1, self._chosen)
-        return chosen.mean()
-
-
 @dataclass(frozen=True)
-class Neuron(_OneLayer):
+class Neuron(OneLayer):
     """One channel at one place, `at` (x, y) in shares of the picture."""
 
     channel: int
@@ -128,7 +89,7 @@ class Neuron(_OneLayer):
 
 
 @dataclass(frozen=True)
-class Logit(_OneLayer):
+class Logit(OneLayer):
     """A class's logit, before softmax: that would also rise when only the other classes fall."""
 
     index: int
@@ -138,7 +99,7 @@ class Logit(_OneLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class Guide(_OneLayer):
+class Guide(OneLayer):
     """Every place is drawn to the guide's feature that it resembles most (google/deepdream, 2015).
 
     `features` (C, n) have unit length, unlike the notebook's: there the guide's loudest feature wins everywhere.
@@ -155,75 +116,10 @@ class Guide(_OneLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class Direction(_OneLayer):
+class Direction(OneLayer):
     """More of a mixture of channels: the mean dot product with `vector` (C,) of unit length."""
 
     vector: Tensor
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         return self.vector.to(activations[self.layer]) @ activations[self.layer][0].flatten(1).mean(1)
-
-
-class WeightedSum:
-    """Several objectives at once, each times its weight; a negative one is avoided. One forward pass serves all.
-
-    The weights live in a tensor that keeps its place, so that an objective captured in a CUDA graph follows them.
-    `balanced` divides each score by its own value, held fixed, so that half the weight is half the pull however
-    large a layer's activations are.
-    """
-
-    def __init__(self, objectives: tuple[Objective, ...], device: torch.device, *, balanced: bool = False) -> None:
-        self.objectives = objectives
-        self._weights = torch.ones(len(objectives), device=device)
-        self._balanced = balanced and len(objectives) > 1
-
-    def weigh(self, weights: tuple[float, ...]) -> None:
-        """Set how much each objective counts from now on."""
-        self._weights.copy_(upload(torch.tensor(weights), self._weights.device))
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers of all objectives, each once."""
-        return tuple(dict.fromkeys(layer for objective in self.objectives for layer in objective.layers))
-
-    @property
-    def sees_whole(self) -> bool:
-        """Whether a part of the picture has another score than the whole, so that it must not be tiled."""
-        return any(isinstance(objective, Neuron | Logit) for objective in self.objectives)
-
-    def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
-        """The sum of the weighted scores."""
-        scores = torch.stack([objective(activations) for objective in self.objectives])
-        if self._balanced:
-            scores = scores / scores.detach().abs().clamp_min(_TINY)
-        return (self._weights.to(scores) * scores).sum()
-
-    def meet(self, activations: Mapping[str, Tensor]) -> None:
-        """Let the terms that depend on the seed picture choose."""
-        for _, term in self._choosing():
-            term.meet(activations)
-
-    def forget(self) -> None:
-        """Begin anew with the next picture: whatever was chosen in the last seed is chosen again."""
-        for _, term in self._choosing():
-            term.forget()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a term still waits for the seed picture."""
-        return any(term.chosen is None for _, term in self._choosing())
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """What was chosen in the seed."""
-        return {f"term-{index}": term.chosen for index, term in self._choosing() if term.chosen is not None}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_dict` gave."""
-        for index, term in self._choosing():
-            if f"term-{index}" in state:
-                term.choose(state[f"term-{index}"])
-
-    def _choosing(self) -> Iterator[tuple[int, SeedChannels]]:
-        for index, term in enumerate(self.objectives):
-            if isinstance(term, SeedChannels):
-                yield index, term

@@ -25,6 +25,7 @@ from pipeline.frame import Size, size_of
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import read_picture
 from pipeline.objectives import scores
+from pipeline.objectives.choosing import SeedChannels
 from pipeline.objectives.classes import class_index
 from pipeline.objectives.scores import Objective
 from pipeline.ops.warp import resize
@@ -58,7 +59,7 @@ class BaseTerm(BaseModel):
         raise NotImplementedError
 
 
-class _OnLayer(BaseTerm):
+class OnLayer(BaseTerm):
     """One objective on a layer of the preset's choice."""
 
     layer: LayerName = Field(description="the layer; `dreamreel layers` lists them")
@@ -73,7 +74,7 @@ class _OnLayer(BaseTerm):
             yield "layer", str(error)
 
 
-class LayerTerm(_OnLayer):
+class LayerTerm(OnLayer):
     """More of whatever a layer responds to."""
 
     score: Literal["l2", "mean", "cosine"] = Field(
@@ -96,7 +97,7 @@ ChannelKey = Annotated[
 ]
 
 
-class ChannelTerm(_OnLayer):
+class ChannelTerm(OnLayer):
     """More of one channel of a layer, of several, or of those that the seed picture shows most or least of."""
 
     channel: ChannelKey = Field(description="a number from 0, a list of them, strongest or weakest")
@@ -117,11 +118,11 @@ class ChannelTerm(_OnLayer):
 
     def build(self, backbone: Backbone) -> Objective:
         if isinstance(self.channel, str):
-            return scores.SeedChannels(self.layer, self.count, self.channel == "strongest")
+            return SeedChannels(self.layer, self.count, self.channel == "strongest")
         return scores.Channels(self.layer, self._numbers())
 
 
-class NeuronTerm(_OnLayer):
+class NeuronTerm(OnLayer):
     """More of one channel at one place of the picture."""
 
     neuron: int = Field(ge=0, description="the channel's number, from 0")
@@ -160,7 +161,7 @@ class ClassTerm(BaseTerm):
         return {"class" if key == "class_" else key: value for key, value in plain(self).items()}
 
 
-class GuideTerm(_OnLayer):
+class GuideTerm(OnLayer):
     """Every place is drawn to the feature of a guide picture that it resembles most."""
 
     guide: MediaPath = Field(description="the picture: relative to the preset, absolute, or package:NAME/inside/it")
@@ -194,7 +195,7 @@ class GuideTerm(_OnLayer):
         return Size(round(size.height * scale), round(size.width * scale))
 
 
-class DirectionTerm(_OnLayer):
+class DirectionTerm(OnLayer):
     """More of a mixture of a layer's channels."""
 
     direction: Annotated[

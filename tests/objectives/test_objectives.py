@@ -44,6 +44,7 @@ TERMS: dict[str, dict[str, Any]] = {
     "class": {"class": "banana"},
     "guide": {"layer": LAYER, "guide": GUIDE},
     "direction": {"layer": LAYER, "direction": "random", "seed": 4},
+    "wander": {"layer": LAYER, "wander": 3, "seed": 2},
     "vector": {"layer": LAYER, "direction": [1.0] * 56 + [-1.0] * 56},
 }
 

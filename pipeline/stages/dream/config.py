@@ -35,7 +35,8 @@ class DreamConfig(StageConfig):
         None,
         description="instead of `layer`: one mapping or a list of them, which are summed, each times its `weight`: "
         "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
-        "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}",
+        "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}, "
+        "{layer: L, wander: 3}, which travels among motifs by itself",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")

@@ -118,13 +118,13 @@ class Dream(Effect[DreamConfig]):
                 yield octave, weight
 
     def _meet(self, frame: Tensor, ctx: FrameContext) -> None:
-        """Weigh the objective's terms for this moment, and let those that look at the seed see it."""
+        """Weigh the objective's terms for this moment, and let those that have a choice to make see the picture."""
         c = self.config
         if c.objective is not None:
             self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
         elif c.layer is not None:
             self.dreamer.weigh(c.layer.weights(ctx.moment))
-        self.dreamer.meet(frame)
+        self.dreamer.meet(frame, float(ctx.moment.seconds[0]))
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}

@@ -1,0 +1,44 @@
+"""Wandering among motifs, as presets write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from pipeline.backbones import Backbone, Recipe, find_layer
+from pipeline.objectives.scores import Objective
+from pipeline.objectives.terms import OnLayer
+from pipeline.objectives.wander import Pace, Wander, usual_activations
+from pipeline.times import SpanField, parse_span
+
+
+class WanderTerm(OnLayer):
+    """A journey among a layer's motifs that finds its own way: what the picture suggests, and what is new."""
+
+    wander: int = Field(ge=2, le=16, description="how many motifs there are at a time, swelling and fading in turn")
+    life: SpanField = Field(parse_span("24s"), description="how long each motif lasts, in seconds")
+    rest: SpanField = Field(
+        parse_span("60s"), description="how soon a motif that was shown may come again, in seconds: the time constant"
+    )
+    whole: float = Field(
+        0.4, ge=0, le=100, description="how much the whole layer counts beside the motifs; more is richer and steadier"
+    )
+    suggested: float = Field(
+        3.0, ge=0, le=100, description="how much what the picture suggests already counts against chance, which is 1"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another journey")
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from (found := list(super().problems(recipe)))
+        if not found and self.wander >= (channels := find_layer(recipe, self.layer).channels):
+            yield "wander", f"is {self.wander}, and {self.layer} has {channels} channels; use at most {channels - 1}"
+        for key, span in (("life", self.life), ("rest", self.rest)):
+            if not span.seconds:
+                yield key, f"is {span.text}, must be in seconds, such as 24s"
+
+    def build(self, backbone: Backbone) -> Objective:
+        life, rest = self.life.seconds, self.rest.seconds
+        assert life and rest
+        pace = Pace(self.wander, float(life), float(rest), self.whole, self.suggested, self.seed)
+        return Wander(self.layer, pace, usual_activations(backbone, self.layer))
