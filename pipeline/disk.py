@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PARTIAL = ".part"  # stands in a file's name until the file is whole
 
@@ -87,10 +88,15 @@ def state_of(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def open_regular(path: Path, at_most: int | None = None) -> BinaryIO:
+    """A regular file, opened to be read; the caller closes it. Raises OSError as `require_regular` does."""
+    require_regular(path, at_most)
+    return path.open("rb")
+
+
 def read_regular(path: Path, at_most: int) -> bytes:
     """All bytes of a regular file. Raises OSError as `require_regular` does."""
-    require_regular(path, at_most)
-    with path.open("rb") as file:
+    with open_regular(path, at_most) as file:
         # Not to its end: what the kernel shows under /proc says that it is empty, and may never end.
         return file.read(os.fstat(file.fileno()).st_size)
 
@@ -101,9 +107,8 @@ def digest_of(data: bytes | Path, length: int | None = None) -> str:
     if isinstance(data, bytes):
         state.update(data)
         return state.hexdigest()
-    require_regular(data)
     left = data.stat().st_size if length is None else length
-    with data.open("rb") as file:
+    with open_regular(data) as file:
         while left > 0 and (block := file.read(min(left, 1 << 20))):
             state.update(block)
             left -= len(block)

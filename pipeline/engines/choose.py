@@ -21,6 +21,7 @@ from pipeline.activity import report
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.device import is_out_of_memory
+from pipeline.disk import read_regular
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
@@ -42,6 +43,7 @@ _REPEATS = 3
 # Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
 _CLASS_SIDES = (128, 256)
 _CACHE_VERSION = 1
+_MOST_CACHE_BYTES = 1 << 24
 _probing = threading.Lock()  # how many threads torch has is the whole process's
 
 
@@ -182,7 +184,7 @@ def cache_file() -> Path:
 
 def _remembered() -> dict[str, str]:
     try:
-        found = json.loads(cache_file().read_text(encoding="utf-8"))
+        found = json.loads(read_regular(cache_file(), _MOST_CACHE_BYTES))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

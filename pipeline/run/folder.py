@@ -10,7 +10,7 @@ from pathlib import Path
 import filelock
 
 from pipeline import checkpoint
-from pipeline.disk import is_partial_of, make_folder, read_regular, write_whole
+from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.changes import changed_keys
@@ -57,11 +57,13 @@ class RunFolder:
     def _wrote_preset(self) -> bool:
         """Whether `preset.yaml` is a run's: by its first line, or, where an editor dropped that, by the log."""
         try:
-            with self.preset_file.open("rb") as file:
+            with open_regular(self.preset_file) as file:
                 if file.read(len(HEADER)) == HEADER.encode():
                     return True
         except FileNotFoundError:
             return False
+        except OSError:  # it may be a run's all the same, and whoever reads it is told what is wrong
+            pass
         return next(iter(read_log(self.log_file)), {}).get("event") == "begin"
 
     def require_free(self, preset: Preset) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.disk import require_regular
+from pipeline.disk import open_regular
 
 _LONGEST_LINE = 1 << 16  # bytes; ours are some hundreds
 
@@ -41,8 +41,7 @@ class RunLog:
 
 
 def _ends_a_line(path: Path) -> bool:
-    require_regular(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.seek(0, os.SEEK_END) == 0:
             return True
         file.seek(-1, os.SEEK_END)
@@ -55,8 +54,7 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
     A log that is not there or can't be read has none: it is for people, and no frame depends on it.
     """
     try:
-        require_regular(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while line := file.readline(_LONGEST_LINE):
                 record = _record(line)
                 if record is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -158,3 +162,25 @@ def test_a_folder_and_a_file_in_each_others_place(preset: Preset, tmp_path: Path
             continue
         with pytest.raises(PipelineError):
             look(run)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+@pytest.mark.parametrize("name", ["preset.yaml", "run.jsonl", "state/000000003.json", "segments/000000.rgb24"])
+def test_nobody_waits_for_a_pipe_in_place_of_a_file(preset: Preset, tmp_path: Path, name: str) -> None:
+    run = pipeline.render(preset, tmp_path / "run", options=stop_after(3)).folder
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    looks: list[Callable[[], object]] = [partial(look, run) for look in (pipeline.report, pipeline.resume)]
+    for look in [*looks, partial(pipeline.render, preset, run)]:
+        told: list[str] = []
+
+        def work(look: Callable[[], object] = look, told: list[str] = told) -> None:
+            try:
+                told.append(str(look()))
+            except PipelineError as error:
+                told.append(str(error))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert told, f"it waits for {name}"
