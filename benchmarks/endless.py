@@ -42,7 +42,7 @@ def seconds_of(film: Path) -> Iterator[NDArray[np.uint8]]:
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time >= due - 1e-6:
                 due += 1
-                yield frame.to_ndarray(format="rgb24")
+                yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def judged(pictures: list[NDArray[np.uint8]]) -> tuple[Tensor, list[int], float]:

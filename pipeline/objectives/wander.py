@@ -80,7 +80,7 @@ class Wander(Choosing):
 
     def forget(self) -> None:
         self._turns: list[int] | None = None
-        self._shown = torch.full((len(self._usual.mean),), _NEVER, dtype=torch.float64)
+        self._shown = torch.full_like(self._usual.mean, _NEVER)
 
     def at(self, seconds: float) -> None:
         self._seconds = seconds
@@ -103,27 +103,26 @@ class Wander(Choosing):
         if not self.is_open:
             return
         values = activations[self.layer][0].flatten(1).float()
-        suggested = ((values.mean(1) - self._usual.mean) / self._usual.deviation).double().cpu()
-        channels = self._channels.tolist()
+        suggested = (values.mean(1) - self._usual.mean) / self._usual.deviation
         if self._turns is not None:
-            self._shown[channels] = self._seconds
+            self._shown.index_fill_(0, self._channels, self._seconds)
         now = self._now()
         for place, turn in enumerate(now):
             if self._turns is None or self._turns[place] != turn:
-                channels[place] = self._drawn(suggested, place, turn)
-                self._shown[channels[place]] = self._seconds
+                self._channels[place] = self._drawn(suggested, place, turn)
+                self._shown.index_fill_(0, self._channels[place : place + 1], self._seconds)
         self._turns = now
-        self._channels.copy_(torch.tensor(channels))
         self._square.copy_(values.square().mean())
 
-    def _drawn(self, suggested: Tensor, place: int, turn: int) -> int:
+    def _drawn(self, suggested: Tensor, place: int, turn: int) -> Tensor:
+        """The next channel, a scalar that stays on its device: a graphics card is not waited for."""
         pace = self._pace
         liking = suggested.clamp(-_MOST_DEVIATIONS, _MOST_DEVIATIONS) / _MOST_DEVIATIONS * pace.suggested
         generator = torch.Generator().manual_seed((pace.seed * 1000003 + turn * 101 + place) % 2**63)
-        chance = -torch.log(-torch.log(torch.rand(len(liking), generator=generator, dtype=torch.float64)))
+        chance = -torch.log(-torch.log(torch.rand(len(liking), generator=generator).clamp(1e-9, 1 - 1e-6)))
         since = self._seconds - self._shown
-        score = liking + chance - _TIRED * torch.exp(-since / pace.rest)
-        return int(score.masked_fill(since <= 0, -math.inf).argmax())
+        score = liking + upload(chance, liking.device) - _TIRED * torch.exp(-since / pace.rest)
+        return score.masked_fill(since <= 0, -math.inf).argmax()
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         activation = activations[self.layer]
@@ -143,4 +142,4 @@ class Wander(Choosing):
         if state:
             self._channels.copy_(state["channels"])
             self._square.copy_(state["square"])
-            self._turns, self._shown = state["turns"].tolist(), state["shown"].cpu().clone()
+            self._turns, self._shown = state["turns"].tolist(), state["shown"].clone()
