@@ -48,12 +48,12 @@ def seconds_of(film: Path) -> Iterator[NDArray[np.uint8]]:
 def judged(pictures: list[NDArray[np.uint8]]) -> tuple[Tensor, list[int], float]:
     """Unit features (n, C), top classes, and the entropy in bits of the mean of the classes' probabilities."""
     head = backbones.find_head(backbones.find_recipe("lite0")).name
-    network = backbones.load("lite0", ["blocks.6.0", head], torch.device("cpu"), "auto")
+    network = backbones.load("lite0", ["bn2", head], torch.device("cpu"), "auto")
     features, logits = [], []
     with torch.no_grad():
         for picture in pictures:
             seen = network(resize(from_array(picture), _SIDE).clamp(0, 1))
-            features.append(seen["blocks.6.0"].mean((2, 3))[0])
+            features.append(seen["bn2"].mean((2, 3))[0])
             logits.append(seen[head].flatten())
     shares = torch.stack(logits).softmax(1).mean(0)
     entropy = -float((shares * shares.clamp_min(1e-12).log2()).sum())

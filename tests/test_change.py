@@ -146,7 +146,7 @@ def test_a_changed_stage_goes_on_beside_those_that_stay(name: str, stage: str, k
         ("growing", "dream", {"layer": "blocks.4.1"}, {"pending", "unseen"}),
         ("growing", "dream", {"every": 2}, {"unseen"}),
         ("growing", "dream", {"every": 1}, set()),
-        ("footage", "dream", {"objective": [STRONGEST, {"layer": "blocks.4.1"}]}, {"term-0"}),
+        ("footage", "dream", {"objective": [STRONGEST, {"layer": "blocks.4.1"}]}, {"term-0.channels"}),
         ("footage", "dream", {"objective": [STRONGEST | {"count": 2}]}, set()),
         ("footage", "dream", {"weights": "random"}, set()),
         ("footage", "video", {"motion": "none"}, {"index", "digest"}),

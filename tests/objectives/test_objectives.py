@@ -205,7 +205,7 @@ def test_what_was_chosen_in_the_seed_survives_a_resume() -> None:
     frame = fit_to(_photograph(), Size(64, 80), "crop")
     first = _dream(objective=TERMS["strongest"])
     first(frame, FrameContext(0, first.spec, None))
-    chosen = first.state_dict()["term-0"]
+    chosen = first.state_dict()["term-0.channels"]
     expected = first.dreamer.backbone(frame)[LAYER].flatten(2).mean(2)[0].topk(3).indices.sort().values
     assert torch.equal(chosen, expected)
     resumed = _dream(objective=TERMS["strongest"])
@@ -213,7 +213,7 @@ def test_what_was_chosen_in_the_seed_survives_a_resume() -> None:
     later = FrameContext(3, first.spec, frame)
     noise = torch.rand(frame.shape, generator=torch.Generator().manual_seed(0))
     assert torch.equal(first(noise, later), resumed(noise, later))
-    assert torch.equal(resumed.state_dict()["term-0"], chosen)
+    assert torch.equal(resumed.state_dict()["term-0.channels"], chosen)
 
 
 def test_a_film_resumed_in_the_middle_goes_on_alike(write_preset: Callable[[str], Path], tmp_path: Path) -> None:
