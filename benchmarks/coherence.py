@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import load
+from pipeline.chain import Chain
 from pipeline.curves import Constant
 from pipeline.device import open_device
 from pipeline.frame import to_uint8
-from pipeline.loop import Chain
 from pipeline.media.footage import Timing, at_constant_rate, follow, open_footage
 from pipeline.media.optical_flow import Dis, estimate_motion
 from pipeline.objectives import LayerL2

@@ -16,12 +16,12 @@ import torch
 
 from benchmarks.common import report, time_in_turn
 from pipeline import backbones
+from pipeline.chain import Chain
 from pipeline.device import HostCopies, open_device
 from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, climb, memory_budget
 from pipeline.engines.graph import GraphEngine
 from pipeline.errors import DeviceError
 from pipeline.frame import Size
-from pipeline.loop import Chain
 from pipeline.objectives import LayerL2
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes

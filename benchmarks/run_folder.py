@@ -21,8 +21,8 @@ from unittest.mock import patch
 from torch import Tensor
 
 from benchmarks.common import processor_seconds, report, threads, time_in_turn
+from pipeline.chain import Chain, frames
 from pipeline.frame import Pass, to_uint8
-from pipeline.loop import Chain, frames
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.preset import Override, Preset, find_preset, load_preset
 from pipeline.run import Options, render

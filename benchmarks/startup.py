@@ -21,7 +21,7 @@ from typing import Any
 def first_frame(preset: Path) -> dict[str, float]:
     """Seconds of a clock on the wall: the imports, what follows up to the first frame, and the next frame."""
     began = time.perf_counter()
-    from pipeline.loop import Chain
+    from pipeline.chain import Chain
     from pipeline.preset import load_preset
 
     imported = time.perf_counter()

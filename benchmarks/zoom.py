@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import report, threads, time_in_turn
+from pipeline.chain import Chain
 from pipeline.frame import size_of, to_uint8
-from pipeline.loop import Chain
 from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize

@@ -5,9 +5,9 @@
 
 TYPE_CHECKING = False  # as in typing, which takes a while to import: a signal in the first moment finds no handler
 if TYPE_CHECKING:
+    from pipeline.chain import frames
     from pipeline.errors import PipelineError, PresetError
     from pipeline.frame import Frame
-    from pipeline.loop import frames
     from pipeline.outputs import Latest, Output
     from pipeline.preset import Override, Preset, load_preset, parse_preset
     from pipeline.run import Options, Report, Result, assemble, render, report, resume
@@ -22,7 +22,7 @@ _HOMES = {
     "Frame": "pipeline.frame",
     "Latest": "pipeline.outputs",
     "Output": "pipeline.outputs",
-    "frames": "pipeline.loop",
+    "frames": "pipeline.chain",
     **dict.fromkeys(("Options", "Report", "Result", "assemble", "render", "report", "resume"), "pipeline.run"),
 }
 

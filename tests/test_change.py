@@ -12,8 +12,8 @@ import torch
 import yaml
 from torch import Tensor
 
+from pipeline.chain import Chain
 from pipeline.errors import PipelineError, PresetError
-from pipeline.loop import Chain
 from pipeline.preset import Preset, parse_preset
 from pipeline.stages import STAGES
 from pipeline.stages.dream import Dream

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.chain import Chain
 from pipeline.errors import PipelineError
-from pipeline.loop import Chain
 from pipeline.preset import Preset, load_preset
 from pipeline.stages.dream import Dream
 from pipeline.stages.zoom import Zoom

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 import pipeline
+from pipeline.chain import Chain, Frame
 from pipeline.errors import PresetError
 from pipeline.frame import Size
-from pipeline.loop import Chain, Frame
 from pipeline.ops import noise
 from pipeline.ops.camera import motion_matrix
 from pipeline.ops.droste import magnification, painted, positions_ahead, seen_ahead, share_to_add

@@ -12,12 +12,12 @@ from torch import Tensor
 
 import pipeline
 from pipeline import backbones
+from pipeline.chain import Chain
 from pipeline.device import HostCopies, constant, upload
 from pipeline.engines import Climb, climb
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import AscentStep
 from pipeline.frame import to_uint8
-from pipeline.loop import Chain
 from pipeline.objectives import LayerL2
 from pipeline.ops import mask
 from pipeline.ops.gradient import smoothing_kernel

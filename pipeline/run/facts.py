@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import Tensor
 
 from pipeline import checkpoint
+from pipeline.chain import Chain
 from pipeline.errors import RunError, reason_of
 from pipeline.frame import Size
-from pipeline.loop import Chain
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
 from pipeline.run.folder import RunFolder

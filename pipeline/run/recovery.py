@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline import checkpoint
+from pipeline.chain import Chain
 from pipeline.curves import curves_of
 from pipeline.errors import RunError, shell_word
-from pipeline.loop import Chain
 from pipeline.preset import Preset
 from pipeline.run.changes import changed_keys
 from pipeline.run.environment import environment

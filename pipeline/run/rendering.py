@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from pipeline.activity import report
+from pipeline.chain import Chain, clock
 from pipeline.device import HostCopies
 from pipeline.frame import Frame, Pass
-from pipeline.loop import Chain, clock
 from pipeline.media.behind import Behind
 from pipeline.outputs import Beside
 from pipeline.run.facts import PREVIOUS, Found

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
+from pipeline.chain import Chain
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
-from pipeline.loop import Chain
 from pipeline.media.behind import Behind
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Beside, Output, require_output

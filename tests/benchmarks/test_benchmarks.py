@@ -22,7 +22,7 @@ def test_it_imports_and_has_a_main(name: str) -> None:
 
 def test_the_ways_that_coherence_compares_render() -> None:
     from benchmarks.coherence import dreaming, preset_over
-    from pipeline.loop import frames
+    from pipeline.chain import frames
 
     preset = preset_over("carphone_pristine", 2, ["dream.octaves=1", "dream.engine=packed"])
     for blend in (0.0, 0.5):

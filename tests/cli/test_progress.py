@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipeline import activity
+from pipeline.chain import frames
 from pipeline.cli import watch
 from pipeline.cli.pace import Pace, first_frame_weight
 from pipeline.cli.progress import RenderProgress
 from pipeline.cli.watch import Watch
-from pipeline.loop import frames
 from pipeline.media.ahead import Ahead
 from pipeline.media.behind import Behind
 from pipeline.preset import load_preset, parse_preset

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.chain import Chain
 from pipeline.curves import field, looked_at
 from pipeline.errors import PresetError
-from pipeline.loop import Chain
 from pipeline.ops.camera import cells_per_second
 from pipeline.preset import parse_preset
 from pipeline.stages.spec import RunSpec

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
+from pipeline.chain import Chain
 from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, climb
 from pipeline.engines.reference import Reference
 from pipeline.errors import DeviceError, PresetError
 from pipeline.frame import Size
-from pipeline.loop import Chain
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.objectives import ClassTerm, ObjectiveField, WeightedSum, build_objective, scores
 from pipeline.preset import load_preset, parse_preset

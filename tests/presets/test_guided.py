@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.chain import frames
 from pipeline.errors import PresetError
-from pipeline.loop import frames
 from pipeline.preset import Override, load_preset, parse_preset
 from tests.conftest import photograph
 

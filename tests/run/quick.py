@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.loop import Frame
+from pipeline.chain import Frame
 from pipeline.preset import Preset, load_preset
 from pipeline.run import Options
 from pipeline.stages import RunSpec

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pipeline
-from pipeline.loop import Frame
+from pipeline.chain import Frame
 from pipeline.preset import Preset
 from pipeline.run import Options
 from pipeline.stages import RunSpec

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import pipeline
+from pipeline.chain import Frame
 from pipeline.errors import RunError
-from pipeline.loop import Frame
 from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
 from pipeline.run import Options

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import pipeline
+from pipeline.chain import Frame
 from pipeline.errors import PipelineError
-from pipeline.loop import Frame
 from pipeline.preset import Preset
 from pipeline.run.settings import Settings
 from pipeline.stages import RunSpec

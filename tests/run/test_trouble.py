@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import pipeline
+from pipeline.chain import Frame
 from pipeline.errors import DeviceError
-from pipeline.loop import Frame
 from pipeline.preset import Preset
 from pipeline.run import Options
 from pipeline.stages import RunSpec
@@ -73,7 +73,7 @@ def test_a_callback_may_go_to_another_folder(
 
 
 def test_out_of_memory_is_one_error_in_every_way_in(preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.loop import Chain
+    from pipeline.chain import Chain
 
     def hungry(self: Chain, index: int, previous: torch.Tensor | None) -> None:
         raise torch.OutOfMemoryError("no room")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.chain import Chain
 from pipeline.errors import StageError
 from pipeline.frame import Size
-from pipeline.loop import Chain
 from pipeline.ops import noise
 from pipeline.preset import parse_preset
 from pipeline.stages import FrameContext, RunSpec

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.chain import frames
 from pipeline.frame import Size
-from pipeline.loop import frames
 from pipeline.media.paths import resolve
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.ops.motion import Motion, pixel_positions, projected, warp
