@@ -98,7 +98,7 @@ class _Builder:
         configs = tuple(config for config in stages if config is not None)
         natural = self._natural(configs, top) if self._checked else {}
         preset = self._preset((natural or {}) | top, configs)
-        begins = bool(stages) and isinstance(stages[0], StageConfig) and stages[0].role is Role.SOURCE
+        begins = bool(stages) and stages[0] is not None and begins_film(type(stages[0]))
         if self._checked and preset is not None and natural is not None and begins:
             self._check_run(preset, stages)
             if ordered:

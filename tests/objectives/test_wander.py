@@ -109,11 +109,14 @@ def test_another_picture_makes_it_begin_anew() -> None:
 def test_a_tile_has_the_gradient_of_the_whole() -> None:
     objective = _wander()
     objective.at(0)
-    picture = fit_to(read_picture(photograph("chelsea.png")), Size(128, 160), "crop")
+    size = Size(288, 416)
+    picture = fit_to(read_picture(photograph("chelsea.png")), size, "crop")
     objective.meet(_backbone()(picture))
     engine = build_engine(_backbone(), EngineChoice("folded", "float32"))
-    whole = engine(picture, objective)[1]
-    tiled = TiledEngine(engine, _backbone(), 1 << 20)(picture, objective)[1]
+    tiles = TiledEngine(engine, _backbone(), 1 << 20)
+    tile = tiles.tile_for(size)
+    assert tile is not None and tile.width < size.width
+    whole, tiled = engine(picture, objective)[1], tiles(picture, objective)[1]
     assert torch.nn.functional.cosine_similarity(whole.flatten(), tiled.flatten(), 0) > 0.98
 
 
