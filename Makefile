@@ -9,7 +9,7 @@ MEDIA ?= 1000
 RUNS ?= 300
 MINUTES ?= 60
 
-.PHONY: help setup demo test torture fuzz check fix bench clean
+.PHONY: help setup demo test torture fuzz check fix bench gallery clean
 
 help:
 	@echo 'make setup   make .venv with everything in it'
@@ -20,6 +20,7 @@ help:
 	@echo 'make check   lint, types, layers'
 	@echo 'make fix     format and apply the lint fixes'
 	@echo 'make bench   measure; results go to benchmarks/results/'
+	@echo 'make gallery render every preset small, for the pictures in docs/gallery'
 	@echo 'make clean   remove .venv and everything that was made; renders stay'
 
 setup: .venv/ready
@@ -60,6 +61,9 @@ fix: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+gallery: setup
+	$(BIN)/python -m docs.make_gallery
 
 clean:
 	rm -rf .venv build dist benchmarks/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
