@@ -64,11 +64,15 @@ def _sounding(steps: Array, strength: Array) -> Array:
     return steps[heard[0] : heard[-1] + 1] if len(heard) else steps[:0]
 
 
-def straightened(beats: Array) -> tuple[float, float] | None:
+def straightened(beats: Array, period: float | None = None) -> tuple[float, float] | None:
     """The first beat and the time between two of a song that keeps time, in seconds; None: it does not.
 
-    A line through the beats, by their numbers, without those far from it.
+    A line through the beats, by their numbers, without those far from it; with a told `period` always one of that.
     """
+    if period is not None:
+        turns = beats / period * 2 * np.pi
+        phase = float(np.arctan2(np.sin(turns).sum(), np.cos(turns).sum())) / (2 * np.pi) if len(beats) else 0.0
+        return phase % 1 * period, period
     if len(beats) < 4:
         return None
     numbers = _numbered(beats)

@@ -55,12 +55,17 @@ def spectra(blocks: Iterable[Samples]) -> Spectra:
 def _stretches(blocks: Iterable[Samples]) -> Iterator[Samples]:
     """The samples of up to `_BLOCK` steps at a time, with half the longest window of what is around them."""
     margin, length = _CHROMA_WINDOW // 2, _BLOCK * HOP
-    held = np.zeros(margin, np.float32)
+    waiting, count = [np.zeros(margin, np.float32)], margin
     for block in blocks:
-        held = np.concatenate([held, block])
-        while len(held) >= length + 2 * margin:
-            yield held[: length + 2 * margin]
-            held = held[length:]
+        waiting.append(block)
+        count += len(block)
+        if count >= length + 2 * margin:
+            held = np.concatenate(waiting)
+            while len(held) >= length + 2 * margin:
+                yield held[: length + 2 * margin]
+                held = held[length:]
+            waiting, count = [held], len(held)
+    held = np.concatenate(waiting)
     rest = -(-(len(held) - margin) // HOP) * HOP
     if rest > 0:
         yield np.pad(held, (0, rest + 2 * margin - len(held)))
@@ -83,7 +88,7 @@ def _windows(samples: Samples, length: int, hop: int) -> Matrix:
 
 def _power(windowed: Matrix) -> Matrix:
     spectrum = np.fft.rfft(windowed, axis=1)
-    return (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), np.float32)
 
 
 def _chroma(samples: Samples, steps: int) -> Matrix:
@@ -93,7 +98,8 @@ def _chroma(samples: Samples, steps: int) -> Matrix:
     # The root of the power: so that a loud note does not hide the chord around it.
     notes = np.sqrt(_power(windows * np.hanning(_CHROMA_WINDOW).astype(np.float32))) @ _chroma_filters()
     notes /= np.maximum(notes.sum(1, keepdims=True), 1e-6)
-    return np.repeat(notes, _CHROMA_EVERY, axis=0)[:steps]
+    found: Matrix = np.repeat(notes, _CHROMA_EVERY, axis=0)[:steps]
+    return found
 
 
 @cache
@@ -107,7 +113,7 @@ def _overlaps(window: int, edges: NDArray[np.float64]) -> Matrix:
     centres = np.arange(window // 2 + 1) * width
     low = np.maximum(centres[:, None] - width / 2, edges[None, :-1])
     high = np.minimum(centres[:, None] + width / 2, edges[None, 1:])
-    return (np.maximum(high - low, 0) / np.diff(edges)).astype(np.float32)
+    return np.asarray(np.maximum(high - low, 0) / np.diff(edges), np.float32)
 
 
 @cache
