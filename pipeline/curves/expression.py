@@ -12,6 +12,7 @@ from pipeline.curves.curve import Curve
 from pipeline.curves.following import MOMENTS, NAMES_AT, not_heard
 from pipeline.curves.formula import SEED, Formula, Function, Language, as_number, choose, on_numbers
 from pipeline.curves.shapers import pulse, saw, square, tri
+from pipeline.signals import Signals
 from pipeline.times import Array, Clock, Moments
 
 
@@ -101,4 +102,9 @@ class Expression(Curve):
         return self._formula.cost
 
     def depends_on_length(self, clock: Clock) -> bool:
-        return bool(self._formula.names & {"n", "p"})
+        ahead = "smooth" in self._formula.filters and (clock.signals is None or _outlasts(clock, clock.signals))
+        return bool(self._formula.names & {"n", "p"}) or ahead
+
+
+def _outlasts(clock: Clock, signals: Signals) -> bool:
+    return clock.frames is None or float(clock.frames / clock.fps) > signals.seconds

@@ -146,6 +146,10 @@ class Preset(BaseModel):
             self._heard = hear(self.listen, song)
         return self._heard
 
+    def hears(self, signals: Signals) -> None:
+        """Have the film hear what was heard before."""
+        self._heard = signals
+
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""
         data = self.model_dump(mode="json", exclude={"plugins", "stages"})
