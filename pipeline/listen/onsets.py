@@ -34,8 +34,8 @@ def onset_strength(bands: Matrix, local: bool = True) -> Array:
     level = np.log1p(level / max(_FAINT * float(level.max(initial=0.0)), 1e-12))
     wide = np.pad(level, ((0, 0), (1, 1)), mode="edge")
     before = np.maximum(np.maximum(wide[:, :-2], wide[:, 1:-1]), wide[:, 2:])
-    rise = np.zeros(len(level))
-    rise[_LAG:] = np.maximum(level[_LAG:] - before[:-_LAG], 0).mean(1, dtype=np.float64)
+    before = np.pad(before, ((_LAG, 0), (0, 0)))[: len(level)]  # silence comes before the beginning
+    rise = np.maximum(level - before, 0).mean(1, dtype=np.float64)
     return _levelled(rise) if local else rise
 
 
@@ -73,9 +73,10 @@ def peaks(strength: Array, least: float, apart: float) -> Array:
 
 def at_summit(strength: Array, steps: Array) -> Array:
     """Seconds of the summit near each of `steps`, by the parabola through three values."""
-    middle = np.clip(np.rint(steps).astype(np.int64), 1, max(1, len(strength) - 2))
+    strength = np.pad(strength, 1)
+    middle = np.clip(np.rint(steps).astype(np.int64) + 1, 1, len(strength) - 2)
     low, here, high = strength[middle - 1], strength[middle], strength[middle + 1]
     bend = low - 2 * here + high
     shift = np.where(bend < 0, 0.5 * (low - high) / np.where(bend < 0, bend, 1), 0)
-    seconds: Array = (middle + np.clip(shift, -0.5, 0.5)) / STEPS + _LATE_SECONDS
+    seconds: Array = (middle - 1 + np.clip(shift, -0.5, 0.5)) / STEPS + _LATE_SECONDS
     return seconds

@@ -7,32 +7,34 @@ import numpy as np
 from pipeline.listen.spectra import STEPS, Spectra
 from pipeline.times import Array
 
-_FRAME = 0.5  # seconds that are looked at as one
-_KERNEL = 8.0  # seconds before and after a border that are compared
+_FRAME, _SMOOTH = 0.5, 4  # seconds that are looked at as one; frames whose mean is taken
+_KERNEL = 12.0  # seconds before and after a border that are compared
+_HARMONY = 0.3  # how much chords count beside timbre: they change all the time
 _LEAST_APART = 8.0
-_CLEAR = 0.35  # of the clearest border
+_CLEAR = 0.12  # of the clearest border there could be
 
 
-def find_sections(spectra: Spectra, beats: Array) -> Array:
-    """The times in seconds at which sections begin, the first at 0, on the nearest beats. Source: Foote 2000."""
+def find_sections(spectra: Spectra, beats: Array, meter: int) -> Array:
+    """The times in seconds at which sections begin, the first at 0, on the nearest bars. Source: Foote 2000."""
     novelty = _novelty(_features(spectra))
-    if not len(novelty) or novelty.max() <= 0:
-        return np.zeros(1)
     found: list[float] = []
     for frame in np.argsort(-novelty, kind="stable"):
         second = frame * _FRAME
-        if novelty[frame] < _CLEAR * novelty.max():
+        if novelty[frame] < _CLEAR:
             break
         if second >= _LEAST_APART / 2 and all(abs(second - other) >= _LEAST_APART for other in found):
             found.append(float(second))
-    return np.array([0.0, *sorted({_on_beat(second, beats) for second in found})])
+    return np.array([0.0, *sorted({_on_time(second, beats, meter) for second in found})])
 
 
-def _on_beat(second: float, beats: Array) -> float:
-    if not len(beats):
-        return second
-    nearest = float(beats[np.abs(beats - second).argmin()])
-    return nearest if abs(nearest - second) <= _FRAME else second
+def _on_time(second: float, beats: Array, meter: int) -> float:
+    """The nearest bar, if one is near, else the nearest beat."""
+    for candidates, near in ((beats[::meter], 1.0), (beats, _FRAME)):
+        if len(candidates):
+            nearest = float(candidates[np.abs(candidates - second).argmin()])
+            if abs(nearest - second) <= near:
+                return nearest
+    return second
 
 
 def _features(spectra: Spectra) -> Array:
@@ -44,12 +46,18 @@ def _features(spectra: Spectra) -> Array:
     level = np.log(spectra.bands[: count * size] + 1e-9 * max(float(spectra.bands.max()), 1e-12))
     timbre = level.reshape(count, size, -1).mean(1)
     harmony = spectra.chroma[: count * size].reshape(count, size, -1).mean(1)
-    parts = [(part - part.mean(0)) / max(float(part.std()), 1e-6) / part.shape[1] ** 0.5 for part in (timbre, harmony)]
-    return np.concatenate(parts, 1).astype(np.float64)
+    parts = [
+        weight * (part - part.mean(0)) / max(float(part.std()), 1e-6) / part.shape[1] ** 0.5
+        for part, weight in ((timbre, 1.0), (harmony, _HARMONY))
+    ]
+    features = np.concatenate(parts, 1).astype(np.float64)
+    padded = np.pad(features, ((_SMOOTH // 2, _SMOOTH - _SMOOTH // 2 - 1), (0, 0)), mode="edge")
+    smooth: Array = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH, axis=0).mean(2)
+    return smooth
 
 
 def _novelty(features: Array) -> Array:
-    """(F,) how unlike each other what comes before and after each frame is, and how alike in itself."""
+    """(F,) in [0, 1]: how unlike each other what comes before and after each frame is, and how alike in itself."""
     half = round(_KERNEL / _FRAME)
     if len(features) < 4:
         return np.zeros(len(features))
@@ -59,6 +67,6 @@ def _novelty(features: Array) -> Array:
     unit = padded / np.maximum(np.linalg.norm(padded, axis=1, keepdims=True), 1e-9)
     windows = np.lib.stride_tricks.sliding_window_view(unit, 2 * half, axis=0)[: len(features)]
     # The checkerboard kernel is an outer product, so the sum over similarities is a length.
-    found: Array = np.square(windows @ signs).sum(1)
+    found: Array = np.square(windows @ signs).sum(1) / np.square(taper.sum())
     edge = np.minimum(np.arange(len(features)), np.arange(len(features))[::-1])
     return found * np.minimum(1, edge / half)

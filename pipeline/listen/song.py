@@ -48,7 +48,7 @@ def heard(digest: str, song: Spectra, stems: dict[str, Spectra], pace: Pace) -> 
         steady=steady,
         beats=beats,
         meter=pace.meter,
-        sections=find_sections(song, beats),
+        sections=find_sections(song, beats, pace.meter),
         song=part_of(song),
         stems={name: part_of(stem) for name, stem in stems.items()},
     )
