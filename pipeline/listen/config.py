@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 
 from pipeline.listen.tempo import FASTEST, SLOWEST
@@ -85,6 +86,14 @@ class ListenConfig(BaseModel):
     meter: int = Field(4, ge=1, le=16, description="beats in a bar")
     start: InstantField = Field(parse_time("0s"), description="where in the song the film begins")
     end: InstantField | None = Field(None, description="where in the song the film ends, if its `duration` is left out")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end is not None and self.end.seconds is not None and self.end.seconds <= self.begins:
+            raise ValueError(f"ends at {self.end}, which is not after its start at {self.start}; move one of them")
+        if self.path == SOURCE and (self.begins or self.end is not None):
+            raise ValueError("is source, which begins and ends where the footage does: leave out `start` and `end`")
+        return self
 
     @property
     def bounds(self) -> tuple[float, float]:

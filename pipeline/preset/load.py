@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.disk import read_regular
-from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
+from pipeline.errors import KeyPath, MediaError, PresetError, Problem, mishap, parse_path
 from pipeline.listen import SOURCE, ListenConfig, hear, parse_listen, song_of
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig
@@ -18,7 +18,7 @@ from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.curves import curve_problems
 from pipeline.preset.entries import ENCODE, begins_film, entry_names, find_entry
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
-from pipeline.preset.model import Preset
+from pipeline.preset.model import MUTE_SOURCE, Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Overrides, apply_override, as_overrides
@@ -106,7 +106,10 @@ class _Builder:
         if top.get("listen") is not None and "audio" not in top:
             top["audio"] = "song"
         natural = self._natural(configs, top) if self._checked else {}
-        preset = self._preset((natural or {}) | top, configs)
+        keys = (natural or {}) | top
+        preset = self._preset(keys, configs)
+        if preset is not None and "duration" not in keys:
+            preset = preset.as_long_as_song(self._context["signals"])
         begins = bool(stages) and stages[0] is not None and begins_film(type(stages[0]))
         if self._checked and preset is not None and natural is not None and begins and not self._deaf:
             self._check_run(preset, stages)
@@ -138,7 +141,12 @@ class _Builder:
         model = find_entry(str(first["stage"])) if isinstance(first, dict) and "stage" in first else None
         keys = {key: value for key, value in first.items() if key != "stage"} if isinstance(first, dict) else {}
         source, _ = (None, []) if model is None else validated(model, keys, (), self._document, self._context)
-        return source.sound(_ANY_FPS) if isinstance(source, StageConfig) else None
+        if not isinstance(source, StageConfig):
+            return None  # which is told as it is read
+        sound = source.sound(_ANY_FPS)
+        if sound is None:
+            raise MediaError(MUTE_SOURCE)
+        return sound
 
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(path, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,9 @@ from pipeline.times import DurationField, SpanField, parse_duration
 from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
 Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.!+_-]+)?$")]
+
+
+MUTE_SOURCE = "is source, and the source has no sound; name a file with sound"
 
 
 class Preset(BaseModel):
@@ -135,7 +139,7 @@ class Preset(BaseModel):
             return None if self.listen is None else song_of(self.listen)
         sound = self.chain[0].sound(self.fps)
         if sound is None:
-            raise MediaError("is source, and the source has no sound; name a file with sound")
+            raise MediaError(f"listen: {MUTE_SOURCE}")
         return sound
 
     @property
@@ -145,6 +149,15 @@ class Preset(BaseModel):
         if self.listen is not None and song is not None:
             self._heard = hear(self.listen, song)
         return self._heard
+
+    def as_long_as_song(self, signals: Signals | None) -> Preset:
+        """The preset with the length of the part of its song that it listens to; as it is where it listens to none."""
+        if self.listen is None or signals is None:
+            return self
+        seconds = Fraction(signals.seconds).limit_denominator(100)
+        if self.listen.end is not None and self.listen.end.seconds is not None:
+            seconds = min(seconds, self.listen.end.seconds - self.listen.begins)
+        return self.model_copy(update={"duration": parse_duration(f"{float(seconds):.2f}s")})
 
     def hears(self, signals: Signals) -> None:
         """Have the film hear what was heard before."""
