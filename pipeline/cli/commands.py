@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import atlas, check, dream, extract, layers, listen, plot, presets, render, runs, stages, streams
+from pipeline.cli import (
+    atlas,
+    check,
+    deforum,
+    dream,
+    extract,
+    layers,
+    listen,
+    plot,
+    presets,
+    render,
+    runs,
+    stages,
+    streams,
+)
 from pipeline.cli.console import complain
 from pipeline.cli.version import print_version
 from pipeline.errors import PipelineError
@@ -31,6 +45,7 @@ app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
+app.command("deforum")(deforum.command)
 app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
