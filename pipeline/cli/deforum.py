@@ -19,7 +19,7 @@ def command(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a Deforum settings file as a preset, with its size, length, camera, pictures and sound; say what is left out."""
+    """Write a Deforum settings file as a preset: its size, length, camera, pictures and sound. The rest is told."""
     with Watch(f"reading {settings}", stderr=True):
         from pipeline.disk import write_whole
         from pipeline.preset.deforum import preset_from_deforum
