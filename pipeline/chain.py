@@ -19,6 +19,7 @@ from pipeline.change import changed_spec, succeed
 from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
 from pipeline.frame import Frame, Pass
+from pipeline.listen import content_digest
 from pipeline.preset import Preset
 from pipeline.stages import (
     Effect,
@@ -164,7 +165,8 @@ class Chain:
     def fingerprints(self, preset: Preset) -> dict[str, str]:
         """Digests of what the stages work with beside the files that the preset names, by stage and key."""
         built = {stage.config.id: stage.fingerprints() for stage in self.stages}
-        return {
+        heard = {} if self.spec.signals is None else {"listen": content_digest(self.spec.signals)}
+        return heard | {
             f"{preset.stage_key(index)}.{key}": digest
             for index, config in enumerate(preset.chain)
             for key, digest in built[config.id].items()

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -113,3 +114,13 @@ def digest_of(data: bytes | Path, length: int | None = None) -> str:
             state.update(block)
             left -= len(block)
     return state.hexdigest()
+
+
+def cache_folder() -> Path:
+    """What is only there to save time lies here: $XDG_CACHE_HOME, by default ~/.cache; without a home, /tmp."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        folder = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:
+        folder = Path(tempfile.gettempdir())
+    return folder / "dreamreel"

@@ -9,26 +9,32 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from pipeline.signals import Signals
 
 Array = NDArray[np.float64]
 LONGEST = 100 * 3600  # seconds, of a film
 _CLOCK = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,30})?)s)?")
 _FRAMES = re.compile(r"\d{1,9}f")
+_BEATS = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)b")
+_NO_SONG_BPM = 120  # what beats are counted by where no song is: whoever checks a preset refuses it
 
 
 @dataclass(frozen=True)
 class Clock:
     """What a curve may know about a film besides the moment it is asked about.
 
-    Everything that is worked out for one film depends on this alone. What else curves are to follow, such as the
-    film's sound, is a field here: no curve's signature changes for it.
+    Everything that is worked out for one film depends on this alone. What else curves are to follow is a field here, as
+    the film's sound is: no curve's signature changes for it.
     """
 
     fps: Fraction
     frames: int | None
     """how many the film has; None: it has no end"""
     seed: int
+    signals: Signals | None = None
+    """what its sound says, if it listens to any"""
 
     def at_frames(self, frame: Array) -> Moments:
         """The moments of frames (N,), by their indices; those between two frames are fractions."""
@@ -54,11 +60,13 @@ class Moments:
 
 @dataclass(frozen=True)
 class Time:
-    """An instant of a film, counted from its start, or a length: exact seconds, or frames; neither: without end."""
+    """An instant of a film, counted from its start, or a length: exact seconds, frames, or, of an instant, the beats
+    of its song; none of them: without end."""
 
     text: str
     seconds: Fraction | None = None
     frames: int | None = None
+    beats: Fraction | None = None
 
     def to_seconds(self, fps: Fraction) -> Fraction | None:
         """In seconds at `fps`; None for ever."""
@@ -76,6 +84,9 @@ class Time:
 
     def at(self, clock: Clock) -> float:
         """Of an instant: seconds from the start, in a film with this clock."""
+        if self.beats is not None:
+            beat = float(self.beats)
+            return beat * 60 / _NO_SONG_BPM if clock.signals is None else clock.signals.time_of_beat(beat)
         seconds = self.to_seconds(clock.fps)
         assert seconds is not None
         return float(seconds)
@@ -101,15 +112,19 @@ def parse_time(value: object) -> Time:
     """An instant, such as a keyframe's. Raises ValueError."""
     text = str(value).strip()
     time = read_clock(text)
+    if time is None and (match := _BEATS.fullmatch(text)):
+        time = Time(text, beats=Fraction(match[1]))
     if time is None:
-        raise ValueError(f"{text!r} is no time; times are such as 0s, 2.5s, 1m30s, or 96f for a frame")
+        raise ValueError(f"{text!r} is no time; times are such as 0s, 2.5s, 1m30s, 96f for a frame, or 16b for a beat")
     return time
 
 
-def parse_duration(value: object) -> Time:
-    """A length of film, or `endless`. Raises ValueError."""
+def parse_duration(value: object, signals: Signals | None = None) -> Time:
+    """A length of film, up to one of its song's beats too, or `endless`. Raises ValueError."""
     if isinstance(value, Time):
         return value
+    if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
+        return _exact(_song(value, signals).time_of_beat(float(match[1])))
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
     text = value.strip() if isinstance(value, str) else ""
@@ -123,8 +138,23 @@ def parse_duration(value: object) -> Time:
     return time
 
 
-def parse_span(value: object) -> Time:
-    """A length that ends. Raises ValueError."""
+def _song(value: str, signals: Signals | None) -> Signals:
+    if signals is None:
+        raise ValueError(f"{value.strip()} counts beats, and the preset listens to none; name a song with `listen:`")
+    if not signals.bpm:
+        raise ValueError(f"{value.strip()} counts beats, and none were found in the song; say `bpm` in `listen`")
+    return signals
+
+
+def _exact(seconds: float) -> Time:
+    """A length to a thousandth of a second, written as it will be read again."""
+    return parse_duration(f"{max(seconds, 0.001):.3f}s")
+
+
+def parse_span(value: object, signals: Signals | None = None) -> Time:
+    """A length that ends, in beats of the song too. Raises ValueError."""
+    if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
+        return _exact(float(match[1]) * 60 / _song(value, signals).bpm)
     time = parse_duration(value)
     if time.to_frames(Fraction(1)) is None:
         raise ValueError("must end; give a length such as 2s or 48f (frames)")
@@ -136,15 +166,19 @@ def _schema(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema(schema)
 
 
+def _heard(info: ValidationInfo) -> Signals | None:
+    return (info.context or {}).get("signals")
+
+
 DurationField = Annotated[
     Time,
-    BeforeValidator(parse_duration),
+    BeforeValidator(lambda value, info: parse_duration(value, _heard(info))),
     PlainSerializer(str),
-    _schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s"),
+    _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s"),
 ]
 SpanField = Annotated[
     Time,
-    BeforeValidator(parse_span),
+    BeforeValidator(lambda value, info: parse_span(value, _heard(info))),
     PlainSerializer(str),
-    _schema(r"^(\d+f|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s"),
+    _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.preset import Preset, parse_preset
 from tests.clips import real_film
 from tests.conftest import photograph
@@ -61,6 +63,12 @@ FILMS = {
   - {{{FOLDED}, id: other, objective: [{{layer: blocks.4.1, direction: random, weight: "1 + t"}},
      {{layer: blocks.2.1, score: cosine}}], mask: {{film: {CARPHONE}}}}}
 """,
+    "listening": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {{0b: 20, 1b: -20}}}}
+  - {{{FOLDED}, strength: "0.1 + 0.3 * decay(snare, 0.1) + 0.1 * lag(band(60, 200), 0.1) * chroma(0)"}}
+  - {{stage: palette, contrast: "0.7 + 0.1 * tri(beat / 2) + 0.1 * smooth(loud, 0.2)"}}
+""",
     "wandering": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.5}}
@@ -95,9 +103,11 @@ FILMS = {
 
 
 SIZES = {"tiles": "160x128"}
+SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
+TOPS = {"listening": f"listen: {{path: {SONG}, start: 12s}}\n"}
 
 
 def film(name: str, device: str = "cpu") -> Preset:
     """One of them."""
-    head = HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
+    head = TOPS.get(name, "") + HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
     return parse_preset((head + FILMS[name]).encode(), name="film")

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import atlas, check, dream, extract, layers, plot, presets, render, runs, stages, streams
+from pipeline.cli import (
+    atlas,
+    check,
+    deforum,
+    dream,
+    extract,
+    layers,
+    listen,
+    plot,
+    presets,
+    render,
+    runs,
+    stages,
+    streams,
+)
 from pipeline.cli.console import complain
 from pipeline.cli.version import print_version
 from pipeline.errors import PipelineError
@@ -25,11 +39,13 @@ app.command("info")(runs.info_command)
 app.command("assemble")(runs.assemble_command)
 app.command("extract")(extract.command)
 app.command("plot")(plot.command)
+app.command("listen")(listen.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
+app.command("deforum")(deforum.command)
 app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 

@@ -6,7 +6,6 @@ from collections import deque
 
 from pipeline.preset import Preset
 from pipeline.stages.dream import DreamConfig
-from pipeline.times import Clock
 
 _WINDOW_SECONDS = 60.0
 _TELLING = 0.02  # share of a frame from which on it says how long the whole takes
@@ -63,7 +62,7 @@ class Pace:
 
 def first_frame_weight(preset: Preset) -> float:
     """How much longer a film's first frame takes than the next, by the steps that its dreams take in both."""
-    start = Clock(preset.fps, preset.duration.to_frames(preset.fps), preset.seed).at_frame(0)
+    start = preset.spec().clock.at_frame(0)
     dreams = [config for config in preset.stages if isinstance(config, DreamConfig)]
     first = sum(config.octaves * config.first_steps for config in dreams)
     later = sum(config.octaves * round(config.steps.at(start)) / config.every for config in dreams)

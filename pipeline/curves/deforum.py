@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.curves.curve import Curve, PerFilm
-from pipeline.curves.expression import Formula, Function, Language, choose, on_numbers
+from pipeline.curves.formula import Formula, Function, Language, choose, on_numbers
 from pipeline.times import Array, Clock, Moments
 
 PerFrame = Literal["factor", "turn", "pan"]

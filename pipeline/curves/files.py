@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from pipeline.units import parse_fps
 MAX_BYTES = 8_000_000
 _DEFORUM = re.compile(r"\s*['\"]?[^,:()'\"]+['\"]?\s*:")
 _SEPARATORS = re.compile(r"[,;\t]")
-_KEYS = {"csv": ("ease",), "deforum": ("fps", "width"), "expression": ()}
+_KEYS = {"csv": ("column", "ease", "fps"), "deforum": ("fps", "width"), "expression": ()}
+_FRAME_NAMES = ("frame", "frames")
 
 
 def parse_deforum(value: Mapping[Any, Any]) -> Deforum:
@@ -38,7 +40,7 @@ def parse_deforum(value: Mapping[Any, Any]) -> Deforum:
 
 
 def curve_from_file(value: Mapping[Any, Any], folder: Path, checked: bool) -> Curve:
-    """What a file holds: in a .csv lines of TIME,VALUE, else a Deforum schedule, an expression or a number.
+    """What a file holds: in a .csv lines of times and values, else a Deforum schedule, an expression or a number.
 
     Not `checked`, a file that can't be read gives a curve without values. Raises ValueError.
     """
@@ -80,29 +82,58 @@ def _known(options: Mapping[Any, Any], kind: str) -> Mapping[Any, Any]:
 
 
 def _csv(text: str, options: Mapping[Any, Any]) -> Keyframes:
+    """The keyframes in lines of a time and a value, or more columns of which `column` names one."""
+    rows = [
+        (number, [column.strip().strip('"') for column in _SEPARATORS.split(line)])
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    names = rows.pop(0)[1] if rows and not any(letter.isdigit() for letter in rows[0][1][0]) else []
+    at = _column(names, len(rows[0][1]) if rows else 2, options.get("column"))
+    fps = parse_fps(options["fps"]) if "fps" in options else None
+    in_frames = bool(names) and names[0].lower() in _FRAME_NAMES
+    if fps is not None and not in_frames:
+        raise ValueError(
+            f"`fps` says how fast frames are, and its first column is not called {' or '.join(_FRAME_NAMES)}"
+        )
     keys: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        columns = [column.strip().strip('"') for column in _SEPARATORS.split(line)]
-        if len(columns) != 2:
-            raise ValueError(f"line {number}: has {len(columns)} columns, must be TIME,VALUE, such as 2.5s,1.2")
+    for number, columns in rows:
+        if len(columns) != len(rows[0][1]):
+            must = "TIME,VALUE, such as 2.5s,1.2" if at == 1 and len(rows[0][1]) == 2 else f"{len(rows[0][1])}"
+            raise ValueError(f"line {number}: has {len(columns)} columns, must be {must}")
         try:
-            time, level = _time(columns[0]), float(columns[1])
+            time, level = _time(columns[0], in_frames, fps), float(columns[at])
         except ValueError:
-            if not keys and not any(letter.isdigit() for letter in line):
-                continue  # the columns' names
-            raise ValueError(f"line {number}: {line.strip()[:40]!r} must be TIME,VALUE, such as 2.5s,1.2") from None
+            found = ",".join(columns)[:40]
+            raise ValueError(f"line {number}: {found!r} must be TIME,VALUE, such as 2.5s,1.2") from None
         if time in keys:
             raise ValueError(f"line {number}: the time {columns[0]} stands twice")
         keys[time] = level
     if not keys:
         raise ValueError("holds no lines of TIME,VALUE, such as 2.5s,1.2")
-    return Keyframes({**keys, **options})
+    return Keyframes({**keys, **{key: value for key, value in options.items() if key == "ease"}})
 
 
-def _time(text: str) -> str:
-    """A time as keyframes have it; a plain number counts seconds. Raises ValueError."""
+def _column(names: list[str], count: int, wanted: object) -> int:
+    """Which column holds the values. Raises ValueError."""
+    if wanted is None:
+        if count != 2:
+            there = f" ({', '.join(names[1:])})" if names else ""
+            raise ValueError(
+                f"has {count} columns{there}; name the one with the values: {{file: moves.csv, column: zoom}}"
+            )
+        return 1
+    if wanted not in names[1:]:
+        there = f"there are {', '.join(names[1:])}" if names[1:] else "its first line must name its columns"
+        raise ValueError(f"has no column {wanted!r}; {there}")
+    return names.index(str(wanted))
+
+
+def _time(text: str, in_frames: bool, fps: Fraction | None) -> str:
+    """A time as keyframes have it; a plain number counts seconds, or frames in their column. Raises ValueError."""
+    if in_frames:
+        frame = int(text.removesuffix("f"))
+        return f"{frame}f" if fps is None else f"{float(frame / fps):.9f}s"
     if text[-1:].isdigit():
         return f"{float(text):.9f}s"
     parse_time(text)

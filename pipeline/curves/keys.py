@@ -22,6 +22,7 @@ EASES: dict[str, Callable[[Array], Array]] = {
     "spline": lambda u: u,  # only its share of the way is asked for, between names
 }
 _EASE_NAMES = tuple(EASES)
+NO_SONG = "the preset listens to no song; name one with `listen: song.flac`"
 
 
 class Keys:
@@ -52,6 +53,8 @@ class Keys:
 
     def problem(self, clock: Clock) -> str | None:
         """Why they can't be used in a film with this clock."""
+        if any(time.beats is not None for time in self.times) and (said := no_beats(clock)):
+            return f"has times in beats, and {said}"
         if (np.diff(self.seconds(clock)) <= 0).any():
             return f"its keyframes are out of order at {clock.fps} frames per second"
         return None
@@ -82,6 +85,15 @@ class Keys:
         return found
 
 
+def no_beats(clock: Clock) -> str | None:
+    """Why there are none to count by in a film with this clock."""
+    if clock.signals is None:
+        return NO_SONG
+    if not clock.signals.bpm:
+        return "no beats were found in the song; say `bpm` in `listen`"
+    return None
+
+
 def plain(data: Mapping[Any, Any]) -> dict[str, Any]:
     """Keyframes as data that is written out and reads back alike."""
     return {str(key): list(value) if isinstance(value, tuple) else value for key, value in data.items()}
@@ -95,7 +107,7 @@ def _known_ease(name: object) -> str:
 
 def _require_order(times: list[Time]) -> None:
     """Keyframes of one kind stand in their order; others are compared once the frame rate is known."""
-    for kind in ("seconds", "frames"):
+    for kind in ("seconds", "frames", "beats"):
         found = [getattr(time, kind) for time in times if getattr(time, kind) is not None]
         if any(later <= earlier for earlier, later in pairwise(found)):
             raise ValueError("keyframes must stand in the order of their times, no time twice")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from pipeline.activity import report
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.device import is_out_of_memory
-from pipeline.disk import read_regular
+from pipeline.disk import cache_folder, read_regular
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
@@ -173,13 +172,8 @@ def _processor() -> str:
 
 
 def cache_file() -> Path:
-    """Where probes are remembered: under $XDG_CACHE_HOME, by default ~/.cache; for those without a home, with /tmp."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        folder = Path(base) if base else Path.home() / ".cache"
-    except RuntimeError:
-        folder = Path(tempfile.gettempdir())
-    return folder / "dreamreel" / f"engines-{_CACHE_VERSION}.json"
+    """Where probes are remembered."""
+    return cache_folder() / f"engines-{_CACHE_VERSION}.json"
 
 
 def _remembered() -> dict[str, str]:

@@ -15,33 +15,35 @@ Colour = tuple[int, int, int]
 
 WIDTH, PANEL_HEIGHT = 1000, 170  # of the finished picture, in pixels
 _SCALE = 2
-_LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 70, 24, 44, 44, 30
+LEFT, RIGHT, _TOP, _BOTTOM, _GAP = 70, 24, 44, 44, 30
 _PAPER, _INK, _FAINT, _GRID, _BAND = (255, 255, 255), (40, 40, 46), (110, 112, 120), (226, 228, 232), (236, 244, 236)
+_MARK = (205, 160, 60)
 _LINES: tuple[Colour, ...] = ((208, 92, 36), (36, 110, 190), (150, 60, 160), (190, 40, 60), (30, 135, 90))
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One curve: `values` over `seconds`; `note` says what it is, `band` is a range to shade."""
+    """One curve: `values` over `seconds`; `note` says what it is, `band` is a range to shade, `ticks` are times."""
 
     title: str
     note: str
     seconds: Sequence[float]
     values: Sequence[float]
     band: tuple[float, float] | None = None
+    ticks: Sequence[float] = ()
 
 
-def draw_chart(title: str, panels: Sequence[Panel]) -> Canvas:
-    """The panels as an (H, W, 3) RGB picture. Each needs at least one value."""
+def draw_chart(title: str, panels: Sequence[Panel], lines: Sequence[float] = ()) -> Canvas:
+    """The panels as an (H, W, 3) RGB picture, with `lines` at these seconds. Each panel needs at least one value."""
     height = _TOP + len(panels) * (PANEL_HEIGHT + _GAP) - _GAP + _BOTTOM
     canvas = np.full((height * _SCALE, WIDTH * _SCALE, 3), _PAPER, np.uint8)
-    _text(canvas, title, (_LEFT, 24), 0.62, _INK)
+    _text(canvas, title, (LEFT, 24), 0.62, _INK)
     end = max(max(panel.seconds) for panel in panels)
     end = end if end > 0 else 1.0
     for index, panel in enumerate(panels):
         top = _TOP + index * (PANEL_HEIGHT + _GAP) + 16
-        _Plot(canvas, top, PANEL_HEIGHT - 16, end).draw(panel, _LINES[index % len(_LINES)])
+        _Plot(canvas, top, PANEL_HEIGHT - 16, end, lines).draw(panel, _LINES[index % len(_LINES)])
     _text(canvas, "seconds of film", (WIDTH // 2 - 48, height - 8), 0.42, _FAINT)
     return np.asarray(cv2.resize(canvas, (WIDTH, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
@@ -49,18 +51,24 @@ def draw_chart(title: str, panels: Sequence[Panel]) -> Canvas:
 class _Plot:
     """The frame of one panel, and where values lie in it."""
 
-    def __init__(self, canvas: Canvas, top: int, height: int, end: float) -> None:
-        self._canvas, self._top, self._height, self._end = canvas, top, height, end
+    def __init__(self, canvas: Canvas, top: int, height: int, end: float, lines: Sequence[float]) -> None:
+        self._canvas, self._top, self._height, self._end, self._lines = canvas, top, height, end, lines
 
     def draw(self, panel: Panel, colour: Colour) -> None:
         low, high = value_range([*panel.values, *(panel.band or ())])
         self._span = low, high
-        _text(self._canvas, panel.title, (_LEFT, self._top - 7), 0.48, _INK)
-        _text(self._canvas, panel.note, (_LEFT + 12 + _width(panel.title, 0.48), self._top - 7), 0.38, _FAINT)
+        _text(self._canvas, panel.title, (LEFT, self._top - 7), 0.48, _INK)
+        _text(self._canvas, panel.note, (LEFT + 12 + _width(panel.title, 0.48), self._top - 7), 0.38, _FAINT)
         if panel.band is not None:
             corners = (self._point(0, panel.band[0]), self._point(self._end, panel.band[1]))
             cv2.rectangle(self._canvas, *corners, _BAND, cv2.FILLED)
         self._grid()
+        low, high = self._span
+        for second in self._lines:
+            cv2.line(self._canvas, self._point(second, low), self._point(second, high), _MARK, 3)
+        for second in panel.ticks:
+            if second <= self._end:
+                cv2.line(self._canvas, self._point(second, low), self._point(second, low + (high - low) / 14), _INK, 2)
         points = np.array([self._point(x, y) for x, y in zip(panel.seconds, panel.values, strict=True)], np.int32)
         if len(points) == 1:
             cv2.circle(self._canvas, points[0].tolist(), 6, colour, cv2.FILLED, cv2.LINE_AA)
@@ -74,7 +82,7 @@ class _Plot:
             cv2.line(self._canvas, self._point(0, value), self._point(self._end, value), _GRID, 2)
             text = tick(value, step)
             y = self._point(0, value)[1] // _SCALE + 4
-            _text(self._canvas, text, (_LEFT - 8 - _width(text, 0.38), y), 0.38, _FAINT)
+            _text(self._canvas, text, (LEFT - 8 - _width(text, 0.38), y), 0.38, _FAINT)
         step = nice_step(self._end / 10)
         for number in range(math.floor(self._end / step + 1e-9) + 1):
             x = number * step
@@ -85,7 +93,7 @@ class _Plot:
 
     def _point(self, x: float, y: float) -> tuple[int, int]:
         low, high = self._span
-        across = _LEFT + x / self._end * (WIDTH - _LEFT - _RIGHT)
+        across = LEFT + x / self._end * (WIDTH - LEFT - RIGHT)
         down = self._top + (1 - (y - low) / (high - low)) * self._height
         return round(across * _SCALE), round(down * _SCALE)
 

@@ -51,6 +51,9 @@ def _inputs_in(value: object, mark: NamesFile | None, place: tuple[str | int, ..
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
             yield from _inputs_in(each, mark, (*place, index))
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _inputs_in(each, mark, (*place, key))
     elif isinstance(file := getattr(value, "file", None), str):  # a curve that stands in a file of its own
         yield Input((*place, "file"), Path(file), False)
     elif isinstance(value, str) and mark is not None and value not in mark.words:

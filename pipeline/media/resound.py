@@ -38,7 +38,7 @@ def encoded(
     The film begins at the packets' time `since`; where the sound begins later or has gaps, there is silence. The
     stream for them is added to `target`. Raises FFmpegError.
     """
-    frames = _decoded(packets, since, since + seconds * speed)
+    frames = decoded(packets, since, since + seconds * speed)
     first = next(frames, None)
     if first is None:
         return
@@ -50,10 +50,10 @@ def encoded(
     steps = (
         ("aresample", f"async=1:first_pts=0:min_hard_comp={_DRIFT_SECONDS}"),
         ("atrim", f"end={float(seconds * speed):.6f}"),
-        *_tempo(speed, first.sample_rate),
+        *tempo(speed, first.sample_rate),
         ("aformat", f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout}"),
     )
-    for frame in _filtered(chain((first,), frames), steps):
+    for frame in filtered(chain((first,), frames), steps):
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
@@ -63,7 +63,7 @@ def _aac_rates() -> list[int]:
     return [] if rates is None else rates
 
 
-def _tempo(speed: Fraction, rate: int) -> list[Step]:
+def tempo(speed: Fraction, rate: int) -> list[Step]:
     """ffmpeg's tempo filter, several where one does not reach; the pitch stays."""
     if speed == 1:
         return []
@@ -79,7 +79,7 @@ def _tempo(speed: Fraction, rate: int) -> list[Step]:
     return [("asetrate", str(rate // 2)), *steps, ("asetrate", str(rate))]
 
 
-def _decoded(packets: TimedPackets, since: Fraction, until: Fraction) -> Iterator[av.AudioFrame]:
+def decoded(packets: TimedPackets, since: Fraction, until: Fraction) -> Iterator[av.AudioFrame]:
     """Frames whose times count from `since`, in samples; what can't be decoded is left out."""
     decoder: av.AudioCodecContext | None = None
     end = Fraction(0)
@@ -107,7 +107,7 @@ def _decoded(packets: TimedPackets, since: Fraction, until: Fraction) -> Iterato
             return
 
 
-def _filtered(frames: Iterator[av.AudioFrame], steps: Sequence[Step]) -> Iterator[av.AudioFrame]:
+def filtered(frames: Iterator[av.AudioFrame], steps: Sequence[Step]) -> Iterator[av.AudioFrame]:
     """What a row of filters makes of frames, the first of which says what the others are brought to."""
     first = next(frames)
     graph = _graph(first, steps)

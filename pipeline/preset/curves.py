@@ -17,8 +17,8 @@ def curve_problems(config: StageConfig, spec: RunSpec) -> Iterator[tuple[str, st
         if curve.constant is not None:
             continue  # its number was looked at when it was read
         try:
-            moments = spec.timeline(curve)
             message = curve.problem(spec.clock)
+            moments = spec.timeline(curve)
             if message is None and bounds is not None:
                 message = range_problem(curve.values(moments), moments, bounds.ge, bounds.le)
         except Exception as error:  # nothing that a preset says may end in a traceback

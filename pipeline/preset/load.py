@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pipeline.disk import read_regular
-from pipeline.errors import KeyPath, PresetError, Problem, mishap, parse_path
+from pipeline.errors import KeyPath, MediaError, PresetError, Problem, mishap, parse_path
+from pipeline.listen import SOURCE, ListenConfig, hear, parse_listen, song_of
+from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig
 from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.curves import curve_problems
 from pipeline.preset.entries import ENCODE, begins_film, entry_names, find_entry
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
-from pipeline.preset.model import Preset
+from pipeline.preset.model import MUTE_SOURCE, Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Overrides, apply_override, as_overrides
@@ -23,10 +26,12 @@ from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
 from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
+from pipeline.signals import Signals
 from pipeline.stages import STAGES, Entry, Role, StageConfig
 from pipeline.stages.lookup import PluginError
 
 MAX_STAGES = 64
+_ANY_FPS = Fraction(24)
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
 
@@ -90,16 +95,23 @@ class _Builder:
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
         self._models: dict[str, type[Entry]] = {}
+        self._deaf = False
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key != "stages"}
+        self._context["signals"] = self._hear(top.get("listen"))
         stages = self._stages()
         ordered = not self._problems
         configs = tuple(config for config in stages if config is not None)
+        if top.get("listen") is not None and "audio" not in top:
+            top["audio"] = "song"
         natural = self._natural(configs, top) if self._checked else {}
-        preset = self._preset((natural or {}) | top, configs)
+        keys = (natural or {}) | top
+        preset = self._preset(keys, configs)
+        if preset is not None and "duration" not in keys:
+            preset = preset.as_long_as_song(self._context["signals"])
         begins = bool(stages) and stages[0] is not None and begins_film(type(stages[0]))
-        if self._checked and preset is not None and natural is not None and begins:
+        if self._checked and preset is not None and natural is not None and begins and not self._deaf:
             self._check_run(preset, stages)
             if ordered:
                 self._check_round(preset)
@@ -107,6 +119,34 @@ class _Builder:
             more = [Problem(self._document.name, (), f"and more; these are the first {MOST_TOLD} problems")]
             raise PresetError([*self._problems[:MOST_TOLD], *(more if len(self._problems) > MOST_TOLD else [])])
         return preset
+
+    def _hear(self, given: object) -> Signals | None:
+        """What the film hears, for times in beats. What is wrong with the keys is told when the whole is read."""
+        keys = parse_listen(given)
+        if not self._checked or not isinstance(keys, dict):
+            return None
+        config, _ = validated(ListenConfig, keys, ("listen",), self._document, self._context)
+        self._deaf = True
+        with self._located(("listen",)):
+            song = None if config is None else self._song(config)
+            found = None if config is None or song is None else hear(config, song)
+            self._deaf = False
+            return found
+        return None
+
+    def _song(self, config: ListenConfig) -> Soundtrack | None:
+        if config.path != SOURCE:
+            return song_of(config)
+        first = next(iter(self._document.data.get("stages") or ()), None)
+        model = find_entry(str(first["stage"])) if isinstance(first, dict) and "stage" in first else None
+        keys = {key: value for key, value in first.items() if key != "stage"} if isinstance(first, dict) else {}
+        source, _ = (None, []) if model is None else validated(model, keys, (), self._document, self._context)
+        if not isinstance(source, StageConfig):
+            return None  # which is told as it is read
+        sound = source.sound(_ANY_FPS)
+        if sound is None:
+            raise MediaError(MUTE_SOURCE)
+        return sound
 
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(path, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
-from pipeline.errors import format_path
+from pipeline.errors import MediaError, format_path
+from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
@@ -21,12 +23,16 @@ from pipeline.plugins import Offer
 from pipeline.preset.entries import entry_name
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
+from pipeline.signals import Signals
 from pipeline.stages import Entry, RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage
 from pipeline.times import DurationField, SpanField, parse_duration
 from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
 Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.!+_-]+)?$")]
+
+
+MUTE_SOURCE = "is source, and the source has no sound; name a file with sound"
 
 
 class Preset(BaseModel):
@@ -49,7 +55,15 @@ class Preset(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another film")
     device: str = Field("auto", description="what computes: auto takes CUDA where there is one, else the CPU")
-    audio: AudioField = Field("source", description="the film's sound: none, source (the footage's own), or a file")
+    listen: ListenField | None = Field(
+        None,
+        description="the song that numbers may follow, by `beat`, `loud` and more: song.flac, source (the footage's "
+        "own sound), or {path: song.flac, bpm: 120, stems: {drums: drums.wav}}; the film is as long and carries it",
+    )
+    audio: AudioField = Field(
+        "source",
+        description="the film's sound: none, source (the footage's own), song (what `listen` names), or a file",
+    )
     plugins: dict[str, Requirement] = Field(
         {},
         max_length=64,
@@ -59,6 +73,7 @@ class Preset(BaseModel):
     stages: tuple[SerializeAsAny[Entry], ...] = Field(description="the chain: a source, effects, encode")
 
     _origin: str | None = PrivateAttr(None)
+    _heard: Signals | None = PrivateAttr(None)
 
     @field_validator("name")
     @classmethod
@@ -104,13 +119,49 @@ class Preset(BaseModel):
             continues=self.chain[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
+            signals=self.signals,
         )
 
     def soundtrack(self) -> Soundtrack | None:
-        """The sound the film gets, if any."""
-        if self.audio in ("none", "source"):
-            return self.chain[0].sound(self.fps) if self.audio == "source" else None
+        """The sound the film gets, if any. Raises MediaError."""
+        match self.audio:
+            case "none":
+                return None
+            case "source":
+                return self.chain[0].sound(self.fps)
+            case "song":
+                return self.song()
         return Soundtrack(Path(self.audio))
+
+    def song(self) -> Soundtrack | None:
+        """What the film listens to, from where it does; None: to nothing. Raises MediaError."""
+        if self.listen is None or self.listen.path != SOURCE:
+            return None if self.listen is None else song_of(self.listen)
+        sound = self.chain[0].sound(self.fps)
+        if sound is None:
+            raise MediaError(f"listen: {MUTE_SOURCE}")
+        return sound
+
+    @property
+    def signals(self) -> Signals | None:
+        """What the film hears; worked out when it is first asked for. Raises MediaError."""
+        song = None if self._heard is not None else self.song()
+        if self.listen is not None and song is not None:
+            self._heard = hear(self.listen, song)
+        return self._heard
+
+    def as_long_as_song(self, signals: Signals | None) -> Preset:
+        """The preset with the length of the part of its song that it listens to; as it is where it listens to none."""
+        if self.listen is None or signals is None:
+            return self
+        seconds = Fraction(signals.seconds).limit_denominator(100)
+        if self.listen.end is not None and self.listen.end.seconds is not None:
+            seconds = min(seconds, self.listen.end.seconds - self.listen.begins)
+        return self.model_copy(update={"duration": parse_duration(f"{float(seconds):.2f}s")})
+
+    def hears(self, signals: Signals) -> None:
+        """Have the film hear what was heard before."""
+        self._heard = signals
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""

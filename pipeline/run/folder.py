@@ -12,6 +12,7 @@ import filelock
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
+from pipeline.listen import read_signals, write_signals
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.changes import changed_keys
 from pipeline.run.log import read_log
@@ -35,6 +36,7 @@ class RunFolder:
         self.lock_file = root / ".lock"
         self.state = root / "state"
         self.segments = root / "segments"
+        self.heard_file = root / "heard.safetensors"
         self.poster = root / "poster.png"
         self.sheet = root / "sheet.png"
         self.plot = self.path / "plot.png"
@@ -74,7 +76,7 @@ class RunFolder:
                     return
             own: tuple[Path, ...] = (self.film(preset),)
         else:
-            own = (self.preset_file, self.log_file, self.film(preset), self.poster, self.sheet)
+            own = (self.preset_file, self.log_file, self.heard_file, self.film(preset), self.poster, self.sheet)
             with self.writing():
                 own += tuple(each for folder in (self.state, self.segments) for each in _foreign(folder))
         for file in own:
@@ -84,7 +86,7 @@ class RunFolder:
     def drop_leftovers(self, preset: Preset) -> None:
         """Remove what interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
-        stems = {file.stem for file in (self.preset_file, film, self.poster, self.sheet)}
+        stems = {file.stem for file in (self.preset_file, self.heard_file, film, self.poster, self.sheet)}
         stems.add(f"{film.stem}-silent")  # of earlier versions, whose runs can be gone on with
         for path in self.preset_file.parent.iterdir():
             if is_partial_of(path, stems):
@@ -96,6 +98,8 @@ class RunFolder:
         with self.writing():
             make_folder(self.state)
             make_folder(self.segments)
+            if preset.signals is not None:
+                write_signals(preset.signals, self.heard_file)
             write_whole(self.preset_file, text.encode())
 
     def clear(self) -> None:
@@ -110,7 +114,7 @@ class RunFolder:
                 self.drop_leftovers(preset)
             checkpoint.drop_all(self.state)
             remove_pieces(self.segments)
-            for file in (self.log_file, self.poster, self.sheet, self.plot, self.preset_file):
+            for file in (self.log_file, self.heard_file, self.poster, self.sheet, self.plot, self.preset_file):
                 file.unlink(missing_ok=True)
 
     def load_preset(
@@ -132,7 +136,7 @@ class RunFolder:
         preset = self._written_preset()
         checked = checked or duration is not None
         if not checked and not moved:
-            return preset
+            return self._hearing(preset)
         overrides = [] if duration is None else [Override("duration", duration, "--duration")]
         places = {key: format_path(each.place) for key, each in preset.inputs().items()}  # an id is also a stage's kind
         overrides += [Override(places.get(key, key), text, quoted=True) for key, text in (moved or {}).items()]
@@ -143,7 +147,14 @@ class RunFolder:
                 raise
             raise RunError(f"{error}\n{_only_moved(preset)}") from None
         _require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
-        return given
+        return self._hearing(given)
+
+    def _hearing(self, preset: Preset) -> Preset:
+        """The preset with what the run heard of its song, as it did then; where that is gone, it listens anew."""
+        if preset.listen is not None:
+            with contextlib.suppress(OSError, ValueError):
+                preset.hears(read_signals(self.heard_file))
+        return preset
 
     def _require_entry(self) -> None:
         """Raises RunError for a folder that may not be looked into: whether it holds a run nobody can tell."""

@@ -66,7 +66,7 @@ def require_same_curves(before: Facts, preset: Preset) -> None:
     frames = parse_duration(before.preset["duration"]).to_frames(preset.fps)
     if frames == preset.duration.to_frames(preset.fps):
         return
-    clock = Clock(preset.fps, frames, preset.seed)
+    clock = Clock(preset.fps, frames, preset.seed, preset.signals)
     keys = [
         f"{stage.id}.{key}"
         for stage in preset.chain

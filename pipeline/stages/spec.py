@@ -9,6 +9,7 @@ import torch
 
 from pipeline.curves import Clock, Curve, Moments, looked_at
 from pipeline.frame import Size
+from pipeline.signals import Signals
 
 MOST_LOOKS = 100_000
 ENDLESS_SECONDS = 600
@@ -34,6 +35,8 @@ class RunSpec:
     """how many of a film's frames a check of its curves looks at, keyframes not counted"""
     guide: str | None = None
     """the picture that a stage is guided by, the first where there are more"""
+    signals: Signals | None = None
+    """what the film's sound says, if it listens to any"""
 
     @property
     def feeds_back(self) -> bool:
@@ -48,7 +51,7 @@ class RunSpec:
     @property
     def clock(self) -> Clock:
         """What curves may know about the film."""
-        return Clock(self.fps, self.frames, self.seed)
+        return Clock(self.fps, self.frames, self.seed, self.signals)
 
     def timeline(self, curve: Curve) -> Moments:
         """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""

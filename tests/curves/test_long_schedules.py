@@ -101,6 +101,13 @@ def test_a_file_holds_what_a_key_could(tmp_path: Path) -> None:
     assert isinstance(slow, Deforum) and (slow.fps, slow.width) == (12, 512)
 
 
+def test_a_csv_may_have_many_columns_and_count_frames(tmp_path: Path) -> None:
+    (tmp_path / "moves.csv").write_text("Frame;zoom;turn\n0;1;10\n24;2;20\n")
+    given = {"file": str(tmp_path / "moves.csv"), "column": "turn"}
+    assert parse_curve(given).source == given and parse_curve(given).content == {"0f": 10.0, "24f": 20.0}
+    assert parse_curve({**given, "fps": 48}).content == {"0.000000000s": 10.0, "0.500000000s": 20.0}
+
+
 def test_a_csv_holds_times_and_values(tmp_path: Path) -> None:
     path = tmp_path / "moves.CSV"
     path.write_text("time, value\n# from a song\n0,1\n\n0.5;2\n1m2s\t3\n1500f,-1e-2\n")
@@ -119,7 +126,12 @@ def test_a_csv_holds_times_and_values(tmp_path: Path) -> None:
         ("a.csv", "0,1\n0.0,2\n", {}, r"line 2: the time 0\.0 stands twice"),
         ("a.csv", "2,1\n1,2\n", {}, "keyframes must stand in the order"),
         ("a.csv", "", {}, "holds no lines of TIME,VALUE"),
-        ("a.csv", "0,1", {"fps": 3}, "beside a file with csv there may be no key 'fps'"),
+        ("a.csv", "0,1", {"fps": 3}, "`fps` says how fast frames are, and its first column is not called frame"),
+        ("a.csv", "0,1", {"width": 3}, "beside a file with csv there may be no key 'width'"),
+        ("a.csv", "time,zoom,turn\n0,1,2\n", {}, r"has 3 columns \(zoom, turn\); name the one with the values"),
+        ("a.csv", "time,zoom\n0,1\n", {"column": "pan"}, "has no column 'pan'; there are zoom"),
+        ("a.csv", "0,1\n", {"column": "pan"}, "its first line must name its columns"),
+        ("a.csv", "frame,zoom\n1.5,1\n", {}, "line 2: '1.5,1' must be TIME,VALUE"),
         ("a.txt", "0:(1", {}, "leaves a bracket open"),
         ("a.txt", "", {}, "is empty"),
         ("a.txt", "sin(", {}, "can't be read; write it as"),

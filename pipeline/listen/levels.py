@@ -1,0 +1,70 @@
+"""The levels that curves follow: how loud it is, in whole and in parts, and how hard the drums are hit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.listen.onsets import onset_strength, peaks
+from pipeline.listen.spectra import STEPS, Spectra, band_edges
+from pipeline.ops.smoothstep import smoothstep
+from pipeline.signals import Part, loudness, relative, shares
+from pipeline.times import Array
+
+# Hertz. The voices in the middle belong to no drum.
+_RANGES = {"low": (30.0, 250.0), "mid": (250.0, 2000.0), "high": (2000.0, 16_000.0)}
+_DRUMS = {"kick": (30.0, 120.0), "snare": (150.0, 6000.0), "hat": (7000.0, 16_000.0)}
+_SMOOTH_SECONDS = 0.06  # so that no level trembles with the wave itself
+_RELEASE_SECONDS = 0.08  # in which a drum's level falls by half: longer than a frame, so that none misses it
+_LEAST_ONSET, _ONSETS_APART = 0.35, 0.05  # of the strongest usual one; seconds
+_HIT_FLOOR = 0.25
+
+
+def part_of(spectra: Spectra) -> Part:
+    """What curves may follow of a recording with these spectra."""
+    bands, edges = spectra.bands, band_edges()
+    levels = {"loud": relative(_smooth(loudness(spectra.power)))}
+    for name, (low, high) in _RANGES.items():
+        levels[name] = relative(_smooth(loudness(bands @ shares(edges, low, high))))
+    for name, (low, high) in _DRUMS.items():
+        levels[name] = _hits(bands[:, shares(edges, low, high) > 0])
+    strength = onset_strength(bands)
+    onsets = peaks(strength, _LEAST_ONSET * _usual_peak(strength), _ONSETS_APART)
+    # Halves of the digits are enough for curves, and of the space in a run.
+    kept = {name: values.astype(np.float32) for name, values in levels.items()}
+    return Part(kept, (bands**0.25).astype(np.float16), edges, spectra.chroma.astype(np.float16), onsets)
+
+
+def _smooth(values: Array) -> Array:
+    """A Hann window's mean, centred: nothing comes late."""
+    if not len(values):
+        return values
+    window = np.hanning(round(2 * _SMOOTH_SECONDS * STEPS) + 1)
+    return np.convolve(np.pad(values, len(window) // 2, mode="edge"), window / window.sum(), "valid")
+
+
+def _hits(bands: NDArray[np.float32]) -> Array:
+    """(N,) in [0, 1]: up at once where something hits these bands, then down by half every `_RELEASE_SECONDS`."""
+    strength = onset_strength(bands, local=False)
+    usual = _usual_peak(strength)
+    if usual == 0:
+        return np.zeros(len(strength))
+    share = strength / usual
+    hit = smoothstep(np.clip((share - _HIT_FLOOR) / (1 - _HIT_FLOOR), 0, 1))
+    return released(hit, _RELEASE_SECONDS)
+
+
+def released(values: Array, half_life: float) -> Array:
+    """Values (N,) in [0, 1] that fall by half every `half_life` seconds at most."""
+    fall = np.arange(len(values)) * (np.log(2) / (half_life * STEPS))
+    held: Array = np.exp(np.maximum.accumulate(np.log(np.maximum(values, 1e-12)) + fall) - fall)
+    return held
+
+
+def _usual_peak(strength: Array) -> float:
+    """How strong the strong onsets are: a tenth of the peaks are stronger."""
+    if len(strength) < 3:
+        return 0.0
+    found = strength[1:-1][(strength[1:-1] >= strength[:-2]) & (strength[1:-1] > strength[2:])]
+    found = found[found > 0.1 * found.max()] if len(found) else found
+    return float(np.percentile(found, 90)) if len(found) else 0.0
