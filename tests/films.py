@@ -9,6 +9,7 @@ from tests.conftest import photograph
 FRAMES = 8
 HEAD = """\
 size: SIZE
+margin: MARGIN
 fps: 12
 duration: 8f
 seed: 3
@@ -31,6 +32,16 @@ FILMS = {
   - {{stage: zoom, zoom: 0.7, tilt: [6, 3], edges: noise, pan: ["0.1 * sin(t)", 0.0]}}
   - {{{FOLDED}, normalise: laplacian, mask: {{radial: 0.4}}}}
   - {{stage: palette, match: distribution}}
+""",
+    "out through a margin": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.6, rotate: "40 * t", tilt: [6, 0], pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, every: 2, mask: {{radial: 0.5}}}}
+  - {{stage: tone, vignette: 0.3}}
+  - {{stage: hold, contrast: first, settle: 2f}}
+  - {{stage: loop, over: 4f}}
+  - {{stage: tone, id: shown, vignette: 0.3, shown_only: true}}
+  - {{stage: grain, shown_only: true}}
 """,
     "droste": f"""
   - {{stage: noise}}
@@ -95,9 +106,14 @@ FILMS = {
 
 
 SIZES = {"tiles": "160x128"}
+MARGINS = {"out through a margin": "0.26"}
 
 
 def film(name: str, device: str = "cpu") -> Preset:
     """One of them."""
-    head = HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
+    head = (
+        HEAD.replace("DEVICE", device)
+        .replace("SIZE", SIZES.get(name, "64x48"))
+        .replace("MARGIN", MARGINS.get(name, "0"))
+    )
     return parse_preset((head + FILMS[name]).encode(), name="film")

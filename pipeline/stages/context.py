@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipeline.curves import Moments
 from pipeline.errors import StageError
+from pipeline.ops.camera import seen_from
 from pipeline.ops.motion import Motion, under_camera
 from pipeline.ops.warp import warp_matrix
 from pipeline.stages.spec import RunSpec
@@ -126,6 +127,25 @@ class FrameContext:
                 f"{self._told.teller}: calls `{what}` {order}; the order is {', '.join(_ORDER)}, each once"
             )
         self._told.this_turn = what
+
+    def within_frame(self) -> FrameContext:
+        """The same for a stage that sees only what the film shows: without the margin."""
+        spec = self.spec
+        if not any(spec.margin):
+            return self
+
+        def cut(picture: Tensor | None) -> Tensor | None:
+            return None if picture is None else spec.cut(picture)
+
+        def camera(index: int) -> Tensor:
+            return seen_from(self.camera(index), spec.margin)
+
+        told, told_here = replace(self._told), FrameContext(self.index, spec.shown, cut(self.previous), camera)
+        told.source, told.previous_source, told.revealed = map(cut, (told.source, told.previous_source, told.revealed))
+        if told.motion is not None:
+            told.motion = Motion(spec.cut(told.motion.flow), spec.cut(told.motion.trust))
+        object.__setattr__(told_here, "_told", told)
+        return told_here
 
     @property
     def seconds(self) -> float:

@@ -62,7 +62,8 @@ class ZoomConfig(StageConfig):
     edges: Literal["reflect", "wrap", "replicate", "noise"] = Field(
         "reflect",
         description="what the camera sees beyond the picture: reflect, its mirror image; wrap, its other side; "
-        "replicate, its outermost pixels; noise, something new to dream on, best for moving out",
+        "replicate, its outermost pixels; noise, something new to dream on, best for moving out; with the preset's "
+        "`margin` it has grown before it comes into sight",
     )
 
     @property
