@@ -91,7 +91,7 @@ def axis_lines(lumas: list[NDArray[np.float32]]) -> float:
     detector, along, whole = cv2.createLineSegmentDetector(), 0.0, 1e-9
     for luma in lumas:
         found = detector.detect(luma.astype(np.uint8))[0]
-        for x1, y1, x2, y2 in [] if found is None else found[:, 0]:
+        for x1, y1, x2, y2 in [] if found is None else found.reshape(-1, 4):
             length = math.hypot(x2 - x1, y2 - y1)
             if length >= _LEAST_LINE * luma.shape[0]:
                 turn = math.degrees(math.atan2(y2 - y1, x2 - x1)) % 90

@@ -74,7 +74,7 @@ class Chain:
                         image = effect(image, ctx)
                     sums[effect.config.id] = image.sum()
                 if feeds_back:
-                    feedback = image
+                    image = feedback = image if ctx.symmetry is None else ctx.symmetry.folded(image).clamp_(0, 1)
             self._sums.append((index, list(sums), LateNumbers(torch.stack(list(sums.values())))))
         while self._sums and self._sums[0][2].arrived():
             self._require(*self._sums.popleft())

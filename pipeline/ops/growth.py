@@ -10,40 +10,40 @@ from pipeline.ops.border import pad
 from pipeline.ops.motion import pixel_positions
 from pipeline.ops.smoothstep import smoothstep
 
+Positions = tuple[Tensor, Tensor]
 # As shares of the margin, from its rim to the frame.
 _CLOUDS_UNTIL = 0.6
 _DREAM_FROM, _DREAM_UNTIL = 0.15, 0.9
 _PULL = 12.0  # how fast the picture becomes clouds at the rim, a second
 
 
-def dissolving(size: Size, margin: Size, seconds: float, device: torch.device) -> Tensor:
-    """How far a picture of `size` gives way to clouds in so many seconds, (1, 1, H, W) in [0, 1]: only in the margin.
+def dissolving(x: Tensor, y: Tensor, margin: Size, seconds: float) -> Tensor:
+    """How far the picture at `x`, `y` (H, W) gives way to clouds in so many seconds, (1, 1, H, W): only in the margin.
 
     Without it, what the network makes of the border itself would travel inwards, a frame within the frame.
 
     Example:
-        >>> found = dissolving(Size(40, 40), Size(10, 10), 0.1, torch.device('cpu'))[0, 0, 20, [0, 5, 10, 20]]
+        >>> here = pixel_positions(Size(40, 40), torch.zeros(()))[0]
+        >>> found = dissolving(here[0], here[1], Size(10, 10), 0.1)[0, 0, 20, [0, 5, 10, 20]]
         >>> [round(value, 2) for value in found.tolist()]
         [0.69, 0.02, 0.0, 0.0]
     """
-    x, y = pixel_positions(size, torch.zeros((), device=device))[0]
-    ripe = _ripeness(x, y, margin)
+    ripe = _ripeness(x, y, margin).float()
     return (1 - torch.exp(-_PULL * seconds * (1 - smoothstep(ripe / _CLOUDS_UNTIL))))[None, None]
 
 
-def ripening(x: Tensor, y: Tensor, margin: Size) -> Tensor:
-    """How much nearer to its full strength the dream comes in a frame that is read at `x`, `y` (H, W) of the last one.
+def ripening(here: Positions, there: Positions, margin: Size) -> Tensor:
+    """How much nearer to its full strength the dream comes on the way from `there` to `here`, x and y of (H, W).
 
     (1, 1, H, W) in [0, 1]. All that comes through the margin gets 1 in all, however fast it travels.
 
     Example:
         >>> here = pixel_positions(Size(40, 40), torch.zeros(()))[0]
-        >>> inwards = ripening(here[0] - 2.5, here[1], Size(10, 10))[0, 0, 20]
+        >>> inwards = ripening((here[0], here[1]), (here[0] - 2.5, here[1]), Size(10, 10))[0, 0, 20]
         >>> round(float(inwards[:20].sum()) / 2.5, 1), float(inwards[20:].sum())
         (1.0, 0.0)
     """
-    here_x, here_y = pixel_positions(size_of(x), x)[0]
-    return (_share(here_x, here_y, margin) - _share(x, y, margin)).clamp(0, 1).float()[None, None]
+    return (_share(*here, margin) - _share(*there, margin)).clamp(0, 1).float()[None, None]
 
 
 def surrounded(picture: Tensor, clouds: Tensor) -> Tensor:

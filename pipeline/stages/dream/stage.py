@@ -108,7 +108,9 @@ class Dream(Effect[DreamConfig]):
         )
         detail = self.dreamer.climb(frame, octaves, ctx.generator(c.id))
         # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
-        return detail if mask is None or detail is None else detail * (mask > 0)
+        if detail is not None and mask is not None:
+            detail = detail * (mask > 0)
+        return detail if detail is None or ctx.symmetry is None else ctx.symmetry.averaged(detail)
 
     def _masked(self, mask: MaskReel, shown: Tensor, index: int) -> Tensor:
         """(1, 1, H, W). A mask that knows places knows those of the film's frame, and goes on beyond it as it ends."""

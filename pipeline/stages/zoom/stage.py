@@ -44,6 +44,7 @@ class Zoom(Effect[ZoomConfig]):
         self._kept: tuple[Tensor, View] | None = None
         self._clouds: dict[int, Tensor] = {}
         self._steady = self.motion(float(1 / spec.fps)) if config.steady else None
+        self._symmetry = None if config.symmetry is None else config.symmetry.build(spec)
         self._world = World(config.id, spec) if config.edges == "noise" and any(spec.margin) else None
         # Over footage: the way from the start to a frame, from which a steady camera counts, and others go on.
         self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
@@ -139,12 +140,11 @@ class Zoom(Effect[ZoomConfig]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         if ctx.source is not None:
             return self._over_footage(frame, ctx)
-        if ctx.previous is None:
-            return frame
-        matrix = self.camera(ctx.index)
-        if is_identity(matrix):
-            return frame
+        if ctx.previous is None or is_identity(matrix := self.camera(ctx.index)):
+            return self._at_rest(frame, ctx)
         ctx.move(matrix, torch.eye(3, dtype=matrix.dtype))
+        if self._symmetry is not None:
+            ctx.fold(self._symmetry)
         if self._world is not None:
             self._world.go(self._step(ctx.index, self._ground_rates))
         view = self._view(matrix, melts=True)
@@ -155,13 +155,22 @@ class Zoom(Effect[ZoomConfig]):
         seen = view.of(frame)
         return seen.lerp_(self._something_new(ctx, colour_statistics(self.spec.cut(seen))), view.outside).clamp_(0, 1)
 
+    def _at_rest(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        if self._symmetry is None:
+            return frame
+        ctx.fold(self._symmetry)
+        begun = ctx.previous is not None and ctx.source is None
+        return (self._symmetry.folded if begun else self._symmetry.imposed)(frame).clamp_(0, 1)
+
     def _over_footage(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         """Footage is fresh in every frame, so the camera has its whole way from the start to go each time."""
         before = self.way(ctx.index - 1) if ctx.index > 0 else self._before_the_start()
         matrix = self.way(ctx.index)
         ctx.move(matrix, before)
         if is_identity(matrix):
-            return frame
+            return self._at_rest(frame, ctx)
+        if self._symmetry is not None:
+            ctx.fold(self._symmetry)
         view = self._view(matrix, melts=False)
         seen = view.of(frame)
         # What lies beyond footage stays what it is, as footage does.
@@ -172,7 +181,7 @@ class Zoom(Effect[ZoomConfig]):
 
     def _view(self, matrix: Tensor, *, melts: bool) -> View:
         if self._kept is None or not torch.equal(self._kept[0], matrix):
-            self._kept = (matrix.clone(), View(matrix, self.spec, self.config.edges, melts=melts))
+            self._kept = (matrix.clone(), View(matrix, self.spec, self.config.edges, self._symmetry, melts=melts))
         return self._kept[1]
 
     def _something_new(self, ctx: FrameContext, colours: ColourStatistics) -> Tensor:

@@ -12,6 +12,7 @@ from pipeline.frame import Size
 from pipeline.ops.blur import anti_alias, filter_separable
 from pipeline.ops.growth import dissolving, ripening
 from pipeline.ops.motion import inside, recently_revealed, sees_beyond
+from pipeline.ops.symmetry import Symmetry
 from pipeline.ops.warp import Edges, SamplingPlan, plan_sampling, project, sample, seen_positions
 from pipeline.stages.spec import RunSpec
 
@@ -30,19 +31,26 @@ class View:
     detail would gather in the middle, finer and finer, till it is no more than grit.
     """
 
-    def __init__(self, matrix: Tensor, spec: RunSpec, edges: str, *, melts: bool) -> None:
+    def __init__(self, matrix: Tensor, spec: RunSpec, edges: str, symmetry: Symmetry | None, *, melts: bool) -> None:
         size = spec.size
-        x, y = seen_positions(matrix, size, spec.device)
+        here = x, y = seen_positions(torch.eye(3, dtype=matrix.dtype), size, spec.device)
+        if symmetry is None:
+            x, y = project(matrix, x, y)
+        else:
+            here = symmetry.positions(x, y, begun=melts)
+            x, y = project(matrix, *here)
+            if melts:  # what the picture was made from was symmetric, too
+                x, y = symmetry.positions(x, y)
         self._plan: SamplingPlan = plan_sampling(x, y, size, _BEYOND[edges])
         self._taps: Tensor | None = None
         self.outside: Tensor | None = None
         self.revealed: Tensor | None = None
-        if edges != "noise" or not sees_beyond(matrix, size):
+        if edges != "noise" or not (symmetry is not None or sees_beyond(matrix, size)):
             return
         self.outside = self.revealed = 1 - inside(torch.stack([x, y])[None].float(), size)
         if melts and any(spec.margin):
-            self.outside = torch.maximum(self.outside, dissolving(size, spec.margin, float(1 / spec.fps), spec.device))
-            self.revealed = ripening(x, y, spec.margin)
+            self.outside = torch.maximum(self.outside, dissolving(*here, spec.margin, float(1 / spec.fps)))
+            self.revealed = ripening(here, (x, y), spec.margin)
             if (scale := _shrinking(matrix, size)) > 1:
                 self._taps = upload(anti_alias(scale), spec.device)
         elif melts:
