@@ -27,9 +27,11 @@ from pipeline.preset import load_preset
 
 Array = NDArray[np.float64]
 SIZE, FPS, SETTLED = "192x108", 8, 3  # the last in seconds
+# Things stay long in a slow film, so it is dreamt on the less.
+SLOW = {"zoom.zoom": 0.96, "dream.strength": 0.03, "dream.new_strength": 0.5}
 FILMS: dict[str, dict[str, Any]] = {
-    "slow": {"zoom.zoom": 0.96, "zoom.rotate": 0},
-    "slow, turning": {"zoom.zoom": 0.96},
+    "slow": SLOW | {"zoom.rotate": 0},
+    "slow, turning": SLOW,
     "as it is": {},
     "straight": {"zoom.rotate": 0},
     "fast": {"zoom.zoom": 0.7},

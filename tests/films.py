@@ -43,6 +43,26 @@ FILMS = {
   - {{stage: tone, id: shown, vignette: 0.3, shown_only: true}}
   - {{stage: grain, shown_only: true}}
 """,
+    "in a kaleidoscope": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 5}}}}
+  - {{{FOLDED}, every: 2, mask: {{luminance: [0.2, 1.0]}}}}
+  - {{stage: flow, still: 0.5}}
+  - {{stage: palette, to: seed}}
+  - {{stage: loop, over: 4f}}
+""",
+    "a wallpaper that drifts": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, pan: [0.3, "0.1 * t"], edges: noise, symmetry: {{tiles: [3, 2], mirrored: false}}}}
+  - {{{FOLDED}}}
+  - {{stage: palette}}
+""",
+    "footage in mirrors": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, zoom: 1.2, edges: noise, symmetry: {{mirror: both}}}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, mask: {{saliency: 0.5}}}}
+""",
     "droste": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}
@@ -106,7 +126,7 @@ FILMS = {
 
 
 SIZES = {"tiles": "160x128"}
-MARGINS = {"out through a margin": "0.26"}
+MARGINS = {"out through a margin": "0.26", "a wallpaper that drifts": "0.1"}
 
 
 def film(name: str, device: str = "cpu") -> Preset:

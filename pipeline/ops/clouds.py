@@ -13,6 +13,7 @@ from pipeline.ops.warp import plan_sampling, sample, seen_positions
 
 PERIOD = 64  # cells, after which the clouds of one octave begin again
 _OCTAVES = 6
+_LEVELS_AHEAD = 20  # that a camera may move out by, without coming to clouds that another frame rate has elsewhere
 _FALLOFF = 0.5  # the strength goes with this power of the size on screen: a little softer than a photograph
 
 
@@ -30,7 +31,8 @@ def on_level(way: Tensor, level: int, unit_px: float) -> tuple[Tensor, int]:
     """
     way, steps = way.clone(), math.floor(math.log2(_scale(way)))
     way[:2] *= 2.0**-steps
-    way[:2, 2] %= PERIOD * unit_px
+    begins_again = PERIOD * unit_px * 2.0**_LEVELS_AHEAD
+    way[:2, 2] = (way[:2, 2] + begins_again / 2) % begins_again - begins_again / 2
     return way, level + steps
 
 

@@ -23,6 +23,8 @@ from pipeline.ops.warp import SamplingPlan, plan_sampling, sample, warp_matrix
 Positions = tuple[Tensor, Tensor]
 Choice = Callable[[Tensor, Tensor], list[Positions]]
 _RIM = 0.12  # of the shorter side, over which what other places say fades out towards the picture's border
+_HALF_PX = 0.5 - 1e-6  # beyond the centres of a picture's outermost pixels nothing is known, but for rounding
+_ROUNDS = 3  # what is read beside a mirror depends on copies behind it, which are right the next time
 _STEP_PX = 1e-3  # over which a fold is differentiated
 
 
@@ -30,10 +32,12 @@ _STEP_PX = 1e-3  # over which a fold is differentiated
 class Group:
     """A symmetry of pictures, whatever their size.
 
-    `copies` begins with the fold, and goes on with places that may stand in for it. All copies of a place are found by
-    flips and motions: `flips` are sides of a picture as `Tensor.flip` takes them, `motions` (3, 3) matrices.
+    Where it is `mirrored`, folding tears nothing apart. `copies` begins with the fold, and goes on with places that may
+    stand in for it. All copies of a place are found by flips and motions: `flips` are sides of a picture as
+    `Tensor.flip` takes them, `motions` (3, 3) matrices.
     """
 
+    mirrored: bool
     copies: Choice
     flips: tuple[tuple[int, ...], ...]
     motions: tuple[Tensor, ...]
@@ -56,7 +60,7 @@ def kaleidoscope(count: int) -> Group:
         return _around(x, y, [first + n * apart + sign * angle for n in range(count // 2 + 1) for sign in (-1, 1)][1:])
 
     every = ((), (2,), (3,), (2, 3)) if count % 2 == 0 else ((), (3,))
-    return Group(copies, every, _turns(count))
+    return Group(True, copies, every, _turns(count))
 
 
 def rotational(count: int) -> Group:
@@ -73,7 +77,7 @@ def rotational(count: int) -> Group:
         angle = torch.remainder(torch.atan2(y, x) + apart / 2, apart) - apart / 2
         return _around(x, y, [angle + n * apart for n in range(count)])
 
-    return Group(copies, ((), (2, 3)) if count % 2 == 0 else ((),), _turns(count))
+    return Group(False, copies, ((), (2, 3)) if count % 2 == 0 else ((),), _turns(count))
 
 
 def _turns(count: int) -> tuple[Tensor, ...]:
@@ -86,7 +90,7 @@ def _turns(count: int) -> tuple[Tensor, ...]:
 
 
 def _within(x: Tensor, y: Tensor, size: Size) -> Tensor:
-    return (x.abs() <= size.width / 2) & (y.abs() <= size.height / 2)
+    return (x.abs() <= size.width / 2 - _HALF_PX) & (y.abs() <= size.height / 2 - _HALF_PX)
 
 
 def _around(x: Tensor, y: Tensor, angles: list[Tensor]) -> list[Positions]:
@@ -107,7 +111,7 @@ def mirror(across: bool, down: bool) -> Group:
         return [(-x.abs() if across else x, -y.abs() if down else y)]
 
     sides = ((3,),) * across + ((2,),) * down + ((2, 3),) * (across and down)
-    return Group(copies, ((), *sides), (_shift(0, 0),))
+    return Group(True, copies, ((), *sides), (_shift(0, 0),))
 
 
 def mirrored_tiles(columns: float, rows: float, frame: Size, size: Size) -> Group:
@@ -123,7 +127,7 @@ def mirrored_tiles(columns: float, rows: float, frame: Size, size: Size) -> Grou
     def copies(x: Tensor, y: Tensor) -> list[Positions]:
         return [(_to_and_fro(x, width), _to_and_fro(y, height))]
 
-    return Group(copies, ((), (2,), (3,), (2, 3)), _shifts(2 * width, 2 * height, size))
+    return Group(True, copies, ((), (2,), (3,), (2, 3)), _shifts(2 * width, 2 * height, size))
 
 
 def tiles(columns: float, rows: float, frame: Size, size: Size) -> Group:
@@ -139,7 +143,7 @@ def tiles(columns: float, rows: float, frame: Size, size: Size) -> Group:
     def copies(x: Tensor, y: Tensor) -> list[Positions]:
         return [((x + width / 2) % width - width / 2, (y + height / 2) % height - height / 2)]
 
-    return Group(copies, ((),), _shifts(width, height, size))
+    return Group(False, copies, ((),), _shifts(width, height, size))
 
 
 def _to_and_fro(x: Tensor, width: float) -> Tensor:
@@ -177,13 +181,18 @@ class Symmetry:
         return x + right, y + down
 
     def folded(self, picture: Tensor) -> Tensor:
-        """A symmetric picture (1, C, H, W), exactly so: all copies as the place they are copies of; not clamped."""
-        return sample(picture, self._plan)
+        """A symmetric picture (1, C, H, W), to the last digit: copies are what they are copies of; not clamped."""
+        for _ in range(_ROUNDS):
+            picture = sample(picture, self._plan)
+        return picture
 
     def imposed(self, picture: Tensor) -> Tensor:
-        """Any picture (1, C, H, W) made symmetric; not clamped."""
-        x, y = pixel_positions(self.size, torch.zeros((), dtype=torch.float64, device=self._device))[0]
-        return sample(picture, plan_sampling(*self.positions(x, y, begun=False), self.size))
+        """Any picture (1, C, H, W) made symmetric: folded at mirrors, or else the mean of all copies; not clamped."""
+        if self.group.mirrored:
+            x, y = pixel_positions(self.size, torch.zeros((), dtype=torch.float64, device=self._device))[0]
+            return sample(picture, plan_sampling(*self.positions(x, y, begun=False), self.size))
+        mean = picture.mean((2, 3), keepdim=True)
+        return self.folded(mean + self.averaged(picture - mean))
 
     def averaged(self, detail: Tensor) -> Tensor:
         """The mean of what all copies of a place say of it, (1, C, H, W), as strong on average as `detail` is.
