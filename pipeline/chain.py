@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import count
+from itertools import count, groupby
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +29,7 @@ from pipeline.stages import (
     RunSpec,
     Source,
     Stage,
+    StageConfig,
 )
 from pipeline.stages.lookup import build_stage
 
@@ -39,7 +40,9 @@ class Chain:
     def __init__(self, preset: Preset) -> None:
         self.spec: RunSpec = preset.spec(open_device(preset.device))
         self.source = build_source(preset, self.spec)
-        effects = (build_stage(config, self.spec) for config in preset.chain if config.role is Role.EFFECT)
+        effects = (
+            build_stage(config, spec_for(config, self.spec)) for config in preset.chain if config.role is Role.EFFECT
+        )
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
         self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
@@ -63,17 +66,20 @@ class Chain:
             with clock(times, self.source.config.id):
                 image = feedback = self.source(ctx)
             sums = {self.source.config.id: image.sum()}
-            for effect in self.effects:
-                ctx.hand_to(effect.config.id)
-                with clock(times, effect.config.id):
-                    image = effect(image, ctx)
-                sums[effect.config.id] = image.sum()
-                if effect.config.feeds_back:
-                    feedback = image
+            for feeds_back, effects in groupby(self.effects, key=lambda effect: effect.config.feeds_back):
+                if not feeds_back:
+                    ctx, image = ctx.within_frame(), self.spec.cut(image)
+                for effect in effects:
+                    ctx.hand_to(effect.config.id)
+                    with clock(times, effect.config.id):
+                        image = effect(image, ctx)
+                    sums[effect.config.id] = image.sum()
+                if feeds_back:
+                    image = feedback = image if ctx.symmetry is None else ctx.symmetry.folded(image).clamp_(0, 1)
             self._sums.append((index, list(sums), LateNumbers(torch.stack(list(sums.values())))))
         while self._sums and self._sums[0][2].arrived():
             self._require(*self._sums.popleft())
-        return Pass(index, image, times, feedback)
+        return Pass(index, self.spec.cut(image) if image is feedback else image, times, feedback)
 
     def change(self, preset: Preset, index: int) -> None:
         """Go on by another preset from frame `index` on, the next that is asked for.
@@ -92,7 +98,7 @@ class Chain:
         self.source, self.effects = source, [stage for stage in effects if isinstance(stage, Effect)]
         self.spec = spec
         for stage in self.stages:
-            stage.spec = spec
+            stage.spec = spec_for(stage.config, spec)
         self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
         with ExitStack() as stack:
             for stage in {*before} - {*self.stages}:
@@ -189,6 +195,11 @@ class Chain:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def spec_for(config: StageConfig, spec: RunSpec) -> RunSpec:
+    """What a stage is told of the run: one that only the film shows knows no margin."""
+    return spec if config.feeds_back else spec.shown
 
 
 def build_source(preset: Preset, spec: RunSpec) -> Source[Any]:

@@ -28,7 +28,8 @@ def changed_spec(before: RunSpec, preset: Preset, index: int) -> RunSpec:
 def _fixed(before: RunSpec, preset: Preset, index: int) -> Iterator[tuple[str, str]]:
     after = preset.spec(before.device)
     for key, old, new in (
-        ("size", before.size, after.size),
+        ("size", before.frame, after.frame),
+        ("margin", f"{before.margin} pixels", f"{after.margin} pixels"),
         ("fps", before.fps, after.fps),
         ("seed", before.seed, after.seed),
         ("lead_in", f"{before.lead_in}f", f"{after.lead_in}f"),

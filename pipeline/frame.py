@@ -24,6 +24,9 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+NO_MARGIN = Size(0, 0)
+
+
 def size_of(frame: Tensor) -> Size:
     """The size of a (..., H, W) tensor."""
     return Size(int(frame.shape[-2]), int(frame.shape[-1]))

@@ -34,6 +34,36 @@ FILMS = {
   - {{{FOLDED}, normalise: laplacian, mask: {{radial: 0.4}}}}
   - {{stage: palette, match: distribution}}
 """,
+    "out through a margin": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.6, rotate: "40 * t", tilt: [6, 0], pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, every: 2, mask: {{radial: 0.5}}}}
+  - {{stage: tone, vignette: 0.3}}
+  - {{stage: hold, contrast: first, settle: 2f}}
+  - {{stage: loop, over: 4f}}
+  - {{stage: tone, id: shown, vignette: 0.3, shown_only: true}}
+  - {{stage: grain, shown_only: true}}
+""",
+    "in a kaleidoscope": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 5}}}}
+  - {{{FOLDED}, every: 2, mask: {{luminance: [0.2, 1.0]}}}}
+  - {{stage: flow, still: 0.5}}
+  - {{stage: palette, to: seed}}
+  - {{stage: loop, over: 4f}}
+""",
+    "a wallpaper that drifts": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, pan: [0.3, "0.1 * t"], edges: noise, symmetry: {{tiles: [3, 2], mirrored: false}}}}
+  - {{{FOLDED}}}
+  - {{stage: palette}}
+""",
+    "footage in mirrors": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, zoom: 1.2, edges: noise, symmetry: {{mirror: both}}}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, mask: {{saliency: 0.5}}}}
+""",
     "droste": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}
@@ -104,7 +134,12 @@ FILMS = {
 
 SIZES = {"tiles": "160x128"}
 SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
-TOPS = {"listening": f"listen: {{path: {SONG}, start: 12s}}\n"}
+TOPS = {
+    "listening": f"listen: {{path: {SONG}, start: 12s}}\n",
+    "out through a margin": "margin: 0.26\n",
+    "a wallpaper that drifts": "margin: 0.1\n",
+}
+"""What stands at the top of some of them, beside the head."""
 
 
 def film(name: str, device: str = "cpu") -> Preset:

@@ -63,6 +63,8 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("footage", "zoom", {"edges": "wrap", "rotate": "20 * t"}),
     ("footage, winding", "zoom", {"rotate": 10}),
     ("footage, winding", "zoom", {"pan": ["t", 0]}),
+    ("growing", "zoom", {"symmetry": {"kaleidoscope": 4}}),
+    ("footage", "zoom", {"symmetry": {"mirror": "x"}}),
     ("growing", "dream", {"strength": 1.0}),
     ("growing", "dream", {"every": 2}),
     ("growing", "dream", {"every": 1}),

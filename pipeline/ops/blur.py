@@ -44,6 +44,22 @@ def gaussian(sigma_px: float) -> Tensor:
     return (taps / taps.sum()).float()
 
 
+def anti_alias(scale: float) -> Tensor:
+    """The taps (n,) that a picture is low-passed by before it shrinks by `scale`, above 1; for many small steps, too.
+
+    Their variance is (scale^2 - 1) / 4 square pixels, so that steps add up to what their product would ask for.
+
+    Example:
+        >>> anti_alias(2**0.5).tolist(), anti_alias(4.0).shape
+        ([0.125, 0.75, 0.125], torch.Size([13]))
+    """
+    variance = (scale**2 - 1) / 4
+    if variance > 0.5:
+        return gaussian(math.sqrt(variance))
+    # A Gaussian narrower than a pixel would have no variance left where it is sampled.
+    return torch.tensor([variance / 2, 1 - variance, variance / 2])
+
+
 def filter_separable(planes: Tensor, taps: Tensor, border: Border) -> Tensor:
     """`planes` (1, C, H, W) filtered by a symmetric line of taps (n,), n odd, on their device: across, then down.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -36,6 +36,19 @@ class Rates:
     centre: tuple[Array, Array]
     shear: tuple[Array, Array]
     tilt: tuple[Array, Array]
+
+
+def over_ground(rates: Rates) -> Rates:
+    """The nearest motion that keeps shapes: a tilt becomes the pan that it is in the middle, and nothing shears.
+
+    Example:
+        >>> one, none = np.ones(1), (np.zeros(1), np.zeros(1))
+        >>> over_ground(Rates(one, one, none, none, shear=none, tilt=(180 * one, 0 * one))).pan[0].round(3).tolist()
+        [3.142]
+    """
+    (right, down), (tilt_right, tilt_down), none = rates.pan, rates.tilt, np.zeros_like(rates.pan[0])
+    pan = (right + np.radians(tilt_right), down + np.radians(tilt_down))
+    return replace(rates, pan=pan, shear=(none, none), tilt=(none, none))
 
 
 def rate_matrices(rates: Rates, size: Size) -> Tensor:
@@ -104,6 +117,20 @@ def motion_matrix(
     )
     matrix: Tensor = torch.linalg.matrix_exp(rate_matrices(rates, size)[0] * seconds)
     return matrix
+
+
+def seen_from(matrices: Tensor, corner: Size) -> Tensor:
+    """Matrices (..., 3, 3) of a picture's pixels, in pixels counted from another `corner` of it, so far down and right.
+
+    Example:
+        >>> twice = torch.diag(torch.tensor([2.0, 2.0, 1.0]).double())
+        >>> seen_from(twice, Size(0, 10))[0].tolist()  # its old origin, at -10 now, stays in place
+        [2.0, 0.0, 10.0]
+    """
+    shift = torch.eye(3, dtype=matrices.dtype)
+    shift[0, 2], shift[1, 2] = corner.width, corner.height
+    back = 2 * torch.eye(3, dtype=matrices.dtype) - shift
+    return back @ matrices @ shift
 
 
 def joined_pan(pan: tuple[Array, Array], zoom: Array, degrees: Array, step: float) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.frame import Size, size_of
+from pipeline.frame import NO_MARGIN, Size, size_of
 from pipeline.ops.blur import blur, gaussian
 from pipeline.ops.luma import luma
 from pipeline.ops.smoothstep import smoothstep
@@ -48,18 +48,25 @@ def with_saturation(frame: Tensor, factor: float) -> Tensor:
     return frame if factor == 1 else torch.lerp(luma(frame), frame, factor)
 
 
-def corner_nearness(size: Size, device: torch.device) -> Tensor:
+def corner_nearness(size: Size, device: torch.device, margin: Size = NO_MARGIN) -> Tensor:
     """(1, 1, H, W): 0 in the middle third, rising smoothly to 1 in the corners of a picture of `size`.
+
+    In a `margin` around the picture it stays 1 beyond them; H and W count it.
 
     Example:
         >>> near = corner_nearness(Size(5, 5), torch.device('cpu'))[0, 0]
         >>> float(near[0, 0]), float(near[2, 2])
         (1.0, 0.0)
     """
-    y = torch.linspace(-1, 1, size.height, device=device)[:, None]
-    x = torch.linspace(-1, 1, size.width, device=device)
+    y = _from_end_to_end(size.height, margin.height, device)[:, None]
+    x = _from_end_to_end(size.width, margin.width, device)
     distance = torch.sqrt((x**2 + y**2) / 2)
     return smoothstep((distance - 0.3) / 0.7)[None, None]
+
+
+def _from_end_to_end(side: int, margin: int, device: torch.device) -> Tensor:
+    end = 1 + 2 * margin / max(1, side - 1)
+    return torch.linspace(-end, end, side + 2 * margin, device=device)
 
 
 def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) -> Tensor:

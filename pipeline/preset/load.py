@@ -263,10 +263,14 @@ class _Builder:
         for index, config in enumerate(stages):
             with self._located(("stages", index)):
                 curves = curve_problems(config, spec) if isinstance(config, StageConfig) else ()
-                for key, message in () if config is None else (*curves, *config.problems(spec)):
+                within = spec if isinstance(config, StageConfig) and config.feeds_back else spec.shown
+                for key, message in () if config is None else (*curves, *config.problems(within)):
                     self._add(("stages", index, *parse_path(key)), message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
+        if preset.margin and not spec.continues:
+            remedy = "leave it out, and show less of the footage by a zoom that begins nearer"
+            self._add(("margin",), f"is {preset.margin:g}, but footage has nothing beyond its frame; {remedy}")
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
 from pipeline.errors import MediaError, format_path
+from pipeline.frame import Size
 from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
@@ -45,6 +46,13 @@ class Preset(BaseModel):
         description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
+    margin: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far the dream reaches beyond the frame on each side, unseen, as a share of its width and "
+        "height; what a camera that moves out or aside comes to is made there before it is shown",
+    )
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
     duration: DurationField = Field(
         parse_duration("10s"), description="length of the film: 20s, 1m30s, 600f, or endless"
@@ -110,7 +118,7 @@ class Preset(BaseModel):
     def spec(self, device: torch.device | None = None) -> RunSpec:
         """What the stages are told about the run, on an open device; without, on the one that would be opened."""
         return RunSpec(
-            size=self.size,
+            size=self.canvas,
             fps=self.fps,
             frames=self.duration.to_frames(self.fps),
             seed=self.seed,
@@ -120,7 +128,17 @@ class Preset(BaseModel):
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
             signals=self.signals,
+            margin=self._margin,
         )
+
+    @property
+    def canvas(self) -> Size:
+        """What is dreamt on, and goes round: the frame, with its margin."""
+        return Size(self.size.height + 2 * self._margin.height, self.size.width + 2 * self._margin.width)
+
+    @property
+    def _margin(self) -> Size:
+        return Size(round(self.margin * self.size.height), round(self.margin * self.size.width))
 
     def soundtrack(self) -> Soundtrack | None:
         """The sound the film gets, if any. Raises MediaError."""

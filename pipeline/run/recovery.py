@@ -38,7 +38,7 @@ def find_checkpoint(folder: RunFolder, preset: Preset) -> tuple[Found | None, li
 
 def load_whole(folder: RunFolder, preset: Preset, frame: int) -> Found:
     """The checkpoint at `frame`, with every frame that it counts. Raises ValueError saying what is damaged."""
-    found = load_found(folder, frame, preset.size)
+    found = load_found(folder, frame, preset.canvas)
     folder.pieces(preset).verify(frame, found.facts.spools)
     return found
 

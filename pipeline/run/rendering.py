@@ -83,7 +83,7 @@ class Rendering:
         self._add(made.times)
         self.result.frames += 1
         self.result.rendered += 1
-        self.options.on_frame(Frame(made, pixels), spec)
+        self.options.on_frame(Frame(made, pixels), spec.shown)
 
     def _add(self, times: Mapping[str, float]) -> None:
         for stage, seconds in times.items():

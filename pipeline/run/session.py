@@ -194,7 +194,7 @@ class _Session:
         facts = facts_now(chain, self._preset, self._inputs)
         with contextlib.ExitStack() as stack:  # what watches sees the end of the film before its own
             beside = [
-                stack.enter_context(Beside(output, chain.spec, lambda text: self._tell(text, result)))
+                stack.enter_context(Beside(output, chain.spec.shown, lambda text: self._tell(text, result)))
                 for output in self._options.outputs
             ]
             with (

@@ -79,7 +79,7 @@ def _newest(folder: RunFolder, preset: Preset) -> Found | None:
     """The newest checkpoint whose own files are whole."""
     for frame in reversed(checkpoint.frames_kept(folder.state)):
         try:
-            return load_found(folder, frame, preset.size)
+            return load_found(folder, frame, preset.canvas)
         except ValueError:
             continue
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,11 +12,13 @@ from torch import Tensor
 
 from pipeline.curves import Moments
 from pipeline.errors import StageError
+from pipeline.ops.camera import seen_from
 from pipeline.ops.motion import Motion, under_camera
+from pipeline.ops.symmetry import Symmetry
 from pipeline.ops.warp import warp_matrix
 from pipeline.stages.spec import RunSpec
 
-_ORDER = ("show", "move", "reveal")
+_ORDER = ("show", "move", "fold", "reveal")
 
 
 @dataclass
@@ -27,6 +29,7 @@ class _Told:
     previous_source: Tensor | None = None
     motion: Motion | None = None
     cut: bool = False
+    symmetry: Symmetry | None = None
     revealed: Tensor | None = None
     turns: int = 0
     teller: str = "a stage"
@@ -41,7 +44,8 @@ class FrameContext:
     `previous` is the output of frame `index - 1`, (1, 3, H, W) float32 on the device, or None at the start.
     The rest is told by the stage that knows it and read by any that stands behind; nobody sets it by hand. A source
     over footage calls `show`; one that feeds back does not, since its picture is the previous output. A camera calls
-    `move` and then, where it uncovers something, `reveal`. Each tells a thing once and in this order: else StageError.
+    `move`, `fold` if it shows a symmetric picture, and then, where it uncovers something, `reveal`. Each tells a thing
+    once and in this order: else StageError.
     """
 
     index: int
@@ -70,6 +74,11 @@ class FrameContext:
     def cut(self) -> bool:
         """Whether a scene begins here."""
         return self._told.cut
+
+    @property
+    def symmetry(self) -> Symmetry | None:
+        """What the frame is like; the loop makes it so again when all stages that feed back are done."""
+        return self._told.symmetry
 
     @property
     def revealed(self) -> Tensor | None:
@@ -111,6 +120,18 @@ class FrameContext:
         if told.previous_source is not None:
             told.previous_source = _seen(told.previous_source, before)
 
+    def fold(self, symmetry: Symmetry) -> None:
+        """Tell of a symmetry that the camera shows its picture in."""
+        self._require_turn("fold")
+        told, footage = self._told, self._told.source is not None
+        told.symmetry = symmetry
+        if told.motion is not None:
+            told.motion = symmetry.moved(told.motion, hidden=footage)
+        if told.source is not None:
+            told.source = symmetry.imposed(told.source).clamp(0, 1)
+        if told.previous_source is not None:
+            told.previous_source = symmetry.imposed(told.previous_source).clamp(0, 1)
+
     def reveal(self, where: Tensor) -> None:
         """Tell what no frame showed before, (1, 1, H, W) in [0, 1], in the picture as the camera sees it now."""
         self._require_turn("reveal")
@@ -126,6 +147,25 @@ class FrameContext:
                 f"{self._told.teller}: calls `{what}` {order}; the order is {', '.join(_ORDER)}, each once"
             )
         self._told.this_turn = what
+
+    def within_frame(self) -> FrameContext:
+        """The same for a stage that sees only what the film shows: without the margin."""
+        spec = self.spec
+        if not any(spec.margin):
+            return self
+
+        def cut(picture: Tensor | None) -> Tensor | None:
+            return None if picture is None else spec.cut(picture)
+
+        def camera(index: int) -> Tensor:
+            return seen_from(self.camera(index), spec.margin)
+
+        told, told_here = replace(self._told), FrameContext(self.index, spec.shown, cut(self.previous), camera)
+        told.source, told.previous_source, told.revealed = map(cut, (told.source, told.previous_source, told.revealed))
+        if told.motion is not None:
+            told.motion = Motion(spec.cut(told.motion.flow), spec.cut(told.motion.trust))
+        object.__setattr__(told_here, "_told", told)
+        return told_here
 
     @property
     def seconds(self) -> float:

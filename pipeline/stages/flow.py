@@ -63,7 +63,7 @@ class Flow(Effect[FlowConfig]):
         still, moving, disoccluded = (curve.at(ctx.moment) for curve in (c.still, c.moving, c.disoccluded))
         if motion is None:
             return still
-        widths_per_second = motion.flow.norm(dim=1, keepdim=True) * (float(self.spec.fps) / self.spec.size.width)
+        widths_per_second = motion.flow.norm(dim=1, keepdim=True) * (float(self.spec.fps) / self.spec.frame.width)
         moves = ((widths_per_second - _STILL_BELOW) / (_MOVING_ABOVE - _STILL_BELOW)).clamp(0, 1)
         seen = still + (moving - still) * moves
         share: Tensor = disoccluded + (seen - disoccluded) * motion.trust

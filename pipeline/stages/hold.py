@@ -76,7 +76,7 @@ class Hold(Effect[HoldConfig]):
         settled = self._settled_in(ctx) <= 0
         if not self._held or (self._waits_for_all and not settled):
             return frame
-        measured = figures(frame).index_select(0, self._places).clamp_min(_FLOOR)
+        measured = figures(self.spec.cut(frame)).index_select(0, self._places).clamp_min(_FLOOR)
         if settled and self._waits:
             self._targets = torch.where(self._targets.isnan(), measured, self._targets)
         error = torch.log(self._targets / measured)

@@ -15,6 +15,9 @@ from pipeline.errors import MediaError
 from pipeline.media.footage import PICTURES, footage_info
 from pipeline.media.paths import MediaPath, NamesFile
 from pipeline.media.picture import Fit, fit_to, read_picture
+from pipeline.ops import noise
+from pipeline.ops.colour import colour_statistics, match_colours
+from pipeline.ops.growth import surrounded
 from pipeline.stages.base import Role, Source, StageConfig
 from pipeline.stages.context import FrameContext
 from pipeline.stages.spec import RunSpec
@@ -58,4 +61,8 @@ class Image(Source[ImageConfig]):
         if ctx.previous is not None:
             return ctx.previous
         picture = read_picture(Path(self.config.path))
-        return upload(fit_to(picture, self.spec.size, self.config.fit), self.spec.device)
+        picture = fit_to(picture, self.spec.frame, self.config.fit)
+        if any(self.spec.margin):
+            clouds = noise.pink(self.spec.size, 0.2, 2.0, ctx.generator(self.config.id))
+            picture = surrounded(picture, match_colours(clouds, colour_statistics(picture), 1.0))
+        return upload(picture, self.spec.device)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
+from torch import Tensor
 
 from pipeline.curves import Clock, Curve, Moments, looked_at
-from pipeline.frame import Size
+from pipeline.frame import NO_MARGIN, Size
 from pipeline.signals import Signals
 
 MOST_LOOKS = 100_000
@@ -20,6 +21,7 @@ class RunSpec:
     """What every stage may know about the run it is in."""
 
     size: Size
+    """of the pictures that the stages work on: the film's frame, with the margin around it"""
     fps: Fraction
     frames: int | None
     """None for a film without end"""
@@ -37,6 +39,23 @@ class RunSpec:
     """the picture that a stage is guided by, the first where there are more"""
     signals: Signals | None = None
     """what the film's sound says, if it listens to any"""
+    margin: Size = NO_MARGIN
+    """how far the pictures reach beyond the film's frame on each side, in pixels"""
+
+    @property
+    def frame(self) -> Size:
+        """What the film shows of a picture: all but its margin."""
+        return Size(self.size.height - 2 * self.margin.height, self.size.width - 2 * self.margin.width)
+
+    @property
+    def shown(self) -> RunSpec:
+        """The same for those who only see what the film shows."""
+        return replace(self, size=self.frame, margin=NO_MARGIN) if any(self.margin) else self
+
+    def cut(self, picture: Tensor) -> Tensor:
+        """(..., H, W) without the margin: a view."""
+        (down, right), (height, width) = self.margin, self.frame
+        return picture[..., down : down + height, right : right + width] if any(self.margin) else picture
 
     @property
     def feeds_back(self) -> bool:

@@ -36,7 +36,7 @@ class Tone(Grade[ToneConfig]):
 
     @cached_property
     def _corners(self) -> Tensor:
-        return corner_nearness(self.spec.size, self.spec.device)
+        return corner_nearness(self.spec.frame, self.spec.device, self.spec.margin)
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c, share, now = self.config, self.seconds, ctx.moment

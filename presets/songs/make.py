@@ -54,8 +54,10 @@ def pad(note: float) -> Sound:
 
 def chime(note: float) -> Sound:
     t = clock(1.6)
-    ring = sum(level * np.sin(2 * np.pi * hertz(note) * ratio * t) * np.exp(-t * fall)
-               for ratio, level, fall in ((1, 1.0, 3.2), (2.0, 0.35, 5.5), (3.01, 0.18, 9.0), (5.4, 0.06, 16.0)))
+    ring = sum(
+        level * np.sin(2 * np.pi * hertz(note) * ratio * t) * np.exp(-t * fall)
+        for ratio, level, fall in ((1, 1.0, 3.2), (2.0, 0.35, 5.5), (3.01, 0.18, 9.0), (5.4, 0.06, 16.0))
+    )
     return ring * np.minimum(1, t / 0.004)
 
 
@@ -116,7 +118,9 @@ def song() -> Sound:
         for step, index in enumerate(ARPEGGIO):
             if bar in REST and step % 4:
                 continue
-            add(chimes, chime(chord[index] + 12 + 12 * (step % 8 == 6)), start + step * BEAT / 4, pan=0.5 * (-1) ** step)
+            add(
+                chimes, chime(chord[index] + 12 + 12 * (step % 8 == 6)), start + step * BEAT / 4, pan=0.5 * (-1) ** step
+            )
         if bar in DRUMS and bar not in REST:
             for beat in range(4):
                 kicks.append(start + beat * BEAT)
@@ -137,7 +141,20 @@ def song() -> Sound:
 
 def main() -> None:
     target = Path(__file__).with_name("glasshouse.m4a")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", "-"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "f32le",
+        "-ar",
+        str(RATE),
+        "-ac",
+        "2",
+        "-i",
+        "-",
+    ]
     command += ["-c:a", "aac", "-b:a", "112k", "-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
     subprocess.run(command, input=song().T.astype(np.float32).tobytes(), check=True)
 

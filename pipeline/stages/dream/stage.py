@@ -10,7 +10,8 @@ from torch import Tensor
 from pipeline.dreamer import Dreamer
 from pipeline.engines import Climb
 from pipeline.frame import Size, size_of
-from pipeline.masks import MaskReel
+from pipeline.masks import FilmMask, ImageMask, MaskReel, RadialMask
+from pipeline.ops.border import pad
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
@@ -95,7 +96,7 @@ class Dream(Effect[DreamConfig]):
         self._meet(frame, ctx)
         more = max(0.0, c.new_strength.at(ctx.moment) - strength)
         shown = frame if ctx.source is None else ctx.source
-        mask = None if self._mask is None else self._mask(shown, max(0, ctx.index))
+        mask = None if self._mask is None else self._masked(self._mask, shown, max(0, ctx.index))
 
         def length(size: Size) -> float | Tensor:
             everywhere = strength if new is None else strength + more * _resized(new, size)
@@ -107,7 +108,16 @@ class Dream(Effect[DreamConfig]):
         )
         detail = self.dreamer.climb(frame, octaves, ctx.generator(c.id))
         # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
-        return detail if mask is None or detail is None else detail * (mask > 0)
+        if detail is not None and mask is not None:
+            detail = detail * (mask > 0)
+        return detail if detail is None or ctx.symmetry is None else ctx.symmetry.averaged(detail)
+
+    def _masked(self, mask: MaskReel, shown: Tensor, index: int) -> Tensor:
+        """(1, 1, H, W). A mask that knows places knows those of the film's frame, and goes on beyond it as it ends."""
+        (down, right) = self.spec.margin
+        if not isinstance(self.config.mask, ImageMask | FilmMask | RadialMask):
+            return mask(shown, index)
+        return pad(pad(mask(self.spec.cut(shown), index), 2, down, "edge"), 3, right, "edge")
 
     def _octaves(self, size: Size, ctx: FrameContext) -> Iterator[tuple[Size, float]]:
         """The octaves that count at this moment, coarse to fine: their sizes, and factors on the strength."""

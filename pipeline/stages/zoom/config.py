@@ -25,8 +25,10 @@ from pipeline.curves import (
 from pipeline.ops.camera import Rates, cells, cells_per_second, gauss_points, joined_pan
 from pipeline.stages.base import StageConfig
 from pipeline.stages.spec import RunSpec
+from pipeline.stages.zoom.symmetry import SymmetryConfig, SymmetryField
 
 Array = NDArray[np.float64]
+_MOTIONS = ("zoom", "rotate", "pan", "shear", "tilt", "centre")
 _STILL = (Constant(0.0), Constant(0.0))
 
 
@@ -62,7 +64,14 @@ class ZoomConfig(StageConfig):
     edges: Literal["reflect", "wrap", "replicate", "noise"] = Field(
         "reflect",
         description="what the camera sees beyond the picture: reflect, its mirror image; wrap, its other side; "
-        "replicate, its outermost pixels; noise, something new to dream on, best for moving out",
+        "replicate, its outermost pixels; noise, something new to dream on, best for moving out; with the preset's "
+        "`margin` it has grown before it comes into sight",
+    )
+
+    symmetry: SymmetryField | None = Field(
+        None,
+        description="what the picture is like in all its frames: {kaleidoscope: 6}, {rotational: 5}, "
+        "{mirror: x|y|both} or {tiles: [3, 2]}; the dream is, too",
     )
 
     @property
@@ -86,6 +95,8 @@ class ZoomConfig(StageConfig):
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """Between the frames too, wherever the camera's way is looked at."""
+        if self.symmetry is not None:
+            yield from self._tearing(self.symmetry)
         moving = [(*found, spec.timeline(found[2])) for found in curves_of(self) if found[2].constant is None]
         if not moving or any(curve.problem(spec.clock) for _, _, curve, _, _ in moving):
             return  # told already
@@ -95,6 +106,18 @@ class ZoomConfig(StageConfig):
             message = range_problem(curve.values(between), between, *within)
             if message is not None and range_problem(curve.values(moments), moments, *within) is None:
                 yield key, place + message  # else it is told already
+
+    def _tearing(self, symmetry: SymmetryConfig) -> Iterator[tuple[str, str]]:
+        """Motions that would show two different things on the two sides of a line."""
+        kind, only = next(iter(type(symmetry).model_fields)), symmetry.only
+        for key in _MOTIONS if only is not None else ():
+            assert only is not None
+            if key not in only and getattr(self, key) != type(self).model_fields[key].default:
+                remedy = "`mirrored: true`" if kind == "tiles" else "{kaleidoscope: ...}"
+                yield (
+                    key,
+                    f"moves, which tears {kind} apart: only {' and '.join(only)} may; leave it out, or use {remedy}",
+                )
 
     def _between(self, spec: RunSpec) -> Moments:
         """Where the camera's way is looked at; in a long film in some of the cells, and in those next to keyframes."""
