@@ -119,6 +119,19 @@ def motion_matrix(
     return matrix
 
 
+def magnified(factor: float, centre: tuple[float, float], size: Size) -> Tensor:
+    """The backward (3, 3) float64 pixel matrix of a picture seen larger, with `centre` (shares of it) in place.
+
+    Example:
+        >>> magnified(2.0, (0.5, 0.5), Size(100, 200)) @ torch.tensor([200.0, 100.0, 1.0]).double()
+        tensor([150.,  75.,   1.], dtype=torch.float64)
+    """
+    x, y = centre[0] * size.width, centre[1] * size.height
+    share = 1 / factor
+    rows = [[share, 0, x * (1 - share)], [0, share, y * (1 - share)], [0, 0, 1]]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
 def seen_from(matrices: Tensor, corner: Size) -> Tensor:
     """Matrices (..., 3, 3) of a picture's pixels, in pixels counted from another `corner` of it, so far down and right.
 

@@ -61,6 +61,11 @@ class ZoomConfig(StageConfig):
         (Constant(0.5), Constant(0.5)),
         description="the point that zoom, rotation and shear leave in place, [x, y] in shares of the frame",
     )
+    punch: Annotated[CurveField, Within(-0.9, 10)] = Field(
+        Constant(0.0),
+        description="how much larger the picture is at a moment, beside all motion, as a share: 0.04*kick jumps in by "
+        "4 % at every kick and falls back",
+    )
     edges: Literal["reflect", "wrap", "replicate", "noise"] = Field(
         "reflect",
         description="what the camera sees beyond the picture: reflect, its mirror image; wrap, its other side; "

@@ -16,6 +16,7 @@ from pipeline.ops import noise
 from pipeline.ops.camera import (
     Rates,
     cells_per_second,
+    magnified,
     motion_matrix,
     over_ground,
     path_matrix,
@@ -76,7 +77,20 @@ class Zoom(Effect[ZoomConfig]):
     def camera(self, index: int) -> Tensor:
         if self._steady is not None:
             return self._steady
-        return self._step(index, self._rates)
+        return self._punched(self._step(index, self._rates), index)
+
+    def _punched(self, step: Tensor, index: int) -> Tensor:
+        """A step to frame `index` between pictures that are punched: that of the one before is taken back first."""
+        if self.config.punch.constant == 0:
+            return step
+        taken_back: Tensor = torch.linalg.inv(self._punch(index - 1))
+        return taken_back @ step @ self._punch(index)
+
+    def _punch(self, index: int) -> Tensor:
+        """The backward (3, 3) pixel matrix of what a frame is magnified by beside all motion."""
+        moment = self.spec.clock.at_frame(max(0, index))
+        x, y = (curve.at(moment) for curve in self.config.centre)
+        return self._on_canvas(magnified(1 + self.config.punch.at(moment), (x, y), self.spec.frame))
 
     def _step(self, index: int, rates: Callable[[Array], Tensor]) -> Tensor:
         index = max(1, index)  # a lead-in moves as the film begins to
@@ -98,13 +112,18 @@ class Zoom(Effect[ZoomConfig]):
 
     def way(self, index: int) -> Tensor:
         """The backward (3, 3) pixel matrix from frame `index` to the film's first."""
+        went = self._went(index)
+        return went if self.config.punch.constant == 0 else went @ self._punch(index)
+
+    def _went(self, index: int) -> Tensor:
+        """The same without the punch."""
         if self.config.steady:
             return self._way @ self.motion(float((index - self._index) / self.spec.fps))
         if index < self._index:
             self._index, self._way = 0, torch.eye(3, dtype=torch.float64)
         while self._index < index:
             self._index += 1
-            self._way = self._way @ self.camera(self._index)
+            self._way = self._way @ self._step(self._index, self._rates)
         return self._way
 
     def fits(self, spec: RunSpec) -> bool:
@@ -120,7 +139,7 @@ class Zoom(Effect[ZoomConfig]):
         elif config.model_copy(update={"edges": self.config.edges}) == self.config:
             successor._index, successor._way = self._index, self._way
         elif index > 0:
-            successor._index, successor._way = index - 1, self.way(index - 1)
+            successor._index, successor._way = index - 1, self._went(index - 1)
         return successor
 
     def join(self, index: int) -> None:
@@ -146,7 +165,7 @@ class Zoom(Effect[ZoomConfig]):
         if self._symmetry is not None:
             ctx.fold(self._symmetry)
         if self._world is not None:
-            self._world.go(self._step(ctx.index, self._ground_rates))
+            self._world.go(self._punched(self._step(ctx.index, self._ground_rates), ctx.index))
         view = self._view(matrix, melts=True)
         if view.outside is None:
             return view.of(frame).clamp_(0, 1)
