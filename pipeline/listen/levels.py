@@ -13,11 +13,12 @@ from pipeline.times import Array
 
 # Hertz. The voices in the middle belong to no drum.
 _RANGES = {"low": (30.0, 250.0), "mid": (250.0, 2000.0), "high": (2000.0, 16_000.0)}
-_DRUMS = {"kick": (30.0, 120.0), "snare": (150.0, 6000.0), "hat": (7000.0, 16_000.0)}
+# A snare is heard by its hiss, where hats are faint, and only what is far louder than they are counts.
+_DRUMS = {"kick": (30.0, 150.0, 0.25), "snare": (1200.0, 5000.0, 0.45), "hat": (7000.0, 16_000.0, 0.25)}
 _SMOOTH_SECONDS = 0.06  # so that no level trembles with the wave itself
 _RELEASE_SECONDS = 0.08  # in which a drum's level falls by half: longer than a frame, so that none misses it
 _LEAST_ONSET, _ONSETS_APART = 0.35, 0.05  # of the strongest usual one; seconds
-_HIT_FLOOR = 0.25
+_HIT_LAG = 3  # steps
 
 
 def part_of(spectra: Spectra) -> Part:
@@ -26,8 +27,8 @@ def part_of(spectra: Spectra) -> Part:
     levels = {"loud": relative(_smooth(loudness(spectra.power)))}
     for name, (low, high) in _RANGES.items():
         levels[name] = relative(_smooth(loudness(bands @ shares(edges, low, high))))
-    for name, (low, high) in _DRUMS.items():
-        levels[name] = _hits(bands[:, shares(edges, low, high) > 0])
+    for name, (low, high, floor) in _DRUMS.items():
+        levels[name] = _released(_hits(bands, edges, low, high), floor)
     strength = onset_strength(bands)
     onsets = peaks(strength, _LEAST_ONSET * _usual_peak(strength), _ONSETS_APART)
     # Halves of the digits are enough for curves, and of the space in a run.
@@ -43,28 +44,27 @@ def _smooth(values: Array) -> Array:
     return np.convolve(np.pad(values, len(window) // 2, mode="edge"), window / window.sum(), "valid")
 
 
-def _hits(bands: NDArray[np.float32]) -> Array:
-    """(N,) in [0, 1]: up at once where something hits these bands, then down by half every `_RELEASE_SECONDS`."""
-    strength = onset_strength(bands, local=False)
-    usual = _usual_peak(strength)
-    if usual == 0:
-        return np.zeros(len(strength))
-    share = strength / usual
-    hit = smoothstep(np.clip((share - _HIT_FLOOR) / (1 - _HIT_FLOOR), 0, 1))
-    return released(hit, _RELEASE_SECONDS)
+def _hits(bands: NDArray[np.float32], edges: Array, low: float, high: float) -> Array:
+    """(N,) how hard something hits between two frequencies; 1 where as hard as usual, or harder."""
+    amplitude = np.sqrt(bands[:, shares(edges, low, high) > 0])
+    # Not as logarithms: a kick over a bass that sounds already is as hard a hit as one out of silence.
+    before = np.pad(amplitude, ((_HIT_LAG, 0), (0, 0)))[: len(amplitude)]
+    grown = np.maximum(amplitude - before, 0).mean(1, dtype=np.float64)
+    return np.asarray(np.minimum(grown / max(_usual_peak(grown), 1e-12), 1.0))
 
 
-def released(values: Array, half_life: float) -> Array:
-    """Values (N,) in [0, 1] that fall by half every `half_life` seconds at most."""
-    fall = np.arange(len(values)) * (np.log(2) / (half_life * STEPS))
-    held: Array = np.exp(np.maximum.accumulate(np.log(np.maximum(values, 1e-12)) + fall) - fall)
+def _released(hits: Array, floor: float) -> Array:
+    """Up at once at a hit, then down by half every `_RELEASE_SECONDS`; those below `floor` are other drums."""
+    clear = smoothstep(np.clip((hits - floor) / (1 - floor), 0, 1))
+    fall = np.arange(len(hits)) * (np.log(2) / (_RELEASE_SECONDS * STEPS))
+    held: Array = np.exp(np.maximum.accumulate(np.log(np.maximum(clear, 1e-12)) + fall) - fall)
     return held
 
 
 def _usual_peak(strength: Array) -> float:
-    """How strong the strong onsets are: a tenth of the peaks are stronger."""
+    """How strong the strong onsets are: few peaks are stronger."""
     if len(strength) < 3:
         return 0.0
     found = strength[1:-1][(strength[1:-1] >= strength[:-2]) & (strength[1:-1] > strength[2:])]
     found = found[found > 0.1 * found.max()] if len(found) else found
-    return float(np.percentile(found, 90)) if len(found) else 0.0
+    return float(np.percentile(found, 96)) if len(found) else 0.0

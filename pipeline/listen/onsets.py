@@ -22,21 +22,20 @@ def beat_strength(bands: Matrix) -> Array:
     return np.asarray(sum(parts), np.float64)
 
 
-def onset_strength(bands: Matrix, local: bool = True) -> Array:
+def onset_strength(bands: Matrix) -> Array:
     """(N,) how strongly something begins at each step, from band densities (N, B). Source: Boeck, Widmer 2013.
 
-    Each band is compared with the loudest of itself and its neighbours `_LAG` steps before, so that vibrato counts
-    for nothing. Where `local`, quiet passages count as much as loud ones.
+    Each band is compared with the loudest of itself and its neighbours `_LAG` steps before, so that vibrato counts for
+    nothing. Quiet passages count as much as loud ones.
     """
-    if len(bands) == 0:
-        return np.zeros(0)
+    if not bands.size:
+        return np.zeros(len(bands))
     level = np.sqrt(bands)
-    level = np.log1p(level / max(_FAINT * float(level.max(initial=0.0)), 1e-12))
+    level = np.log1p(level / max(_FAINT * float(level.max()), 1e-12))
     wide = np.pad(level, ((0, 0), (1, 1)), mode="edge")
     before = np.maximum(np.maximum(wide[:, :-2], wide[:, 1:-1]), wide[:, 2:])
     before = np.pad(before, ((_LAG, 0), (0, 0)))[: len(level)]  # silence comes before the beginning
-    rise = np.maximum(level - before, 0).mean(1, dtype=np.float64)
-    return _levelled(rise) if local else rise
+    return _levelled(np.maximum(level - before, 0).mean(1, dtype=np.float64))
 
 
 def _levelled(rise: Array) -> Array:
