@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.listen.onsets import onset_strength, peaks
-from pipeline.listen.spectra import STEPS, Spectra, band_edges
+from pipeline.listen.spectra import STEPS, Matrix, Spectra, band_edges
 from pipeline.ops.smoothstep import smoothstep
 from pipeline.signals import Part, loudness, relative, shares
 from pipeline.times import Array
 
 # Hertz. The voices in the middle belong to no drum.
 _RANGES = {"low": (30.0, 250.0), "mid": (250.0, 2000.0), "high": (2000.0, 16_000.0)}
-# A snare is heard by its hiss, where hats are faint, and only what is far louder than they are counts.
-_DRUMS = {"kick": (30.0, 150.0, 0.25), "snare": (1200.0, 5000.0, 0.45), "hat": (7000.0, 16_000.0, 0.25)}
+# A snare is heard by its hiss, where hats are faint, and only what is far louder than they are counts. Of hiss, which
+# is in all bands at once, the median grows; a note is in few of them.
+_DRUMS: dict[str, tuple[float, float, float, Callable[[Matrix], NDArray[np.float32]]]] = {
+    "kick": (30.0, 150.0, 0.25, lambda grown: grown.mean(1)),
+    "snare": (1200.0, 5000.0, 0.4, lambda grown: np.asarray(np.median(grown, 1))),
+    "hat": (7000.0, 16_000.0, 0.25, lambda grown: np.asarray(np.median(grown, 1))),
+}
 _SMOOTH_SECONDS = 0.06  # so that no level trembles with the wave itself
 _RELEASE_SECONDS = 0.08  # in which a drum's level falls by half: longer than a frame, so that none misses it
 _LEAST_ONSET, _ONSETS_APART = 0.35, 0.05  # of the strongest usual one; seconds
@@ -27,8 +34,8 @@ def part_of(spectra: Spectra) -> Part:
     levels = {"loud": relative(_smooth(loudness(spectra.power)))}
     for name, (low, high) in _RANGES.items():
         levels[name] = relative(_smooth(loudness(bands @ shares(edges, low, high))))
-    for name, (low, high, floor) in _DRUMS.items():
-        levels[name] = _released(_hits(bands, edges, low, high), floor)
+    for name, (low, high, floor, together) in _DRUMS.items():
+        levels[name] = _released(_hits(together(_growth(bands, edges, low, high))), floor)
     strength = onset_strength(bands)
     onsets = peaks(strength, _LEAST_ONSET * _usual_peak(strength), _ONSETS_APART)
     # Halves of the digits are enough for curves, and of the space in a run.
@@ -44,13 +51,20 @@ def _smooth(values: Array) -> Array:
     return np.convolve(np.pad(values, len(window) // 2, mode="edge"), window / window.sum(), "valid")
 
 
-def _hits(bands: NDArray[np.float32], edges: Array, low: float, high: float) -> Array:
-    """(N,) how hard something hits between two frequencies; 1 where as hard as usual, or harder."""
+def _growth(bands: Matrix, edges: Array, low: float, high: float) -> Matrix:
+    """(N, B) how much louder each band between two frequencies became.
+
+    Not as logarithms: a kick over a bass that sounds already is as hard a hit as one out of silence.
+    """
     amplitude = np.sqrt(bands[:, shares(edges, low, high) > 0])
-    # Not as logarithms: a kick over a bass that sounds already is as hard a hit as one out of silence.
     before = np.pad(amplitude, ((_HIT_LAG, 0), (0, 0)))[: len(amplitude)]
-    grown = np.maximum(amplitude - before, 0).mean(1, dtype=np.float64)
-    return np.asarray(np.minimum(grown / max(_usual_peak(grown), 1e-12), 1.0))
+    return np.asarray(np.maximum(amplitude - before, 0))
+
+
+def _hits(grown: NDArray[np.float32]) -> Array:
+    """(N,) how hard something hits; 1 where as hard as usual, or harder."""
+    strength = grown.astype(np.float64)
+    return np.asarray(np.minimum(strength / max(_usual_peak(strength), 1e-12), 1.0))
 
 
 def _released(hits: Array, floor: float) -> Array:
