@@ -106,6 +106,12 @@ FILMS = {
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
 """,
+    "each place what it resembles": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{FOLDED}, mask: {{detail: 0.02}}, objective: [{{nearest: [castle, palace], weight: "1 + t"}},
+     {{layer: blocks.4.1, nearest: [3, 6, 9]}}]}}
+""",
     "classes": f"""
   - {{stage: noise}}
   - {{{FOLDED}, objective: {{class: banana}}}}

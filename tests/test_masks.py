@@ -54,7 +54,7 @@ def half(tmp_path: Path) -> str:
 
 
 def _kinds(half: str) -> list[dict[str, Any]]:
-    return [{"image": half}, {"radial": 0.3}, {"luminance": [0.5, 1.0]}, {"saliency": 0.3}]
+    return [{"image": half}, {"radial": 0.3}, {"luminance": [0.5, 1.0]}, {"saliency": 0.3}, {"detail": 0.05}]
 
 
 def test_masks_are_soft_shares_and_invert(half: str) -> None:
@@ -183,3 +183,11 @@ def test_a_picture_edited_between_two_renders_is_read_anew_and_not_within_one(ha
     assert torch.equal(reel(frame, 1), before)
     after = MaskReel(_mask(image=half), SPEC.fps)(frame, 0)
     assert torch.allclose(after, before.flip(3), atol=1e-5)
+
+
+def test_detail_is_where_there_is_something_to_see() -> None:
+    frame = torch.full((1, 3, 96, 160), 0.6)
+    frame[..., :48, :] = torch.linspace(0.3, 0.9, 160)  # a clear sky: it changes, but slowly
+    frame[..., 60:, :80] = noise.pink(Size(36, 80), 0.1, 1.0, torch.Generator().manual_seed(0))
+    found = _mask(detail=0.02, soft=0.02)(frame)
+    assert found[..., 66:, :60].min() > 0.9 and found[..., :36, :].max() < 0.05 and found[..., 66:, 120:].max() < 0.05

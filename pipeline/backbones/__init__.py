@@ -2,13 +2,14 @@
 
 from pipeline.backbones.network import Backbone, load
 from pipeline.backbones.recipes import MODELS, Recipe, find_recipe
-from pipeline.backbones.structure import LayerInfo, find_head, find_layer, list_blocks, list_layers
+from pipeline.backbones.structure import LayerInfo, find_features, find_head, find_layer, list_blocks, list_layers
 
 __all__ = [
     "MODELS",
     "Backbone",
     "LayerInfo",
     "Recipe",
+    "find_features",
     "find_head",
     "find_layer",
     "find_recipe",

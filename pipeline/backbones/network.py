@@ -29,9 +29,12 @@ class Backbone:
     stays what it was when it was read. Only the parameters that the layers depend on hold numbers.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, layers: Sequence[str], device: torch.device) -> None:
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, layers: Sequence[str], device: torch.device, weights: str = AUTO
+    ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.recipe = recipe
+        self.weights = weights
         self.device = device
         self.layers = tuple(dict.fromkeys(layers))
         self.mean = torch.tensor(recipe.mean, device=device).view(1, 3, 1, 1)
@@ -113,11 +116,11 @@ def load(model: str, layers: Sequence[str], device: torch.device, weights: str =
         for name in layers:
             if name not in modules:
                 find_layer(recipe, name)  # raises, naming the nearest
-        backbone = Backbone(network, recipe, layers, device)
+        backbone = Backbone(network, recipe, layers, device, weights)
     needed, state = _needed(backbone), backbone.network.state_dict()
     if needed - state.keys():
         # It computes buffers while it is built, and does not store them: build it with numbers.
-        backbone = Backbone(build_network(recipe).to(device), recipe, layers, device)
+        backbone = Backbone(build_network(recipe).to(device), recipe, layers, device, weights)
     shapes = {name: tensor for name, tensor in state.items() if name in needed}
     backbone.assign(weights_for(recipe, shapes, weights))
     return backbone

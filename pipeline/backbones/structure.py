@@ -71,6 +71,19 @@ def find_head(recipe: Recipe) -> LayerInfo:
     return heads[-1]
 
 
+def find_features(recipe: Recipe) -> LayerInfo:
+    """The last layer that keeps places apart, whose mean over all places the classes are read from.
+
+    Raises ModelError for a network whose classes are read in another way.
+    """
+    head, features = find_head(recipe), list_layers(recipe)[-1]
+    with torch.device("meta"):
+        weight = getattr(build_network(recipe).get_submodule(head.name), "weight", None)
+    if not isinstance(weight, Tensor) or weight.shape[1:].numel() != features.channels:
+        raise ModelError(f"{recipe.name} knows its classes by the whole picture alone; use `class`, or another model")
+    return features
+
+
 @lru_cache
 def _all_layers(recipe: Recipe) -> tuple[LayerInfo, ...]:
     report(f"looking at the layers of {recipe.name}")

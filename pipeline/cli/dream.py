@@ -24,6 +24,12 @@ GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Feature
 ObjectiveOption = Annotated[
     str | None, typer.Option(metavar="YAML", help="As in presets: '[{class: banana}, {class: lemon, weight: -1}]'.")
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A key of the dream stage: smoothing=2, 'mask={detail: 0.02}'."
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, metavar="N", help="Another seed gives another picture.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
@@ -31,6 +37,7 @@ BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel;
 _GUIDE_LAYER = "blocks.4.1"
 _NAMING = ("class", "layer", "channel", "neuron", "direction")
 _SIZE, _NOISE_STEPS = "224x224", 160
+_FOR_FILMS = {"steps": "--steps", "strength": "--strength", "new_strength": "--strength", "every": "--steps"}
 
 
 def dream_command(
@@ -51,6 +58,7 @@ def dream_command(
     memory: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What a step may take, such as 4GB, before it goes in tiles.")
     ] = None,
+    set_: SetOption = None,
     bits: BitsOption = None,
     model: ModelOption = "lite0",
     weights: WeightsOption = "auto",
@@ -61,13 +69,13 @@ def dream_command(
     """Dream over pictures, each at its own size; without any, out of noise."""
     keys = _keys(model, weights, layer, class_, channel, guide, objective)
     if not images:
-        if not (octaves is None and strength is None and memory is None):
-            options = "--octaves, --strength and --memory"
+        if not (octaves is None and strength is None and memory is None and not set_):
+            options = "--octaves, --strength, --memory and --set"
             raise _mistake("", f"{options} are for dreams over pictures; name one, or leave them out")
         _from_nothing(keys, out, _SIZE, _NOISE_STEPS if steps is None else steps, seed, overwrite, device, bits)
         return
     given = {"first_steps": steps, "first_strength": strength, "octaves": octaves, "memory": memory}
-    keys |= {key: value for key, value in given.items() if value is not None}
+    keys |= {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
     from pipeline.device import open_device
     from pipeline.stills import StillDreamer, plan
 
@@ -205,6 +213,20 @@ def _terms(text: str) -> list[Any]:
     if not terms or not all(isinstance(term, dict) for term in terms):
         raise _mistake("--objective", f"is {text!r}, must be a mapping such as {{class: banana}}, or a list of them")
     return terms
+
+
+def _settings(settings: list[str]) -> dict[str, Any]:
+    """The keys that `--set KEY=VALUE` gives."""
+    from pipeline.preset import Override
+    from pipeline.preset.yaml12 import read_value
+
+    found: dict[str, Any] = {}
+    for text in settings:
+        override = Override.of(text)
+        if override.key in _FOR_FILMS:
+            raise _mistake("--set", f"{override.key} is for films; a still takes {_FOR_FILMS[override.key]}")
+        found[override.key] = read_value(override.value, f"--set {override.key}")
+    return found
 
 
 def _known_bits(bits: int | None) -> None:

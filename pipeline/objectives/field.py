@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pipeline.backbones import Backbone
 from pipeline.curves import Clock
 from pipeline.nearest import did_you_mean
+from pipeline.objectives.nearest_term import NearestTerm
 from pipeline.objectives.sum import WeightedSum
 from pipeline.objectives.terms import (
     BaseTerm,
@@ -25,7 +26,7 @@ from pipeline.objectives.wander_term import WanderTerm
 
 _MOST_TERMS = 100
 _START = Clock(Fraction(24), 1, 0).at_frame(0)
-Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm | WanderTerm
+Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm | WanderTerm | NearestTerm
 _KEYS: dict[str, type[BaseTerm]] = {
     "channel": ChannelTerm,
     "neuron": NeuronTerm,
@@ -33,6 +34,7 @@ _KEYS: dict[str, type[BaseTerm]] = {
     "guide": GuideTerm,
     "direction": DirectionTerm,
     "wander": WanderTerm,
+    "nearest": NearestTerm,
     "layer": LayerTerm,  # last: most others have it too
 }
 
@@ -71,7 +73,8 @@ ObjectiveField = Annotated[
             | Annotated[ClassTerm, Tag("ClassTerm")]
             | Annotated[GuideTerm, Tag("GuideTerm")]
             | Annotated[DirectionTerm, Tag("DirectionTerm")]
-            | Annotated[WanderTerm, Tag("WanderTerm")],
+            | Annotated[WanderTerm, Tag("WanderTerm")]
+            | Annotated[NearestTerm, Tag("NearestTerm")],
             Discriminator(_kind),
         ],
         ...,

@@ -123,3 +123,18 @@ class Direction(OneLayer):
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         return self.vector.to(activations[self.layer]) @ activations[self.layer][0].flatten(1).mean(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest(OneLayer):
+    """Each place grows into the one of several directions that it resembles most; what resembles it already, sooner.
+
+    `directions` (C, k) have unit length. The mean over places of the largest dot product, squared where it is above 0.
+    """
+
+    directions: Tensor
+
+    def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
+        places = activations[self.layer][0].flatten(1)
+        likeness = self.directions.to(places).T @ places
+        return likeness.max(0).values.clamp_min(0).square().mean()

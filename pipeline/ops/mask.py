@@ -16,6 +16,7 @@ from pipeline.ops.warp import resize
 
 _SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
 _LOG_FLOOR = 1e-8
+_FINE_SHARE, _AROUND_SHARE = 0.03, 0.025  # of the shorter side: what is detail, and how far it reaches
 
 
 def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device) -> Tensor:
@@ -93,3 +94,21 @@ def saliency(frame: Tensor) -> Tensor:
     residual = torch.polar((logarithm - mean).exp(), spectrum.angle())
     found = soften(torch.fft.ifft2(residual).abs().square(), 2.5)
     return found / found.max().clamp_min(1e-12)
+
+
+def local_contrast(frame: Tensor) -> Tensor:
+    """How much there is to see around each place of a frame (1, 3, H, W): (1, 1, H, W), about 0 to 0.3.
+
+    The standard deviation of luma around a place, less what changes slowly, as a clear sky does.
+
+    Example:
+        >>> frame = torch.full((1, 3, 32, 64), 0.5)
+        >>> frame[..., ::2, 32:] = 1.0  # stripes on the right
+        >>> found = local_contrast(frame)
+        >>> round(float(found[0, 0, 16, 4]), 3), round(float(found[0, 0, 16, 60]), 2)
+        (0.0, 0.25)
+    """
+    side = min(size_of(frame))
+    grey = luma(frame, BT709)
+    fine = grey - soften(grey, max(1.0, side * _FINE_SHARE))
+    return soften(fine.square(), max(1.0, side * _AROUND_SHARE)).clamp_min(0).sqrt()

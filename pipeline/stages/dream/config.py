@@ -36,7 +36,8 @@ class DreamConfig(StageConfig):
         description="instead of `layer`: one mapping or a list of them, which are summed, each times its `weight`: "
         "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
         "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}, "
-        "{layer: L, wander: 3}, which travels among motifs by itself",
+        "{layer: L, wander: 3}, which travels among motifs by itself, {nearest: [palace, castle]}, each place what it "
+        "resembles most",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
@@ -88,7 +89,7 @@ class DreamConfig(StageConfig):
     mask: MaskField | None = Field(
         None,
         description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, "
-        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]} or {saliency: 0.3}; "
+        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]}, {saliency: 0.3} or {detail: 0.02}; "
         "each with `soft` edges and `invert: true`",
     )
 
