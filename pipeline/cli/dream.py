@@ -26,9 +26,7 @@ ObjectiveOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="A key of the dream stage: smoothing=2, 'mask={detail: 0.02}'."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="A key of the dream stage: smoothing=2, 'mask={detail: 0.02}'."),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, metavar="N", help="Another seed gives another picture.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]

@@ -33,7 +33,7 @@ def test_each_place_counts_for_the_direction_it_is_nearest_to() -> None:
     places.requires_grad_()
     found = score({"layer": places})
     found.backward()
-    assert float(found) == pytest.approx((9 + 4 + 0) / 3)
+    assert float(found.detach()) == pytest.approx((9 + 4 + 0) / 3)
     assert places.grad is not None
     assert (places.grad[0] != 0).long().squeeze(1).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
