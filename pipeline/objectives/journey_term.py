@@ -1,0 +1,80 @@
+"""A chosen journey: classes or channels that take turns, each fading into the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from pipeline.backbones import Backbone, Recipe, find_head, find_layer
+from pipeline.curves import Curve, Moments
+from pipeline.errors import ModelError
+from pipeline.objectives.classes import class_index
+from pipeline.objectives.scores import Objective
+from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName
+from pipeline.ops.smoothstep import smoothstep
+from pipeline.times import Array, SpanField, parse_span
+
+_MOST = 100
+
+
+class JourneyTerm(BaseTerm):
+    """One thing after the other, and round again; the picture flows from each to the next."""
+
+    journey: Annotated[
+        tuple[str | Annotated[int, Field(ge=0)], ...],
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(min_length=2, max_length=_MOST),
+    ] = Field(description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers")
+    layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
+    life: SpanField = Field(parse_span("8s"), description="how long each has its turn, in seconds, or beats of a song")
+    blend: float = Field(0.5, gt=0, le=1, description="the share of a turn in which it fades into the next")
+
+    def place(self, recipe: Recipe) -> str:
+        return find_head(recipe).name if self.layer is None else find_layer(recipe, self.layer).name
+
+    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        if not self.life.seconds:
+            yield "life", f"is {self.life.text}, must be in seconds, such as 8s"
+        for index, part in enumerate(self.parts()):
+            for key, message in part.problems(recipe):
+                yield key if key == "layer" else f"journey[{index}]", message
+            if self.layer is None:
+                continue
+            if not isinstance(self.journey[index], int):
+                yield f"journey[{index}]", f"is {self.journey[index]!r}; beside `layer` it must be a channel's number"
+
+    def parts(self) -> tuple[BaseTerm, ...]:
+        return tuple(self._part(index, each) for index, each in enumerate(self.journey))
+
+    def _part(self, index: int, thing: str | int) -> BaseTerm:
+        turn = Turn(self.weight, index, len(self.journey), float(self.life.seconds or 1), self.blend)
+        if self.layer is None:
+            return ClassTerm.model_validate({"class": thing, "weight": turn})
+        return ChannelTerm(layer=self.layer, channel=thing if isinstance(thing, int) else 0, weight=turn)
+
+    def build(self, backbone: Backbone) -> Objective:
+        raise NotImplementedError("its parts are built")
+
+
+class Turn(Curve):
+    """A weight while it is the turn of one of several that come one after the other, and round again."""
+
+    def __init__(self, weight: Curve, index: int, count: int, life: float, blend: float) -> None:
+        self._weight, self._index, self._count, self._life, self._blend = weight, index, count, life, blend
+        self.source: Any = [weight.source, index, count, life, blend]
+
+    def values(self, moments: Moments) -> Array:
+        round_ = np.mod(moments.seconds / self._life, self._count)
+        since = np.mod(round_ - self._index + self._count / 2, self._count) - self._count / 2
+        # It comes in while the one before goes, and goes in the last share of its own turn.
+        comes = smoothstep(np.clip(1 + since / self._blend, 0, 1))
+        goes = smoothstep(np.clip((since - 1 + self._blend) / self._blend, 0, 1))
+        return self._weight.values(moments) * (comes - goes)
+
+    def problem(self, clock: Any) -> str | None:
+        return self._weight.problem(clock)
+
+
