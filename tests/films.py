@@ -61,7 +61,7 @@ FILMS = {
   - {{stage: video, path: {CARPHONE}}}
   - {{stage: zoom, zoom: 1.2, edges: noise, symmetry: {{mirror: both}}}}
   - {{stage: flow, half_life: 2}}
-  - {{{FOLDED}, mask: {{saliency: 0.5}}}}
+  - {{{FOLDED}, mask: {{luminance: [0.2, 1.0]}}}}
 """,
     "droste": f"""
   - {{stage: noise}}
