@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--only", choices=FILMS, nargs="+", default=list(FILMS))
     parser.add_argument("--sheets", type=Path)
-    given = parser.parse_args()
+    given, _ = parser.parse_known_args()
     rows = []
     for name in given.only:
         film, zoom, degrees = render(given.preset, given.seconds, FILMS[name])

@@ -63,6 +63,11 @@ FILMS = {
   - {{stage: flow, half_life: 2}}
   - {{{FOLDED}, mask: {{luminance: [0.2, 1.0]}}}}
 """,
+    "a picture in itself": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.4, rotate: 20, symmetry: {{droste: 2.5}}}}
+  - {{{FOLDED}}}
+""",
     "droste": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}

@@ -15,7 +15,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pipeline.device import upload
 from pipeline.frame import Size
+from pipeline.ops.blur import anti_alias, filter_separable
 from pipeline.ops.motion import Motion, pixel_positions, read_field
 from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.warp import SamplingPlan, plan_sampling, sample, warp_matrix
@@ -41,6 +43,8 @@ class Group:
     copies: Choice
     flips: tuple[tuple[int, ...], ...]
     motions: tuple[Tensor, ...]
+    shrinking: float = 1.0
+    """how many times smaller than the place that counts a copy is"""
 
 
 def kaleidoscope(count: int) -> Group:
@@ -146,6 +150,25 @@ def tiles(columns: float, rows: float, frame: Size, size: Size) -> Group:
     return Group(False, copies, ((),), _shifts(width, height, size))
 
 
+def droste(scale: float, frame: Size) -> Group:
+    """The picture contains itself, `scale` times smaller than the `frame`, in the middle; and so on.
+
+    A place in there is a copy of one that is so much further out, which may itself be a copy.
+
+    Example:
+        >>> x, y = droste(4.0, Size(40, 80)).copies(torch.tensor([9.0, 11.0]), torch.tensor([1.0, 1.0]))[0]
+        >>> x.tolist(), y.tolist()
+        ([36.0, 11.0], [4.0, 1.0])
+    """
+
+    def copies(x: Tensor, y: Tensor) -> list[Positions]:
+        within = (x.abs() < frame.width / 2 / scale) & (y.abs() < frame.height / 2 / scale)
+        outwards = torch.where(within, scale, 1.0)
+        return [(x * outwards, y * outwards), (x / scale, y / scale)]
+
+    return Group(True, copies, ((),), (_shift(0, 0),), scale)
+
+
 def _to_and_fro(x: Tensor, width: float) -> Tensor:
     x = x % (2 * width)
     return torch.minimum(x, 2 * width - x)
@@ -182,15 +205,33 @@ class Symmetry:
 
     def folded(self, picture: Tensor) -> Tensor:
         """A symmetric picture (1, C, H, W), to the last digit: copies are what they are copies of; not clamped."""
-        for _ in range(_ROUNDS):
-            picture = sample(picture, self._plan)
+        for _ in range(self._rounds):
+            picture = self._copied(picture, self._plan)
         return picture
+
+    @property
+    def _rounds(self) -> int:
+        """As many as it takes to the smallest of copies of copies."""
+        scale = self.group.shrinking
+        return _ROUNDS if scale == 1 else math.ceil(math.log(max(self.size) / 2) / math.log(scale))
+
+    def _copied(self, picture: Tensor, plan: SamplingPlan) -> Tensor:
+        if self.group.shrinking == 1:
+            return sample(picture, plan)
+        softer = filter_separable(picture, upload(anti_alias(self.group.shrinking), picture.device), "edge")
+        return torch.where(self._counts, picture, sample(softer, plan))
+
+    @cached_property
+    def _counts(self) -> Tensor:
+        """(H, W) bool: which pixels are copies of none but themselves."""
+        pixels = pixel_positions(self.size, self._here)[0]
+        return (self._here - pixels).abs().amax(0) < 1e-6
 
     def imposed(self, picture: Tensor) -> Tensor:
         """Any picture (1, C, H, W) made symmetric: folded at mirrors, or else the mean of all copies; not clamped."""
         if self.group.mirrored:
             x, y = pixel_positions(self.size, torch.zeros((), dtype=torch.float64, device=self._device))[0]
-            return sample(picture, plan_sampling(*self.positions(x, y, begun=False), self.size))
+            return self._copied(picture, plan_sampling(*self.positions(x, y, begun=False), self.size))
         mean = picture.mean((2, 3), keepdim=True)
         return self.folded(mean + self.averaged(picture - mean))
 
@@ -252,11 +293,13 @@ class Symmetry:
 
     @cached_property
     def _slope(self) -> Tensor:
-        """(2, 2, H, W): how the fold's place moves with the pixel: by row the fold's axis, by column the pixel's."""
+        """(2, 2, H, W): how the pixel moves with the fold's place: by row the fold's axis, by column the pixel's."""
         here = pixel_positions(self.size, torch.zeros((), dtype=torch.float64, device=self._device))[0]
         columns = []
         for step in ((_STEP_PX, 0.0), (0.0, _STEP_PX)):
             ahead = torch.stack(self.positions(here[0] + step[0], here[1] + step[1]))
             behind = torch.stack(self.positions(here[0] - step[0], here[1] - step[1]))
             columns.append((ahead - behind) / (2 * _STEP_PX))
-        return torch.stack(columns, 1).clamp(-1, 1).float()
+        slope = torch.stack(columns, 1)
+        # A fold turns, mirrors and enlarges, so its inverse is its transpose, but for the scale.
+        return (slope / slope.square().sum(0, keepdim=True).clamp_min(0.5)).float()
