@@ -13,8 +13,9 @@ from pipeline.chain import Chain
 from pipeline.errors import PresetError
 from pipeline.frame import Size
 from pipeline.ops import noise
+from pipeline.ops.groups import droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
 from pipeline.ops.motion import Motion, pixel_positions
-from pipeline.ops.symmetry import Symmetry, droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
+from pipeline.ops.symmetry import Symmetry
 from pipeline.ops.warp import plan_sampling, sample
 from pipeline.stages.zoom import Zoom
 from tests.clips import real_film

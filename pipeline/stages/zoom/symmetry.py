@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from pipeline.ops.symmetry import Group, Symmetry, droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
+from pipeline.ops.groups import Group, droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
+from pipeline.ops.symmetry import Symmetry
 from pipeline.stages.spec import RunSpec
 
 Count = Annotated[int, Field(ge=1, le=64)]
