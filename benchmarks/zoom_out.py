@@ -28,7 +28,7 @@ from pipeline.preset import load_preset
 Array = NDArray[np.float64]
 SIZE, FPS, SETTLED = "192x108", 8, 3  # the last in seconds
 # Things stay long in a slow film, so it is dreamt on the less.
-SLOW = {"zoom.zoom": 0.96, "dream.strength": 0.03, "dream.new_strength": 0.5}
+SLOW = {"zoom.zoom": 0.96, "dream.strength": 0.02, "dream.new_strength": 1.0}
 FILMS: dict[str, dict[str, Any]] = {
     "slow": SLOW | {"zoom.rotate": 0},
     "slow, turning": SLOW,
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--only", choices=FILMS, nargs="+", default=list(FILMS))
     parser.add_argument("--sheets", type=Path)
-    given = parser.parse_args()
+    given, _ = parser.parse_known_args()
     rows = []
     for name in given.only:
         film, zoom, degrees = render(given.preset, given.seconds, FILMS[name])

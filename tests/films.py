@@ -62,7 +62,12 @@ FILMS = {
   - {{stage: video, path: {CARPHONE}}}
   - {{stage: zoom, zoom: 1.2, edges: noise, symmetry: {{mirror: both}}}}
   - {{stage: flow, half_life: 2}}
-  - {{{FOLDED}, mask: {{saliency: 0.5}}}}
+  - {{{FOLDED}, mask: {{luminance: [0.2, 1.0]}}}}
+""",
+    "a picture in itself": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.4, rotate: 20, symmetry: {{droste: 2.5}}}}
+  - {{{FOLDED}}}
 """,
     "droste": f"""
   - {{stage: noise}}

@@ -12,9 +12,9 @@ from pipeline.ops.smoothstep import smoothstep
 
 Positions = tuple[Tensor, Tensor]
 # As shares of the margin, from its rim to the frame.
-_CLOUDS_UNTIL = 0.6
+_CLOUDS_UNTIL = 0.4
 _DREAM_FROM, _DREAM_UNTIL = 0.15, 0.9
-_PULL = 12.0  # how fast the picture becomes clouds at the rim, a second
+_PULL = 6.0  # how fast the picture becomes clouds at the rim, a second
 
 
 def dissolving(x: Tensor, y: Tensor, margin: Size, seconds: float) -> Tensor:
@@ -24,9 +24,9 @@ def dissolving(x: Tensor, y: Tensor, margin: Size, seconds: float) -> Tensor:
 
     Example:
         >>> here = pixel_positions(Size(40, 40), torch.zeros(()))[0]
-        >>> found = dissolving(here[0], here[1], Size(10, 10), 0.1)[0, 0, 20, [0, 5, 10, 20]]
+        >>> found = dissolving(here[0], here[1], Size(10, 10), 0.1)[0, 0, 20, [0, 2, 5, 20]]
         >>> [round(value, 2) for value in found.tolist()]
-        [0.69, 0.02, 0.0, 0.0]
+        [0.44, 0.17, 0.0, 0.0]
     """
     ripe = _ripeness(x, y, margin).float()
     return (1 - torch.exp(-_PULL * seconds * (1 - smoothstep(ripe / _CLOUDS_UNTIL))))[None, None]

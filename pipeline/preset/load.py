@@ -269,7 +269,7 @@ class _Builder:
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
         if preset.margin and not spec.continues:
-            remedy = "leave it out, and show less of the footage by a zoom that begins nearer"
+            remedy = "leave it out; `edges: reflect` of the zoom stage shows its mirror image there"
             self._add(("margin",), f"is {preset.margin:g}, but footage has nothing beyond its frame; {remedy}")
 
     def _check_round(self, preset: Preset) -> None:

@@ -77,7 +77,9 @@ def test_footage_is_shown_by_the_source_alone_and_once() -> None:
     ctx = context()
     ctx.hand_to("video")
     ctx.show(picture(2), None, None, False)
-    with pytest.raises(StageError, match=r"^video: calls `show` twice for one frame; the order is show, move, reveal"):
+    with pytest.raises(
+        StageError, match=r"^video: calls `show` twice for one frame; the order is show, move, fold, reveal"
+    ):
         ctx.show(picture(2), None, None, False)
     ctx.hand_to("zoom")
     ctx.move(ASIDE, STILL)

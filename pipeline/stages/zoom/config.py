@@ -76,7 +76,7 @@ class ZoomConfig(StageConfig):
     symmetry: SymmetryField | None = Field(
         None,
         description="what the picture is like in all its frames: {kaleidoscope: 6}, {rotational: 5}, "
-        "{mirror: x|y|both} or {tiles: [3, 2]}; the dream is, too",
+        "{mirror: x|y|both}, {tiles: [3, 2]} or {droste: 4}; the dream is, too",
     )
 
     @property

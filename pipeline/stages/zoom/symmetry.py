@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from pipeline.ops.symmetry import Group, Symmetry, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
+from pipeline.ops.groups import Group, droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
+from pipeline.ops.symmetry import Symmetry
 from pipeline.stages.spec import RunSpec
 
 Count = Annotated[int, Field(ge=1, le=64)]
@@ -84,11 +85,27 @@ class TileSymmetry(SymmetryConfig):
         return (mirrored_tiles if self.mirrored else tiles)(*self.tiles, spec.frame, spec.size)
 
 
+class DrosteSymmetry(SymmetryConfig):
+    """A picture in the picture, for ever."""
+
+    droste: float = Field(
+        ge=1.5, le=64, description="how many times smaller the picture is that it contains, in its middle"
+    )
+
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        return ("zoom", "rotate")
+
+    def group(self, spec: RunSpec) -> Group:
+        return droste(self.droste, spec.frame)
+
+
 _KINDS: dict[str, type[SymmetryConfig]] = {
     "kaleidoscope": KaleidoscopeSymmetry,
     "rotational": RotationalSymmetry,
     "mirror": MirrorSymmetry,
     "tiles": TileSymmetry,
+    "droste": DrosteSymmetry,
 }
 
 
@@ -112,7 +129,8 @@ SymmetryField = Annotated[
         Annotated[KaleidoscopeSymmetry, Tag("KaleidoscopeSymmetry")]
         | Annotated[RotationalSymmetry, Tag("RotationalSymmetry")]
         | Annotated[MirrorSymmetry, Tag("MirrorSymmetry")]
-        | Annotated[TileSymmetry, Tag("TileSymmetry")],
+        | Annotated[TileSymmetry, Tag("TileSymmetry")]
+        | Annotated[DrosteSymmetry, Tag("DrosteSymmetry")],
         Discriminator(_kind),
     ],
     BeforeValidator(_checked),
