@@ -27,7 +27,7 @@ from pipeline.engines import (
     memory_text,
 )
 from pipeline.frame import Size
-from pipeline.objectives import Term, WeightedSum, build_objective
+from pipeline.objectives import BaseTerm, WeightedSum, build_objective
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DreamerSpec:
     """What a dreamer is made of, in the words of the dream stage's keys."""
 
     model: str
-    terms: tuple[Term, ...]
+    terms: tuple[BaseTerm, ...]
     weights: str = AUTO
     engine: EngineKey = "auto"
     precision: PrecisionKey = "auto"

@@ -117,6 +117,12 @@ FILMS = {
   - {{{FOLDED}, mask: {{detail: 0.02}}, objective: [{{nearest: [castle, palace], weight: "1 + t"}},
      {{layer: blocks.4.1, nearest: [3, 6, 9]}}]}}
 """,
+    "a journey": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}, objective: [{{layer: blocks.4.1, journey: [3, 6, 9], life: 0.2s}},
+     {{journey: [banana, castle], life: 0.4s}}]}}
+""",
     "classes": f"""
   - {{stage: noise}}
   - {{{FOLDED}, objective: {{class: banana}}}}

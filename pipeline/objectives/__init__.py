@@ -4,6 +4,7 @@ from pipeline.objectives.field import ObjectiveField, Term, build_objective
 from pipeline.objectives.scores import LayerL2, Objective
 from pipeline.objectives.sum import WeightedSum
 from pipeline.objectives.terms import (
+    BaseTerm,
     ChannelTerm,
     ClassTerm,
     DirectionTerm,
@@ -14,6 +15,7 @@ from pipeline.objectives.terms import (
 from pipeline.objectives.wander_term import WanderTerm
 
 __all__ = [
+    "BaseTerm",
     "ChannelTerm",
     "ClassTerm",
     "DirectionTerm",

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pipeline.backbones import Backbone
 from pipeline.curves import Clock
 from pipeline.nearest import did_you_mean
+from pipeline.objectives.journey_term import JourneyTerm
 from pipeline.objectives.nearest_term import NearestTerm
 from pipeline.objectives.sum import WeightedSum
 from pipeline.objectives.terms import (
@@ -26,7 +27,17 @@ from pipeline.objectives.wander_term import WanderTerm
 
 _MOST_TERMS = 100
 _START = Clock(Fraction(24), 1, 0).at_frame(0)
-Term = LayerTerm | ChannelTerm | NeuronTerm | ClassTerm | GuideTerm | DirectionTerm | WanderTerm | NearestTerm
+Term = (
+    LayerTerm
+    | ChannelTerm
+    | NeuronTerm
+    | ClassTerm
+    | GuideTerm
+    | DirectionTerm
+    | WanderTerm
+    | NearestTerm
+    | JourneyTerm
+)
 _KEYS: dict[str, type[BaseTerm]] = {
     "channel": ChannelTerm,
     "neuron": NeuronTerm,
@@ -35,6 +46,7 @@ _KEYS: dict[str, type[BaseTerm]] = {
     "direction": DirectionTerm,
     "wander": WanderTerm,
     "nearest": NearestTerm,
+    "journey": JourneyTerm,
     "layer": LayerTerm,  # last: most others have it too
 }
 
@@ -74,7 +86,8 @@ ObjectiveField = Annotated[
             | Annotated[GuideTerm, Tag("GuideTerm")]
             | Annotated[DirectionTerm, Tag("DirectionTerm")]
             | Annotated[WanderTerm, Tag("WanderTerm")]
-            | Annotated[NearestTerm, Tag("NearestTerm")],
+            | Annotated[NearestTerm, Tag("NearestTerm")]
+            | Annotated[JourneyTerm, Tag("JourneyTerm")],
             Discriminator(_kind),
         ],
         ...,
@@ -84,7 +97,7 @@ ObjectiveField = Annotated[
 """One objective as a mapping, or a list of them to be summed."""
 
 
-def build_objective(terms: Sequence[Term], backbone: Backbone, *, balanced: bool = False) -> WeightedSum:
+def build_objective(terms: Sequence[BaseTerm], backbone: Backbone, *, balanced: bool = False) -> WeightedSum:
     """The weighted sum of the terms as they are at the film's start, read from a backbone that has their layers."""
     whole = WeightedSum(tuple(term.build(backbone) for term in terms), backbone.device, balanced=balanced)
     whole.weigh(tuple(term.weight.at(_START) for term in terms))

@@ -9,9 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
-from pipeline.curves import Curve, Moments
-from pipeline.errors import ModelError
-from pipeline.objectives.classes import class_index
+from pipeline.curves import Clock, Curve, Moments
 from pipeline.objectives.scores import Objective
 from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName
 from pipeline.ops.smoothstep import smoothstep
@@ -53,7 +51,8 @@ class JourneyTerm(BaseTerm):
         turn = Turn(self.weight, index, len(self.journey), float(self.life.seconds or 1), self.blend)
         if self.layer is None:
             return ClassTerm.model_validate({"class": thing, "weight": turn})
-        return ChannelTerm(layer=self.layer, channel=thing if isinstance(thing, int) else 0, weight=turn)
+        number = thing if isinstance(thing, int) else 0
+        return ChannelTerm.model_validate({"layer": self.layer, "channel": number, "weight": turn})
 
     def build(self, backbone: Backbone) -> Objective:
         raise NotImplementedError("its parts are built")
@@ -74,7 +73,5 @@ class Turn(Curve):
         goes = smoothstep(np.clip((since - 1 + self._blend) / self._blend, 0, 1))
         return self._weight.values(moments) * (comes - goes)
 
-    def problem(self, clock: Any) -> str | None:
+    def problem(self, clock: Clock) -> str | None:
         return self._weight.problem(clock)
-
-

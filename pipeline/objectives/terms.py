@@ -54,6 +54,10 @@ class BaseTerm(BaseModel):
         """What is wrong with it for this network, as (key, message)."""
         raise NotImplementedError
 
+    def parts(self) -> tuple[BaseTerm, ...]:
+        """What it is made of, where it is more than one score."""
+        return (self,)
+
     def build(self, backbone: Backbone) -> Objective:
         """The score. Raises MediaError when a picture it needs can't be read."""
         raise NotImplementedError

@@ -16,7 +16,7 @@ from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
 from pipeline.media.paths import NamesFile, absolute, from_here
-from pipeline.objectives import GuideTerm, LayerTerm, ObjectiveField, Term
+from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import StageConfig
 from pipeline.stages.spec import RunSpec
@@ -37,7 +37,7 @@ class DreamConfig(StageConfig):
         "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
         "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}, "
         "{layer: L, wander: 3}, which travels among motifs by itself, {nearest: [palace, castle]}, each place what it "
-        "resembles most",
+        "resembles most, {journey: [palace, coral reef]}, one after the other",
     )
     octaves: int = Field(3, ge=1, le=12, description="how many sizes of the picture are dreamt on, coarse to fine")
     octave_scale: float = Field(1.5, ge=1.05, le=4, description="how much each octave is larger than the last")
@@ -128,8 +128,13 @@ class DreamConfig(StageConfig):
         return given | {"layer": None}
 
     @property
-    def terms(self) -> tuple[Term, ...]:
+    def terms(self) -> tuple[BaseTerm, ...]:
         """What the dream climbs towards."""
+        return tuple(part for term in self._written for part in term.parts())
+
+    @property
+    def _written(self) -> tuple[BaseTerm, ...]:
+        """The terms as the preset has them."""
         if self.objective is not None:
             return self.objective
         names = self.layer.names if self.layer is not None else ()
@@ -189,7 +194,7 @@ class DreamConfig(StageConfig):
             yield "octave_weights", f"has {len(self.octave_weights)} values, must have one for each of {self.octaves}"
         found = [
             (f"objective[{index}].{key}" if self.objective is not None else "layer", message)
-            for index, term in enumerate(self.terms)
+            for index, term in enumerate(self._written)
             for key, message in term.problems(recipe)
         ]
         yield from found
