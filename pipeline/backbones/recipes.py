@@ -119,6 +119,14 @@ MODELS: dict[str, Recipe] = {
     "alexnet": _classic("alexnet", "AlexNet, ImageNet"),
 }
 _TIMM = "timm:"
+ONNX_INPUTS: dict[str, tuple[Colour, Colour]] = {
+    "onnx:": (IMAGENET_MEAN, IMAGENET_STD),
+    "onnx-unit:": ((0.0,) * 3, (1.0,) * 3),
+    "onnx-centred:": ((0.5,) * 3, (0.5,) * 3),
+    "onnx-bytes:": ((0.0,) * 3, (1 / 255,) * 3),
+}
+"""What stands before an ONNX file's path, and the mean and standard deviation of colours (0 to 1) that it was trained
+on: ImageNet's; none, 0 to 1; -1 to 1; or 0 to 255."""
 
 
 def build_network(recipe: Recipe) -> nn.Module:
@@ -132,13 +140,22 @@ def build_network(recipe: Recipe) -> nn.Module:
 
 
 def find_recipe(model: str) -> Recipe:
-    """The recipe of a model by its preset name, one of MODELS or `timm:NAME`. Raises ModelError naming the nearest."""
+    """The recipe of a model by its preset name: one of MODELS, `timm:NAME` or `onnx:FILE`.
+
+    Raises ModelError naming the nearest, or what is wrong with the file.
+    """
     if model.startswith(_TIMM):
         return _timm_recipe(model.removeprefix(_TIMM))
+    for prefix in ONNX_INPUTS:
+        if model.startswith(prefix):
+            from pipeline.backbones.onnx import onnx_recipe
+
+            return onnx_recipe(prefix, model.removeprefix(prefix))
     if model in MODELS:
         return MODELS[model]
     raise ModelError(
-        f"there is no model {model!r}{did_you_mean(model, MODELS)} (there are: {', '.join(MODELS)}, timm:NAME)"
+        f"there is no model {model!r}{did_you_mean(model, MODELS)} "
+        f"(there are: {', '.join(MODELS)}, timm:NAME, onnx:FILE)"
     )
 
 

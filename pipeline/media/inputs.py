@@ -26,6 +26,13 @@ class Input:
     path: Path
     first_only: bool
     """whether the first frame alone needs it"""
+    prefix: str = ""
+    """what stands before its path in the config, as in `onnx:FILE`"""
+
+    @property
+    def text(self) -> str:
+        """As the config has it."""
+        return f"{self.prefix}{self.path}"
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,8 @@ def _inputs_in(value: object, mark: NamesFile | None, place: tuple[str | int, ..
             yield from _inputs_in(each, mark, (*place, key))
     elif isinstance(file := getattr(value, "file", None), str):  # a curve that stands in a file of its own
         yield Input((*place, "file"), Path(file), False)
-    elif isinstance(value, str) and mark is not None and value not in mark.words:
-        yield Input(place, Path(value), mark.first_only)
+    elif isinstance(value, str) and mark is not None and (named := mark.path_in(value)) is not None:
+        yield Input(place, Path(named[1]), mark.first_only, named[0])
 
 
 def _mark(annotation: Any) -> NamesFile | None:

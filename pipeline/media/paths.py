@@ -126,6 +126,15 @@ class NamesFile:
     words: frozenset[str] = frozenset()
     first_only: bool = False
     """whether the first frame alone needs it, so that a run that is past it goes on without"""
+    prefixes: tuple[str, ...] = ()
+    """what may stand before the path, as in `onnx:FILE`; where there are any, other text is no path"""
+
+    def path_in(self, text: str) -> tuple[str, str] | None:
+        """The prefix and the path that the text names; None where it names no file."""
+        prefix = next((each for each in self.prefixes if text.startswith(each)), "")
+        if text in self.words or (self.prefixes and not prefix):
+            return None
+        return prefix, text.removeprefix(prefix)
 
 
 MediaPath = Annotated[

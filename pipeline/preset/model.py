@@ -221,7 +221,7 @@ class Preset(BaseModel):
             inner: Any = data
             for part in above:
                 inner = inner[part]
-            inner[last] = text
+            inner[last] = f"{inputs[key].prefix}{text}"
         return data
 
 

@@ -49,7 +49,7 @@ def require_same_inputs(
     wrong: dict[str, str] = {}
     for key, each in preset.inputs().items():
         here, then = now[key], None if before is None else before.inputs.get(key)
-        moved = before is not None and _value_at(before.preset, each.place) != str(each.path)
+        moved = before is not None and _value_at(before.preset, each.place) != each.text
         if here is None:
             if before is None or moved or not each.first_only:
                 wrong[key] = f"{each.path} is gone, or can't be read"

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipeline import backbones
+from pipeline.backbones import ONNX_INPUTS
 from pipeline.backbones.weights import AUTO, RANDOM
 from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrackField, Within
 from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import NamesFile, absolute, from_here
+from pipeline.media.paths import NamesFile, Typed, absolute, from_here
 from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import StageConfig
@@ -25,7 +26,11 @@ from pipeline.stages.spec import RunSpec
 class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
 
-    model: str = Field("lite0", max_length=200, description="the network; `dreamreel layers` lists them")
+    model: Annotated[str, NamesFile(prefixes=tuple(ONNX_INPUTS))] = Field(
+        "lite0",
+        max_length=4096,
+        description="the network: lite0, googlenet and more (`dreamreel layers` lists them), timm:NAME, or onnx:FILE",
+    )
     layer: NameTrackField | None = Field(
         NameTrack("blocks.5.0"),
         description="the layer: shallow ones give strokes, the middle eyes and fur, deep ones faces; or layers "
@@ -157,6 +162,18 @@ class DreamConfig(StageConfig):
     def guide(self) -> str | None:
         return next((term.guide for term in self.terms if isinstance(term, GuideTerm)), None)
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _typed_model(cls, model: Any) -> Any:
+        prefix, file = _onnx(model)
+        return prefix + from_here(Typed(file)) if isinstance(model, Typed) and prefix else model
+
+    @field_validator("model")
+    @classmethod
+    def _absolute_model(cls, model: str, info: ValidationInfo) -> str:
+        prefix, file = _onnx(model)
+        return prefix + absolute(file, info) if prefix else model
+
     @field_validator("weights", mode="before")
     @classmethod
     def _typed_weights(cls, weights: Any) -> Any:
@@ -214,6 +231,12 @@ class DreamConfig(StageConfig):
             smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
             said = f"is {self.octaves}: the smallest octave would be {smallest}, {needs}; use at most {len(fitting)}"
             yield "octaves", said
+
+
+def _onnx(model: object) -> tuple[str, str]:
+    """The prefix and the path of an ONNX file; both empty for any other model."""
+    prefix = next((each for each in ONNX_INPUTS if isinstance(model, str) and model.startswith(each)), "")
+    return prefix, str(model).removeprefix(prefix) if prefix else ""
 
 
 def _need(layer: backbones.LayerInfo) -> int:
