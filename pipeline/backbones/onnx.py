@@ -71,7 +71,8 @@ def _needs_multiples(network: nn.Module) -> bool:
     """Whether it takes whole multiples of 32 pixels only: it enlarges what it made small, and adds it to the large."""
     try:
         with torch.no_grad():
-            network(torch.zeros(1, 3, 72, 104))  # halved again and again, both become odd
+            for side in (72, 75):  # halved again and again, they become odd early and late
+                network(torch.zeros(1, 3, side, side + 34))
     except RuntimeError:
         return True
     return False
