@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import pickle
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from pipeline.disk import require_regular
 from pipeline.errors import ModelError, reason_of
 
 AUTO, RANDOM = "auto", "random"
+log = logging.getLogger(__name__)
 
 
 def weights_for(recipe: Recipe, shapes: Mapping[str, Tensor], weights: str = AUTO) -> dict[str, Tensor]:
@@ -59,14 +61,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"the weights {path} can't be read: damaged, or more than the tensors of a network") from error
     except Exception as error:  # a damaged pickle leads to exceptions of every kind
         raise ModelError(f"the weights {path} can't be read: {reason_of(error)}") from error
-    for wrapper in ("state_dict", "model"):  # training scripts save more than the weights
+    for wrapper in ("state_dict", "model", "teacher", "model_ema"):  # training scripts save more than the weights
         inner = found.get(wrapper)
         found = inner if isinstance(inner, dict) else found
-    return {
-        name.removeprefix("module."): value
-        for name, value in found.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
+    return {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -89,6 +87,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 def _fitting(
     found: Mapping[str, Tensor], shapes: Mapping[str, Tensor], source: str, recipe: Recipe
 ) -> dict[str, Tensor]:
+    found = _unwrapped(found, shapes)
     missing = [name for name in shapes if name not in found]
     if missing:
         raise ModelError(
@@ -105,6 +104,24 @@ def _fitting(
         return {name: found[name].to(like.dtype) for name, like in shapes.items()}
     except Exception as error:  # such as tensors of a quantised network
         raise ModelError(f"{source}: does not fit {recipe.name}: {str(error).partition(chr(10))[0]}") from error
+
+
+def _unwrapped(found: Mapping[str, Tensor], names: Iterable[str]) -> Mapping[str, Tensor]:
+    """The tensors without what a training script put before their names, such as `module.` or `attacker.model.`.
+
+    It is what stands before all the names that are wanted; the shortest, where there is more than one.
+    """
+    wanted = [*names]
+    if not wanted or all(name in found for name in wanted):
+        return found
+    prefixes = {name.removesuffix(wanted[0]) for name in found if name.endswith(f".{wanted[0]}")}
+    fitting = [prefix for prefix in prefixes if all(prefix + name in found for name in wanted)]
+    if not fitting:
+        return found
+    prefix = min(fitting, key=len)
+    inner = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+    log.info("of %d tensors %d are the network's, their names without %r", len(found), len(inner), prefix)
+    return inner
 
 
 def random_weights(recipe: Recipe, shapes: Mapping[str, Tensor]) -> dict[str, Tensor]:
