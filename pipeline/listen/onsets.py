@@ -8,6 +8,7 @@ from pipeline.listen.spectra import STEPS, Matrix, band_edges
 from pipeline.times import Array
 
 _LAG = 2  # steps
+_STRETCH = 20_000  # steps that are worked on at once: an hour of sound is large
 _LOCAL_SECONDS = 6.0
 _FAINT = 1e-3  # of the loudest band there is: what lies below is silence
 # Feet go by the drums and the bass, whatever hiss there is; the borders are hertz.
@@ -30,12 +31,19 @@ def onset_strength(bands: Matrix) -> Array:
     """
     if not bands.size:
         return np.zeros(len(bands))
-    level = np.sqrt(bands)
-    level = np.log1p(level / max(_FAINT * float(level.max()), 1e-12))
+    scale = 1 / max(_FAINT * float(np.sqrt(bands.max())), 1e-12)
+    starts = range(0, len(bands), _STRETCH)
+    return _levelled(np.concatenate([_rise(bands, start, start + _STRETCH, scale) for start in starts]))
+
+
+def _rise(bands: Matrix, start: int, end: int, scale: float) -> Array:
+    """How much the bands grow on average, as logarithms, at steps from `start` to `end`; silence comes before all."""
+    lead = max(0, _LAG - start)
+    level = np.log1p(np.sqrt(bands[max(0, start - _LAG) : end]) * np.float32(scale))
+    level = np.pad(level, ((lead, 0), (0, 0)))
     wide = np.pad(level, ((0, 0), (1, 1)), mode="edge")
     before = np.maximum(np.maximum(wide[:, :-2], wide[:, 1:-1]), wide[:, 2:])
-    before = np.pad(before, ((_LAG, 0), (0, 0)))[: len(level)]  # silence comes before the beginning
-    return _levelled(np.maximum(level - before, 0).mean(1, dtype=np.float64))
+    return np.asarray(np.maximum(level[_LAG:] - before[:-_LAG], 0).mean(1, dtype=np.float64))
 
 
 def _levelled(rise: Array) -> Array:
