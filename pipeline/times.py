@@ -148,7 +148,7 @@ def _song(value: str, signals: Signals | None) -> Signals:
 
 def _exact(seconds: float) -> Time:
     """A length to a thousandth of a second, written as it will be read again."""
-    return parse_duration(f"{max(seconds, 0.001):.3f}s")
+    return parse_duration(f"{max(seconds, 0.001):.3f}".rstrip("0").rstrip(".") + "s")
 
 
 def parse_span(value: object, signals: Signals | None = None) -> Time:

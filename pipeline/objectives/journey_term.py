@@ -6,26 +6,22 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
 from pipeline.curves import Clock, Curve, Moments
 from pipeline.objectives.scores import Objective
-from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName
+from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName, Things
 from pipeline.ops.smoothstep import smoothstep
 from pipeline.times import Array, SpanField, parse_span
-
-_MOST = 100
 
 
 class JourneyTerm(BaseTerm):
     """One thing after the other, and round again; the picture flows from each to the next."""
 
-    journey: Annotated[
-        tuple[str | Annotated[int, Field(ge=0)], ...],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(min_length=2, max_length=_MOST),
-    ] = Field(description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers")
+    journey: Annotated[Things, Field(min_length=2)] = Field(
+        description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers"
+    )
     layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
     life: SpanField = Field(parse_span("8s"), description="how long each has its turn, in seconds, or beats of a song")
     blend: float = Field(0.5, gt=0, le=1, description="the share of a turn in which it fades into the next")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from torch import Tensor
 
 from pipeline import backbones
@@ -16,9 +16,7 @@ from pipeline.errors import ModelError
 from pipeline.objectives import scores
 from pipeline.objectives.classes import class_index
 from pipeline.objectives.scores import Objective
-from pipeline.objectives.terms import BaseTerm, LayerName
-
-_MOST = 100
+from pipeline.objectives.terms import BaseTerm, LayerName, Things
 
 
 class NearestTerm(BaseTerm):
@@ -28,11 +26,9 @@ class NearestTerm(BaseTerm):
     picture as a whole.
     """
 
-    nearest: Annotated[
-        tuple[str | Annotated[int, Field(ge=0)], ...],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(min_length=1, max_length=_MOST),
-    ] = Field(description="ImageNet classes, by name or index: [palace, castle]; with `layer`, numbers of its channels")
+    nearest: Annotated[Things, Field(min_length=1)] = Field(
+        description="ImageNet classes, by name or index: [palace, castle]; with `layer`, numbers of its channels"
+    )
     layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
 
     def place(self, recipe: Recipe) -> str:

@@ -34,6 +34,12 @@ from pipeline.units import Pair
 _GUIDE_SIDE = 384
 _GUIDE_PIXELS = 1 << 22
 _GUIDE_FEATURES = 4096
+Things = Annotated[
+    tuple[str | Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    Field(max_length=100),
+]
+"""Classes by name or index, or channels by number."""
 LayerName = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -175,7 +175,8 @@ class Preset(BaseModel):
         seconds = Fraction(signals.seconds).limit_denominator(100)
         if self.listen.end is not None and self.listen.end.seconds is not None:
             seconds = min(seconds, self.listen.end.seconds - self.listen.begins)
-        return self.model_copy(update={"duration": parse_duration(f"{float(seconds):.2f}s")})
+        text = f"{max(float(seconds), 0.01):.2f}".rstrip("0").rstrip(".")
+        return self.model_copy(update={"duration": parse_duration(f"{text}s")})
 
     def hears(self, signals: Signals) -> None:
         """Have the film hear what was heard before."""

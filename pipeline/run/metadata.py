@@ -53,5 +53,5 @@ def _portable(path: Path, folder: Path | None) -> str:
     below = folder is not None and path.is_relative_to(folder.resolve())
     name = path.relative_to(folder.resolve()).as_posix() if folder is not None and below else path.name
     # A folder that holds the preset is `.`; `./` keeps words such as `none`, and `~`, from meaning something else.
-    plain = name not in ("none", "source", "auto", "random") and not name.startswith(("~", "package:"))
+    plain = name not in ("none", "source", "song", "auto", "random") and not name.startswith(("~", "package:"))
     return (name or "input") if plain else f"./{name}"

@@ -149,10 +149,21 @@ def _layer() -> st.SearchStrategy[Any]:
 _SPECIAL = {
     **dict.fromkeys(("path", "image", "film", "guide"), _file),
     "weights": lambda: st.one_of(st.sampled_from(["auto", "random", "random"]), _file()),
-    "audio": lambda: st.one_of(st.sampled_from(["none", "source", "s.mp3", "film.mp4"]), _file()),
+    "audio": lambda: st.one_of(st.sampled_from(["none", "source", "song", "s.mp3", "film.mp4"]), _file()),
+    "listen": lambda: st.one_of(
+        st.sampled_from(["s.mp3", "s.mp3", "source", "film.mp4", {"path": "s.mp3", "bpm": "60-200"}]),
+        st.sampled_from([{"path": "s.mp3", "stems": {"drums": "s.mp3"}}, {"path": "s.mp3", "start": "9s"}]),
+        _file(),
+    ),
     "layer": _layer,
     "model": lambda: st.sampled_from(
-        ["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:"]
+        ["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:", "onnx:p.png", "onnx:"]
+    ),
+    **dict.fromkeys(
+        ("nearest", "journey"),
+        lambda: st.lists(
+            st.one_of(st.sampled_from(["banana", "tabby", "peacok", 0, 3, 999, 1000]), junk()), max_size=3
+        ),
     ),
     "class": lambda: st.one_of(st.sampled_from(["banana", "tabby", "peacok", "", 0, 999, 1000]), junk()),
     "to": lambda: st.sampled_from(["ember", "seed", "photo", "nosuch"]),

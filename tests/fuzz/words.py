@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.curves.deforum import NUMEXPR
 from pipeline.curves.expression import OURS
 from pipeline.curves.keys import EASES
+from pipeline.signals import NAMES
 
 NUMBERS: list[Any] = [
     *(0, 1, -1, 2, 3, 0.5, 0.1, 1.5, -0.0, 7, 24, 255, 1000, 65536, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400),
@@ -83,7 +84,11 @@ def formulas(deforum: bool = False) -> st.SearchStrategy[str]:
     leaves = st.one_of(
         st.sampled_from(language.names), st.sampled_from(["0", "1", "2", "0.5", "1e3", "-3", "1e308", "1e-308", "0.1"])
     )
+    heard = [*NAMES, "drums.loud", "drums.kick", "loud.x", "band(60, 120)", "chroma(0)", "band(9, 1)", "chroma(12)"]
+    if not deforum:
+        leaves = st.one_of(leaves, leaves, st.sampled_from(heard))
     calls = sorted(language.functions.items())
+    filters = ["decay(%s, 0.3)", "lag(%s, 0.1, 0.2)", "smooth(%s, 0.2)", "smooth(%s, 1e9)", "decay(%s, 0)", "lag(%s)"]
 
     def wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         call = st.builds(
@@ -92,7 +97,9 @@ def formulas(deforum: bool = False) -> st.SearchStrategy[str]:
             st.lists(inner, min_size=3, max_size=3),
         )
         signs = st.sampled_from(["+", "-", "*", "/", "%", "**", "<", ">=", "==", "!=", "&", "|"])
-        return st.one_of(call, st.builds(lambda a, sign, b: f"({a} {sign} {b})", inner, signs, inner))
+        joined = st.builds(lambda a, sign, b: f"({a} {sign} {b})", inner, signs, inner)
+        filtered = st.builds(lambda text, part: text % part, st.sampled_from(filters), inner)
+        return st.one_of(call, joined, *([] if deforum else [filtered]))
 
     sound = st.recursive(leaves, wider, max_leaves=6)
     return st.one_of(sound, sound, sound, sound, st.sampled_from(strange), _letters())
@@ -115,6 +122,9 @@ def times() -> st.SearchStrategy[str]:
         "0.5",
         "٣s",
         "1e3s",
+        "4b",
+        "0.5b",
+        "99999999b",
     ]
     return st.one_of(
         st.integers(0, 20).map(lambda n: f"{n}s"), st.integers(0, 300).map(lambda n: f"{n}f"), st.sampled_from(odd)

@@ -42,7 +42,7 @@ def test_the_film_is_as_long_as_its_song_and_carries_it(song: Path) -> None:
 
 def test_lengths_in_beats_are_written_out_in_seconds(song: Path, tmp_path: Path) -> None:
     preset = parsed(f"{{path: {song}, bpm: 120, first_beat: 0.5s}}", STAGES + "duration: 8b\nlead_in: 2b\n")
-    assert (str(preset.duration), str(preset.lead_in)) == ("4.500s", "1.000s")
+    assert (str(preset.duration), str(preset.lead_in)) == ("4.5s", "1s")
     (tmp_path / "again.yaml").write_text(preset.to_yaml())
     assert load_preset(tmp_path / "again.yaml").resolved() == {**preset.resolved(), "name": preset.name}
 
