@@ -24,9 +24,9 @@ from pipeline.preset import shelf
 Picture = NDArray[np.uint8]
 
 FOLDER = Path(__file__).parent / "gallery"
-FPS, SECONDS = 12, 12  # of the film that is rendered
+FPS, SECONDS = 12, 8  # of the film that is rendered
 LOOP, FADE = 3 * FPS, FPS  # frames of the loop, its last ones fading into what comes before its first
-WIDEST, LOOP_WIDTH = 384, 288  # pixels
+WIDEST, LOOP_WIDTH = 288, 288  # pixels
 COLUMNS = 2
 
 
@@ -34,6 +34,7 @@ def main(names: list[str]) -> None:
     presets = {name: path for name, path in shelf().items() if not name.endswith("-hd")}
     if unknown := sorted({*names} - {*presets}):
         sys.exit(f"no such preset: {', '.join(unknown)}; there are {', '.join(presets)}")
+    FOLDER.mkdir(exist_ok=True)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), context, torch.set_num_threads, (1,)) as pool:
         # Two processes with one thread each are faster than one with two.
@@ -47,7 +48,7 @@ def photograph(name: str) -> float:
     """Render a preset, small, and keep a still and a loop of it; the kilobytes that both take."""
     pictures = [frame.pixels for frame in frames(small(load_preset(name)))]
     still, loop = FOLDER / f"{name}.jpg", FOLDER / f"{name}.webp"
-    Image.fromarray(pictures[-1]).save(still, quality=88)
+    Image.fromarray(pictures[-1]).save(still, quality=90)
     first, *others = (reduced(picture) for picture in looped(pictures))
     first.save(loop, save_all=True, append_images=others, duration=round(1000 / FPS), loop=0, quality=45, method=6)
     return (still.stat().st_size + loop.stat().st_size) / 1000
