@@ -50,10 +50,10 @@ class Filtered:
 
     def _work(self, clock: Clock, names_at: Callable[[Moments], Mapping[str, Any]]) -> tuple[Array, Array]:
         seconds = grid(clock)
-        values = np.broadcast_to(
-            np.asarray(self._inner(names_at(clock.at_seconds(seconds))), np.float64), seconds.shape
-        )
-        return seconds, self._function(np.nan_to_num(np.array(values, np.float64)), *self._numbers)
+        found = np.asarray(self._inner(names_at(clock.at_seconds(seconds))), np.float64)
+        values = self._function(np.nan_to_num(np.broadcast_to(found, seconds.shape)), *self._numbers)
+        # Rounded, so that a longer film, whose sums come out with other last digits, sees the same.
+        return seconds, np.round(values, 9)
 
 
 def plain_numbers(name: str, args: list[ast.expr], least: int, most: int) -> list[float]:

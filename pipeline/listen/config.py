@@ -45,8 +45,8 @@ def _parse_instant(value: object) -> Time:
     if isinstance(value, Time):
         return value
     time = parse_time(value)
-    if time.frames is not None:
-        raise ValueError(f"is {time}: a song knows no frames; give seconds, such as 0.37s")
+    if time.seconds is None:
+        raise ValueError(f"is {time}: of a song, times are seconds, such as 0.37s, not frames or beats")
     return time
 
 

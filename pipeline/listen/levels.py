@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.curves.shapers import decay
 from pipeline.listen.onsets import onset_strength, peaks
 from pipeline.listen.spectra import STEPS, Matrix, Spectra, band_edges
 from pipeline.ops.smoothstep import smoothstep
@@ -70,9 +71,7 @@ def _hits(grown: NDArray[np.float32]) -> Array:
 def _released(hits: Array, floor: float) -> Array:
     """Up at once at a hit, then down by half every `_RELEASE_SECONDS`; those below `floor` are other drums."""
     clear = smoothstep(np.clip((hits - floor) / (1 - floor), 0, 1))
-    fall = np.arange(len(hits)) * (np.log(2) / (_RELEASE_SECONDS * STEPS))
-    held: Array = np.exp(np.maximum.accumulate(np.log(np.maximum(clear, 1e-12)) + fall) - fall)
-    return held
+    return decay(clear, _RELEASE_SECONDS)
 
 
 def _usual_peak(strength: Array) -> float:
