@@ -19,10 +19,14 @@ from collections import Counter
 from pathlib import Path
 
 from tests.conftest import SMALL
+from tests.films import SONG
 from tests.processes import dreamreel, run_dreamreel
 
 # Eight frames a segment and a checkpoint after every frame: a kill hits each kind of work often.
 PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
+# The film listens, carries its song, and reaches beyond its frame.
+PRESET = PRESET.replace("stages:", f"listen: {{path: {SONG}, start: 12s}}\nmargin: 0.1\nstages:")
+PRESET = PRESET.replace("zoom: 1.5", 'zoom: "1.3 + 0.4 * kick"\n    punch: "0.1 * decay(snare, 0.2)"')
 
 IN_LEAD_IN, IN_JOINING = "the lead-in", "the film half-joined"
 
