@@ -21,7 +21,7 @@ from pipeline.media.sound import Soundtrack
 from pipeline.signals import Signals
 
 # What is remembered was heard by this version of the analysis.
-_VERSION = 1
+_VERSION = 2
 LONGEST = Fraction(12 * 3600)
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from pipeline.listen.tempo import FASTEST, SLOWEST, Tempi, find_tempi
 from pipeline.signals import Signals
 from pipeline.times import Array
 
+_LAST = 0.05  # seconds: what the end itself sounds like is no beat
 _TOLD = 1.02  # how far from a tempo that the preset names its own may be, to find the beats by
 
 
@@ -61,6 +62,7 @@ def _beats(strength: Array, pace: Pace) -> tuple[Tempi, Array, bool]:
     tempi = find_tempi(strength, *bounds)
     found = find_beats(strength, tempi)
     end = len(strength) / STEPS
+    found = found[found < end - _LAST]
     line = straightened(found, None if exact is None else 60 / exact)
     if line is None:
         return tempi, found if pace.first_beat is None else found[found >= pace.first_beat - 0.05], False
