@@ -28,7 +28,8 @@ _PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>$title</title>
 <style>
-body { background: #181818; color: #e1e1e1; font: 15px system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 1100px }
+body { background: #181818; color: #e1e1e1; font: 15px system-ui, sans-serif;
+  margin: 0 auto; padding: 1rem; max-width: 1100px }
 header { position: sticky; top: 0; background: #181818; padding: .5rem 0; z-index: 1 }
 audio { width: 100% }
 #beat { display: inline-block; min-width: 9rem; font-variant-numeric: tabular-nums }
