@@ -66,4 +66,4 @@ def middle_first(size: Size, spread: float, device: torch.device) -> Tensor:
         (1.0, 0.14)
     """
     down, across = (torch.linspace(-1, 1, side, device=device).square() for side in size)
-    return (-(down[:, None] + across[None, :]) / (2 * spread**2)).exp()
+    return (-(down[:, None] + across[None, :]) / (2 * spread * spread)).exp()
