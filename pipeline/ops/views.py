@@ -52,9 +52,9 @@ def relit(picture: Tensor, tint: float, noise: float, generator: torch.Generator
         >>> torch.equal(relit(picture, 0.0, 0.0, torch.Generator()), picture)
         True
     """
-    gain, offset = tint * torch.randn(2, 1, 3, 1, 1, generator=generator)
+    light = (tint * torch.randn(2, 1, 3, 1, 1, generator=generator)).to(picture)
     grain = noise * torch.rand(1, generator=generator) * torch.randn(picture.shape, generator=generator)
-    return picture * (1 + gain.to(picture)) + offset.to(picture) + grain.to(picture)
+    return picture * (1 + light[0]) + light[1] + grain.to(picture)
 
 
 def middle_first(size: Size, spread: float, device: torch.device) -> Tensor:
