@@ -66,7 +66,7 @@ def _row(
         start = processor_seconds()
         picture = visualise(dreamer, Size(SIDE, SIDE), how, torch.Generator().manual_seed(index))
         row[f"{way}: seconds"] = round(processor_seconds() - start, 1)
-        row |= {f"{way}: {name}": _rank(judge, JUDGES[name], picture, index) for name, judge in judges.items()}
+        row |= {f"{way}: {name}": rank(judge, JUDGES[name], picture, index) for name, judge in judges.items()}
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
             write_png(picture, pictures / f"{index}-{way.replace(' ', '-')}.png")
@@ -74,7 +74,7 @@ def _row(
     return row
 
 
-def _rank(judge: backbones.Backbone, side: int, picture: Tensor, index: int) -> int:
+def rank(judge: backbones.Backbone, side: int, picture: Tensor, index: int) -> int:
     """The class's place in the judge's order, 1 for the first."""
     logits = judge(resize(picture, Size(side, side)).clamp(0, 1))["classifier"][0]
     return int((logits > logits[index]).sum()) + 1

@@ -23,6 +23,7 @@ from pipeline.media.still import READABLE, WRITABLE, Still, read_still
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.preset.boundary import validated
 from pipeline.preset.yaml12 import Document
+from pipeline.prints import Print, draw_print, seen_size
 from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
 from pipeline.visualise import Visualisation, visualise
@@ -179,9 +180,20 @@ def dream_still(dreamer: StillDreamer, path: Path) -> tuple[Tensor, Still]:
     return dreamer(still.frame), still
 
 
-def visualise_still(keys: Mapping[str, Any], size: Size, how: Visualisation, seed: int, device: torch.device) -> Tensor:
-    """A picture (1, 3, H, W) out of nothing of what the dream's objective asks for. Raises PresetError."""
+def visualise_still(
+    keys: Mapping[str, Any], size: Size, how: Visualisation | Print, seed: int, device: torch.device
+) -> Tensor:
+    """A picture (1, 3, H, W) out of nothing of what the dream's objective asks for. Raises PresetError, DeviceError."""
+    config = out_of_nothing(keys, size, seed, device)
+    spec, generator = replace(config.dreamer, memory=None, balanced=False), torch.Generator().manual_seed(seed)
+    with out_of_memory_said():
+        if isinstance(how, Print):
+            return draw_print(Dreamer(spec, seen_size(size), device), size, how, generator).cpu()
+        return visualise(Dreamer(spec, size, device), size, how, generator).cpu()
+
+
+def out_of_nothing(keys: Mapping[str, Any], size: Size, seed: int, device: torch.device) -> DreamConfig:
+    """The config of a picture out of nothing, known to fit. Raises PresetError."""
     config = dream_config(dict(keys) | {"octaves": 1})
     _refuse(config, RunSpec(size, Fraction(1), 1, seed, device))
-    spec = replace(config.dreamer, memory=None, balanced=False)
-    return visualise(Dreamer(spec, size, device), size, how, torch.Generator().manual_seed(seed)).cpu()
+    return config

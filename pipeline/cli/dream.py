@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.console import say
 from pipeline.cli.options import MAX_SEED
 from pipeline.cli.watch import Watch
 from pipeline.errors import MediaError, ModelError, PipelineError, PresetError, Problem
@@ -19,6 +18,9 @@ ModelOption = Annotated[str, typer.Option(metavar="NAME", help="The network; `dr
 WeightsOption = Annotated[str, typer.Option(metavar="FILE", help="auto, random, or a .safetensors or .pth file.")]
 LayerOption = Annotated[str | None, typer.Option(metavar="L", help="More of whatever the layer responds to.")]
 ClassOption = Annotated[str | None, typer.Option("--class", metavar="NAME", help="An ImageNet class, or its index.")]
+ClassesOption = Annotated[
+    list[str] | None, typer.Option("--class", metavar="NAME", help="An ImageNet class; repeated: a picture of each.")
+]
 ChannelOption = Annotated[str | None, typer.Option(metavar="L:N", help="A layer's channel, such as blocks.4.1:7.")]
 GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Features to draw, at --layer.")]
 ObjectiveOption = Annotated[
@@ -34,7 +36,7 @@ DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
 _GUIDE_LAYER = "blocks.4.1"
 _NAMING = ("class", "layer", "channel", "neuron", "direction")
-_SIZE, _NOISE_STEPS = "224x224", 160
+_SIZE, _CLASS_SIZE = "224x224", "512x512"
 _FOR_FILMS = {"steps": "--steps", "strength": "--strength", "new_strength": "--strength", "every": "--steps"}
 
 
@@ -48,7 +50,9 @@ def dream_command(
     channel: ChannelOption = None,
     guide: GuideOption = None,
     objective: ObjectiveOption = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=10000, help="For each octave (16); from noise 160.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10000, help="For each octave (16); out of nothing 160.")
+    ] = None,
     octaves: Annotated[int | None, typer.Option(min=1, max=12, help="Sizes dreamt on; as many as fit.")] = None,
     strength: Annotated[
         float | None, typer.Option(min=0, max=20, help="How far colours (0 to 1) move per octave (0.08).")
@@ -70,7 +74,7 @@ def dream_command(
         if not (octaves is None and strength is None and memory is None and not set_):
             options = "--octaves, --strength, --memory and --set"
             raise _mistake("", f"{options} are for dreams over pictures; name one, or leave them out")
-        _from_nothing(keys, out, _SIZE, _NOISE_STEPS if steps is None else steps, seed, overwrite, device, bits)
+        _from_nothing([keys], out, None, steps, seed, overwrite, device, bits)
         return
     given = {"first_steps": steps, "first_strength": strength, "octaves": octaves, "memory": memory}
     keys |= {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
@@ -109,14 +113,16 @@ def _dream_one(dreamer: Any, source: Path, target: Path, bits: int | None) -> st
 
 
 def visualise_command(
-    class_: ClassOption = None,
+    classes: ClassesOption = None,
     layer: LayerOption = None,
     channel: ChannelOption = None,
     guide: GuideOption = None,
     objective: ObjectiveOption = None,
     out: OutOption = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = _SIZE,
-    steps: Annotated[int, typer.Option(min=1, max=10000, help="Steps of the climb.")] = _NOISE_STEPS,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="In pixels: 512x512 for classes, 224x224 for all else.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10000, help="Steps of the climb (160).")] = None,
     prior: Annotated[bool, typer.Option(help="Statistics of photographs; without: every pixel for itself.")] = True,
     bits: BitsOption = None,
     model: ModelOption = "lite0",
@@ -125,48 +131,81 @@ def visualise_command(
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Draw what a class, channel or layer responds to, out of nothing."""
-    keys = _keys(model, weights, layer, class_, channel, guide, objective)
-    _from_nothing(keys, out, size, steps, seed, overwrite, device, bits, prior)
+    """Draw what a class, channel or layer responds to, out of nothing. Classes come large enough for a print."""
+    each = [None] if classes is None else classes
+    wanted = [_keys(model, weights, layer, class_, channel, guide, objective) for class_ in each]
+    _from_nothing(wanted, out, size, steps, seed, overwrite, device, bits, prior)
 
 
 def _from_nothing(
-    keys: dict[str, Any],
+    wanted: list[dict[str, Any]],
     out: Path | None,
-    size: str,
-    steps: int,
+    size: str | None,
+    steps: int | None,
     seed: int,
     overwrite: bool,
     device: str,
     bits: int | None,
     prior: bool = True,
 ) -> None:
-    if "objective" not in keys and "layer" not in keys:
+    """One picture for each of `wanted`; nothing is drawn before all of them are known to fit."""
+    if not all("objective" in keys or "layer" in keys for keys in wanted):
         raise _mistake("", "needs a picture, or something to draw: --class, --channel, --layer or --objective")
-    from dataclasses import replace
-
     from pipeline.device import open_device
     from pipeline.media.still import write_still
-    from pipeline.stills import visualise_still
-    from pipeline.units import parse_size
-    from pipeline.visualise import PLAIN, Visualisation
+    from pipeline.stills import out_of_nothing, visualise_still
 
     _known_bits(bits)
-    target = Path(_name(keys)) if out is None else out
-    if target.is_dir():
-        target = target / _name(keys)
-    if target.exists() and not overwrite:
-        raise MediaError(f"{target} exists already; --overwrite replaces it, -o writes elsewhere")
+    targets = _targets(wanted, out, overwrite)
+    large = prior and all(_asks_for_classes(keys) for keys in wanted)
+    pixels, how, opened = _pixels(size, large), _climb(large, prior, steps), open_device(device)
+    for keys in wanted:
+        out_of_nothing(keys, pixels, seed, opened)
+    with Watch("drawing") as watch:
+        for number, (keys, target) in enumerate(zip(wanted, targets, strict=True), 1):
+            start = time.perf_counter()
+            watch.turn_to(f"{target.name} ({number} of {len(targets)})" if len(targets) > 1 else target.name)
+            write_still(visualise_still(keys, pixels, how, seed, opened), target, deep=bits == 16)
+            watch.say(f"{target}  {pixels}, {time.perf_counter() - start:.1f} s")
+
+
+def _asks_for_classes(keys: dict[str, Any]) -> bool:
+    return "objective" in keys and all("class" in term for term in keys["objective"])
+
+
+def _targets(wanted: list[dict[str, Any]], out: Path | None, overwrite: bool) -> list[Path]:
+    """A file for each picture; several go into the folder `out`."""
+    names = list(dict.fromkeys(_name(keys) for keys in wanted))
+    if len(names) < len(wanted):
+        raise _mistake("--class", "names a class twice; name each once")
+    into_folder = out is not None and (out.is_dir() or len(wanted) > 1)
+    if out is not None and into_folder and out.suffix and not out.is_dir():
+        raise MediaError(f"{out} is one file, and there are {len(wanted)} pictures; give a folder")
+    targets = [Path(name) if out is None else out / name if into_folder else out for name in names]
+    there = [target for target in targets if target.exists()]
+    if there and not overwrite:
+        raise MediaError(f"{there[0]} exists already; --overwrite replaces it, -o writes elsewhere")
+    return targets
+
+
+def _pixels(size: str | None, large: bool) -> Any:
+    from pipeline.units import parse_size
+
+    text = size if size is not None else _CLASS_SIZE if large else _SIZE
     try:
-        wanted = parse_size(size)
+        return parse_size(text)
     except ValueError as error:
-        raise _mistake("--size", f"is {size!r}: {error}") from None
-    how = replace(Visualisation() if prior else PLAIN, steps=steps)
-    start = time.perf_counter()
-    with Watch(f"drawing {target.name}"):
-        picture = visualise_still(keys, wanted, how, seed, open_device(device))
-    write_still(picture, target, deep=bits == 16)
-    say(f"{target}  {wanted}, {time.perf_counter() - start:.1f} s")
+        raise _mistake("--size", f"is {text!r}: {error}") from None
+
+
+def _climb(large: bool, prior: bool, steps: int | None) -> Any:
+    from dataclasses import replace
+
+    from pipeline.prints import Print
+    from pipeline.visualise import PLAIN, Visualisation
+
+    how = Print() if large else Visualisation() if prior else PLAIN
+    return how if steps is None else replace(how, steps=steps)
 
 
 def _keys(

@@ -149,3 +149,10 @@ def test_out_of_nothing_and_mistakes(tmp_path: Path) -> None:
     ):
         done = finished(*arguments, cwd=tmp_path)
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_several_classes_go_to_a_folder(tmp_path: Path) -> None:
+    quick = ("--steps", "1", "--size", "48x64")
+    said = run_dreamreel("visualise", "--class", "palace", "--class", "954", "-o", "new", *quick, cwd=tmp_path)
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"palace.png", "954.png"}
+    assert "new/palace.png" in said and "new/954.png" in said
