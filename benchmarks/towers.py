@@ -23,7 +23,7 @@ from pipeline.frame import Size
 from pipeline.media.footage import Timing, open_footage, pictures_at_constant_rate
 from pipeline.media.paths import resolve
 from pipeline.media.picture import read_picture, write_png
-from pipeline.objectives.classes import class_names
+from pipeline.objectives.classes import class_index
 from pipeline.ops.warp import resize
 from pipeline.preset import shelf
 from pipeline.stages.dream import DreamConfig
@@ -33,12 +33,12 @@ CPU = open_device("cpu")
 SIZE = Size(288, 512)
 JUDGES = {"lite1": 240, "lite2": 260}  # and the side each was trained at
 ANIMALS = range(398)
-WORDS = (
+BUILT = (
     *("palace", "castle", "church", "mosque", "stupa", "bell cote", "dome", "monastery", "triumphal arch", "obelisk"),
     *("barn", "beacon", "boathouse", "dam", "cliff dwelling", "fountain", "greenhouse", "library", "lumbermill"),
     *("patio", "pier", "planetarium", "prison", "steel arch bridge", "stone wall", "suspension bridge", "tile roof"),
     *("thatch", "totem pole", "vault", "viaduct", "water tower", "maze", "megalith", "home theater", "altar"),
-    *("mobile home", "restaurant", "picket fence", "pedestal", "column", "bannister", "sliding door", "window screen"),
+    *("mobile home", "restaurant", "picket fence", "pedestal", "bannister", "sliding door", "window screen"),
 )
 
 
@@ -67,6 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, help="a folder to keep the pictures in")
     folder = parser.parse_args().pictures
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     judges = {name: backbones.load(name, ["classifier"], CPU) for name in JUDGES}
     towers = next(config for config in load_preset("towers").chain if isinstance(config, DreamConfig))
     keys = {
@@ -107,9 +109,8 @@ def _counted(judge: backbones.Backbone, picture: Tensor, side: int) -> dict[str,
     with torch.no_grad():
         logits = judge(resize(picture, Size(side, side * SIZE.width // SIZE.height)).clamp(0, 1))["classifier"][0]
     best = logits.topk(20).indices.tolist()
-    names = [class_names()[index].lower() for index in best]
-    built = sum(any(word in name for word in WORDS) for name in names)
-    return {"built": built, "animals": sum(index in ANIMALS for index in best)}
+    architecture = {class_index(judge.recipe, name) for name in BUILT}
+    return {"built": sum(index in architecture for index in best), "animals": sum(index in ANIMALS for index in best)}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -191,3 +192,19 @@ def test_detail_is_where_there_is_something_to_see() -> None:
     frame[..., 60:, :80] = noise.pink(Size(36, 80), 0.1, 1.0, torch.Generator().manual_seed(0))
     found = _mask(detail=0.02, soft=0.02)(frame)
     assert found[..., 66:, :60].min() > 0.9 and found[..., :36, :].max() < 0.05 and found[..., 66:, 120:].max() < 0.05
+
+
+def test_a_sharp_horizon_leaves_the_sky_above_it_alone() -> None:
+    frame = torch.full((1, 3, 144, 256), 0.8)
+    frame[..., 90:, :] = noise.pink(Size(54, 256), 0.1, 1.0, torch.Generator().manual_seed(0)) - 0.15
+    found = _mask(detail=0.015)(frame).mean(3).flatten()
+    assert found[: 90 - 17].max() < 0.05  # from 12 % of the height above the horizon on
+    assert found[88:].min() > 0.5 and found[100:].min() > 0.95
+
+
+def test_the_grain_of_a_film_does_not_make_detail_flicker() -> None:
+    clean, chance = read_picture(photograph("coffee.png")), torch.Generator().manual_seed(0)
+    grainy = [clean + torch.randn(clean.shape, generator=chance) * 2 / 255 for _ in range(3)]
+    masks = [_mask(detail=0.02)(frame.clamp(0, 1)) for frame in grainy]
+    assert 0.2 < masks[0].mean() < 0.99
+    assert max(float((a - b).abs().mean()) for a, b in itertools.pairwise(masks)) < 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,6 +18,7 @@ from pipeline.ops.warp import resize
 _SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
 _LOG_FLOOR = 1e-8
 _FINE_SHARE, _AROUND_SHARE = 0.03, 0.025  # of the shorter side: what is detail, and how far it reaches
+_HALO_SHARE = 0.03  # of the shorter side: an edge alone is felt so far into what is flat beside it, and further
 
 
 def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device) -> Tensor:
@@ -111,4 +113,22 @@ def local_contrast(frame: Tensor) -> Tensor:
     side = min(size_of(frame))
     grey = luma(frame, BT709)
     fine = grey - soften(grey, max(1.0, side * _FINE_SHARE))
-    return soften(fine.square(), max(1.0, side * _AROUND_SHARE)).clamp_min(0).sqrt()
+    around = soften(fine.square(), max(1.0, side * _AROUND_SHARE)).clamp_min(0).sqrt()
+    return shrink(around, round(side * _HALO_SHARE))
+
+
+def shrink(mask: Tensor, radius_px: int) -> Tensor:
+    """The least of `mask` (1, 1, H, W) in the square of so many pixels to each side: what is bright recedes.
+
+    Example:
+        >>> mask = torch.tensor([[[[0.0, 1.0, 1.0, 1.0]]]])
+        >>> shrink(mask, 1).flatten().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+    """
+    if mask.device.type == "cpu":
+        # Several times faster than torch's pooling of one channel.
+        square = np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8)
+        least = cv2.erode(mask[0, 0].numpy(), square, borderType=cv2.BORDER_REPLICATE)
+        return torch.from_numpy(least)[None, None]
+    wide = F.pad(-mask, [radius_px] * 4, mode="replicate")
+    return -F.max_pool2d(F.max_pool2d(wide, (2 * radius_px + 1, 1), 1), (1, 2 * radius_px + 1), 1)
