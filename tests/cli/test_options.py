@@ -68,7 +68,7 @@ def test_completions_know_what_there_is(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("mine.yaml", "notes.txt", ".hidden.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "more").mkdir()
-    assert preset_names("m") == ["mine.yaml", "more/"] and preset_names("nowhere/") == []
+    assert preset_names("m") == ["mandala", "mine.yaml", "more/"] and preset_names("nowhere/") == []
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash completes")

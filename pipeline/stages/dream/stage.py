@@ -131,7 +131,7 @@ class Dream(Effect[DreamConfig]):
         """Weigh the objective's terms for this moment, and let those that have a choice to make see the picture."""
         c = self.config
         if c.objective is not None:
-            self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
+            self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.terms))
         elif c.layer is not None:
             self.dreamer.weigh(c.layer.weights(ctx.moment))
         self.dreamer.meet(frame, float(ctx.moment.seconds[0]))
