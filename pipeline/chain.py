@@ -153,10 +153,12 @@ class Chain:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Give every stage back what `state_dict` took."""
+        """Give every stage back what `state_dict` took. Raises KeyError for what none of them knows, or what one lacks."""
         for stage in self.stages:
             start = f"{stage.config.id}/"
             stage.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})
+        if differing := sorted(self.state_dict().keys() ^ state.keys()):
+            raise KeyError(", ".join(differing))
 
     def pin(self, preset: Preset) -> Preset:
         """The preset with what this chain computes with, and on, in place of every `auto` and of what was asked for.
