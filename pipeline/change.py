@@ -29,6 +29,7 @@ def _fixed(before: RunSpec, preset: Preset, index: int) -> Iterator[tuple[str, s
     after = preset.spec(before.device)
     for key, old, new in (
         ("size", before.size, after.size),
+        ("projection", before.projection, after.projection),
         ("fps", before.fps, after.fps),
         ("seed", before.seed, after.seed),
         ("lead_in", f"{before.lead_in}f", f"{after.lead_in}f"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Projection = Literal["flat", "equirectangular"]
+"""what a picture is: one through a lens, or a whole sphere around the camera, see `ops.sphere`"""
 
 
 class Size(NamedTuple):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
 from pipeline.errors import format_path
+from pipeline.frame import Projection
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
@@ -39,6 +40,11 @@ class Preset(BaseModel):
         description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",
     )
     size: SizeField = Field(parse_size("640x360"), description="WIDTHxHEIGHT in pixels")
+    projection: Projection = Field(
+        "flat",
+        description="flat, or equirectangular: a whole sphere around the viewer, for 360-degree players and headsets; "
+        "its `size` is twice as wide as high, its camera is `stage: sphere`",
+    )
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
     duration: DurationField = Field(
         parse_duration("10s"), description="length of the film: 20s, 1m30s, 600f, or endless"
@@ -104,6 +110,7 @@ class Preset(BaseModel):
             continues=self.chain[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
+            projection=self.projection,
         )
 
     def soundtrack(self) -> Soundtrack | None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
+from torch import Tensor
 
 from pipeline.curves import Clock, Curve, Moments, looked_at
-from pipeline.frame import Size
+from pipeline.frame import Projection, Size
+from pipeline.ops.border import Border
+from pipeline.ops.faces import face_size
 
 MOST_LOOKS = 100_000
 ENDLESS_SECONDS = 600
@@ -34,6 +37,27 @@ class RunSpec:
     """how many of a film's frames a check of its curves looks at, keyframes not counted"""
     guide: str | None = None
     """the picture that a stage is guided by, the first where there are more"""
+    projection: Projection = "flat"
+
+    @property
+    def on_sphere(self) -> bool:
+        """Whether the picture is a whole sphere, which has neither edges nor corners."""
+        return self.projection == "equirectangular"
+
+    @property
+    def border(self) -> Border:
+        """What filters see beyond the picture."""
+        return "sphere" if self.on_sphere else "edge"
+
+    @property
+    def at_rest(self) -> Tensor:
+        """The matrix of a camera that does not move."""
+        return torch.eye(4 if self.on_sphere else 3, dtype=torch.float64)
+
+    @property
+    def dreamt_size(self) -> Size:
+        """The size of the pictures that a network sees: the frame's, or that of views of the sphere."""
+        return face_size(self.size) if self.on_sphere else self.size
 
     @property
     def feeds_back(self) -> bool:
