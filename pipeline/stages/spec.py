@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.curves import Clock, Curve, Moments, looked_at
 from pipeline.frame import Projection, Size
 from pipeline.ops.border import Border
-from pipeline.ops.faces import face_size
+from pipeline.ops.faces import faces_size
 
 MOST_LOOKS = 100_000
 ENDLESS_SECONDS = 600
@@ -56,8 +56,8 @@ class RunSpec:
 
     @property
     def dreamt_size(self) -> Size:
-        """The size of the pictures that a network sees: the frame's, or that of views of the sphere."""
-        return face_size(self.size) if self.on_sphere else self.size
+        """The size of the pictures that a network sees: the frame's, or that of views of the sphere, side by side."""
+        return faces_size(self.size) if self.on_sphere else self.size
 
     @property
     def feeds_back(self) -> bool:

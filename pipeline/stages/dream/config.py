@@ -205,7 +205,7 @@ class DreamConfig(StageConfig):
         needs = f"layer {layer.name} needs {side}x{side}"
         if not fitting:
             remedy = "take a larger picture (for a film, a larger `size`) or a shallower layer"
-            seen = f"the picture is {spec.size}" + (f", seen in views of {spec.dreamt_size}" if spec.on_sphere else "")
+            seen = f"the picture is {spec.size}" + (f", its views {spec.dreamt_size}" if spec.on_sphere else "")
             yield "layer" if self.objective is None else "objective", f"{needs}, {seen}; {remedy}"
         elif len(fitting) < self.octaves:
             smallest = octave_sizes(spec.dreamt_size, self.octaves, self.octave_scale)[0]

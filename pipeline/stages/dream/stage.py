@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize_bilinear
 from pipeline.stages.base import Effect
 from pipeline.stages.context import FrameContext
-from pipeline.stages.dream.around import climb_around
+from pipeline.stages.dream.around import climb_around, seen_around
 from pipeline.stages.dream.config import DreamConfig
 from pipeline.stages.spec import RunSpec
 
@@ -137,7 +138,10 @@ class Dream(Effect[DreamConfig]):
             self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.objective))
         elif c.layer is not None:
             self.dreamer.weigh(c.layer.weights(ctx.moment))
-        self.dreamer.meet(frame, float(ctx.moment.seconds[0]))
+        self.dreamer.meet(partial(self._seen, frame), float(ctx.moment.seconds[0]))
+
+    def _seen(self, frame: Tensor) -> Tensor:
+        return seen_around(frame) if self.spec.on_sphere else frame
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}
