@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -51,6 +51,9 @@ def dream_command(
     memory: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What a step may take, such as 4GB, before it goes in tiles.")
     ] = None,
+    projection: Annotated[
+        str, typer.Option(metavar="NAME", help="flat, or equirectangular: a whole sphere, 2:1, seamless all around.")
+    ] = "flat",
     bits: BitsOption = None,
     model: ModelOption = "lite0",
     weights: WeightsOption = "auto",
@@ -60,9 +63,10 @@ def dream_command(
 ) -> None:
     """Dream over pictures, each at its own size; without any, out of noise."""
     keys = _keys(model, weights, layer, class_, channel, guide, objective)
+    known = _known_projection(projection)
     if not images:
-        if not (octaves is None and strength is None and memory is None):
-            options = "--octaves, --strength and --memory"
+        if not (octaves is None and strength is None and memory is None and known == "flat"):
+            options = "--octaves, --strength, --memory and --projection"
             raise _mistake("", f"{options} are for dreams over pictures; name one, or leave them out")
         _from_nothing(keys, out, _SIZE, _NOISE_STEPS if steps is None else steps, seed, overwrite, device, bits)
         return
@@ -73,7 +77,7 @@ def dream_command(
 
     jobs = plan(images, out, overwrite)
     _known_bits(bits)
-    dreamer = StillDreamer(keys, seed, open_device(device))
+    dreamer = StillDreamer(keys, seed, open_device(device), known)
     failures: list[str] = []
     with Watch("dreaming") as watch:
         for number, job in enumerate(jobs, 1):
@@ -205,6 +209,14 @@ def _terms(text: str) -> list[Any]:
     if not terms or not all(isinstance(term, dict) for term in terms):
         raise _mistake("--objective", f"is {text!r}, must be a mapping such as {{class: banana}}, or a list of them")
     return terms
+
+
+def _known_projection(name: str) -> Any:
+    from pipeline.frame import Projection
+
+    if name not in get_args(Projection):
+        raise _mistake("--projection", f"is {name!r}, must be one of {', '.join(get_args(Projection))}")
+    return name
 
 
 def _known_bits(bits: int | None) -> None:

@@ -145,11 +145,12 @@ def read_faces(picture: Tensor, faces: Faces) -> Tensor:
 def _blended(views: Tensor, dim: int, count: int) -> Tensor:
     """Views of which `count` stand in a row along a side, the last one before the first, without lines between them."""
     margin = int(views.shape[dim] / count * _UNUSED / 2)
-    cells = views.roll(margin, dim).unflatten(dim, (count, -1))
-    border = cells.narrow(dim + 1, 0, 2 * margin)
+    views = views.roll(margin, dim)
     away = torch.linspace(-1, 1, 2 * margin, device=views.device).abs().view(-1, *[1] * (3 - dim))
-    border.lerp_(border.flip(dim + 1), 0.5 * (1 - smoothstep(away)))
-    return cells.flatten(dim, dim + 1).roll(-margin, dim)
+    for cell in views.chunk(count, dim):
+        border = cell.narrow(dim, 0, 2 * margin)
+        border.lerp_(border.flip(dim), 0.5 * (1 - smoothstep(away)))
+    return views.roll(-margin, dim)
 
 
 def join_faces(views: Tensor, faces: Faces) -> Tensor:
@@ -165,6 +166,7 @@ def join_faces(views: Tensor, faces: Faces) -> Tensor:
     joined = views.new_zeros(channels, faces.size.height * faces.size.width)
     read = sample(views, faces.places)[0, :, 0] * faces.shares
     # Within a view no pixel comes twice, so that the sum has one order only.
-    for pixels, part in zip(faces.pixels, read.split([len(at) for at in faces.pixels], 1), strict=True):
+    parts = torch.split(read, [len(pixels) for pixels in faces.pixels], 1)
+    for pixels, part in zip(faces.pixels, parts, strict=True):
         joined.index_add_(1, pixels, part)
     return joined.view(1, channels, *faces.size)

@@ -98,6 +98,11 @@ class Preset(BaseModel):
         """What may surprise in it and its files as they are now, though nothing is wrong; one sentence each."""
         return tuple(notes_on(self))
 
+    @property
+    def on_sphere(self) -> bool:
+        """Whether the film is a whole sphere around the viewer."""
+        return self.projection == "equirectangular"
+
     def spec(self, device: torch.device | None = None) -> RunSpec:
         """What the stages are told about the run, on an open device; without, on the one that would be opened."""
         return RunSpec(
