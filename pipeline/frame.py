@@ -15,6 +15,7 @@ from torch import Tensor
 
 Projection = Literal["flat", "equirectangular"]
 """what a picture is: one through a lens, or a whole sphere around the camera, see `ops.sphere`"""
+NOT_A_SPHERE = "an equirectangular picture is twice as wide as high; take such a one, or leave out the projection"
 
 
 class Size(NamedTuple):
@@ -25,6 +26,11 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+    @property
+    def is_sphere(self) -> bool:
+        """Whether an equirectangular picture may have it."""
+        return self.width == 2 * self.height
 
 
 def size_of(frame: Tensor) -> Size:

@@ -17,7 +17,7 @@ from torch import Tensor
 from pipeline.device import out_of_memory_said
 from pipeline.dreamer import Dreamer
 from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path, shortened
-from pipeline.frame import Projection, Size, size_of
+from pipeline.frame import NOT_A_SPHERE, Projection, Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
 from pipeline.ops.pyramid import octave_sizes
@@ -180,9 +180,8 @@ def _refuse(config: DreamConfig, spec: RunSpec) -> None:
 def dream_still(dreamer: StillDreamer, path: Path) -> tuple[Tensor, Still]:
     """The dream over the picture at `path`, and the picture. Raises PipelineError."""
     still = replace(read_still(path), on_sphere=dreamer.projection == "equirectangular")
-    height, width = size_of(still.frame)
-    if still.on_sphere and width != 2 * height:
-        raise MediaError(f"is {size_of(still.frame)}; an equirectangular picture is twice as wide as high")
+    if still.on_sphere and not size_of(still.frame).is_sphere:
+        raise MediaError(f"{path} is {size_of(still.frame)}; {NOT_A_SPHERE}")
     return dreamer(still.frame), still
 
 

@@ -8,7 +8,7 @@ from tests.conftest import photograph
 
 FRAMES = 8
 HEAD = """\
-size: SIZE
+TOPsize: SIZE
 fps: 12
 duration: 8f
 seed: 3
@@ -68,6 +68,23 @@ FILMS = {
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
 """,
+    "all around": f"""
+  - {{stage: noise}}
+  - {{stage: sphere, zoom: {{0f: 1.5, 6f: 0.8}}, yaw: 40, roll: "10 * t"}}
+  - {{{FOLDED}, every: 2, layer: blocks.2.1, mask: {{luminance: [0.2, 1]}}, normalise: laplacian}}
+  - {{stage: flow, still: 0.5, moving: 0.5}}
+  - {{stage: palette, to: seed, match: distribution}}
+  - {{stage: sharpen}}
+  - {{stage: hold, sharpness: first, settle: 2f}}
+  - {{stage: grain}}
+""",
+    "all around footage": f"""
+  - {{stage: video, path: {CARPHONE}, fit: stretch}}
+  - {{stage: sphere, zoom: 1.2, pitch: "20 * t"}}
+  - {{stage: flow}}
+  - {{{FOLDED}, layer: blocks.2.1}}
+  - {{stage: palette}}
+""",
     "classes": f"""
   - {{stage: noise}}
   - {{{FOLDED}, objective: {{class: banana}}}}
@@ -94,10 +111,11 @@ FILMS = {
 }
 
 
-SIZES = {"tiles": "160x128"}
+SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 
 
 def film(name: str, device: str = "cpu") -> Preset:
     """One of them."""
-    head = HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
+    top = "projection: equirectangular\n" if name.startswith("all around") else ""
+    head = HEAD.replace("TOP", top).replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
     return parse_preset((head + FILMS[name]).encode(), name="film")

@@ -28,7 +28,6 @@ from pipeline.stages.lookup import PluginError
 
 MAX_STAGES = 64
 _SHELF = "give a preset's file, or a name on `dreamreel presets`"
-SPHERE_SIZE = "must be twice as wide as high with `projection: equirectangular`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
 
 
@@ -226,9 +225,10 @@ class _Builder:
                 curves = curve_problems(config, spec) if isinstance(config, StageConfig) else ()
                 for key, message in () if config is None else (*curves, *config.problems(spec)):
                     self._add(("stages", index, *parse_path(key)), message)
-        if spec.on_sphere and spec.size.width != 2 * spec.size.height:
-            near = max(2, round(spec.size.width / 4) * 2)
-            self._add(("size",), f"is {spec.size}, {SPHERE_SIZE}, such as {2 * near}x{near}")
+        if spec.on_sphere and not spec.size.is_sphere:
+            height = max(2, round(spec.size.width / 4) * 2)
+            wanted = f"twice as wide as high with `projection: equirectangular`, such as {2 * height}x{height}"
+            self._add(("size",), f"is {spec.size}, must be {wanted}")
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
 
