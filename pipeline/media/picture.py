@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.media.decoding import decode
-from pipeline.ops.border import border_index, pad
+from pipeline.ops.border import border_index, pad_around
 from pipeline.ops.warp import resize
 
 _REACH = 2  # pixels that bicubic interpolation reads beyond a place
@@ -47,7 +47,7 @@ def fit_around(frame: Tensor, size: Size) -> Tensor:
     unit = frame.shape[3] // gcd(frame.shape[3], size.width)
     margin = unit * ceil(_REACH * max(1, frame.shape[3] / size.width) / unit)
     more = margin * size.width // frame.shape[3]
-    around = pad(pad(frame, 3, margin, "sphere"), 2, margin, "sphere")
+    around = pad_around(frame, margin, "sphere")
     scaled = resize(around, Size(size.height + 2 * more, size.width + 2 * more))
     return scaled[:, :, more : more + size.height, more : more + size.width].clamp(0, 1).contiguous()
 

@@ -39,8 +39,8 @@ def border_index(index: Tensor, length: int, border: Border) -> Tensor:
 def pad(planes: Tensor, dim: int, margin: int, border: Border) -> Tensor:
     """`planes` (any shape) with `margin` more pixels at both ends of the side `dim`.
 
-    With `sphere` they are equirectangular pictures (1, C, H, W) of whole turns: the last side goes on at its other end,
-    the one before it, over a pole, on the meridian opposite.
+    With `sphere` they are equirectangular pictures (1, C, H, W): rows go on at their other end, and columns, over a
+    pole, on the meridian opposite, which is found only while rows are whole turns.
 
     Example:
         >>> pad(torch.tensor([[1, 2, 3]]), 1, 2, "reflect").tolist()
@@ -58,3 +58,13 @@ def pad(planes: Tensor, dim: int, margin: int, border: Border) -> Tensor:
     before, after = (border_index(beyond, length, border) for beyond in (at - margin, at + length))
     # The whole side by its index would take twenty times as long.
     return torch.cat([planes.index_select(dim, before), planes, planes.index_select(dim, after)], dim)
+
+
+def pad_around(planes: Tensor, margin: int, border: Border) -> Tensor:
+    """`planes` (1, C, H, W) with `margin` more pixels on all four sides.
+
+    Example:
+        >>> pad_around(torch.tensor([[[[1, 2], [3, 4]]]]), 1, "sphere").tolist()
+        [[[[1, 2, 1, 2], [2, 1, 2, 1], [4, 3, 4, 3], [3, 4, 3, 4]]]]
+    """
+    return pad(pad(planes, 2, margin, border), 3, margin, border)

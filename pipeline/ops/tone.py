@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.frame import Size, size_of
 from pipeline.ops.blur import blur, gaussian
-from pipeline.ops.border import Border, pad
+from pipeline.ops.border import Border, pad_around
 from pipeline.ops.luma import luma
 from pipeline.ops.smoothstep import smoothstep
 
@@ -77,7 +77,7 @@ def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float, bo
     if amount == 0:
         return frame
     reach = 2 * math.ceil(radius_px) + 1
-    padded = pad(pad(frame, 3, reach // 2, border), 2, reach // 2, border)
+    padded = pad_around(frame, reach // 2, border)
     highest = F.max_pool2d(padded, reach, 1) + overshoot
     lowest = -F.max_pool2d(-padded, reach, 1) - overshoot
     sharpened = frame + amount * (frame - blur(frame, radius_px, border))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
-from pipeline.ops.border import pad
+from pipeline.ops.border import pad, pad_around
 from pipeline.ops.sphere import is_on_sphere, seen_on_sphere
 
 Edges = Literal["reflect", "wrap", "replicate", "sphere"]
@@ -110,10 +110,8 @@ def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
 def _with_margins(frame: Tensor, edges: Edges) -> Tensor:
     """The same for a picture that goes on beyond its edges, with margins of `_WRAPPED`."""
     margin = _RADIUS + _WRAPPED
-    if edges == "sphere":
-        around = pad(pad(frame, 3, margin, "sphere"), 2, margin, "sphere")
-    else:
-        around = F.pad(frame, (margin,) * 4, mode="circular")
+    wrapped = edges == "wrap"
+    around = F.pad(frame, (margin,) * 4, mode="circular") if wrapped else pad_around(frame, margin, "sphere")
     return _spline_coefficients(around)[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
 

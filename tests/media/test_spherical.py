@@ -15,12 +15,14 @@ import torch
 from PIL import Image
 
 from pipeline.errors import MediaError
+from pipeline.frame import Size
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.media.joining import join
 from pipeline.media.picture import read_picture
 from pipeline.media.sound import Soundtrack
 from pipeline.media.spherical import mark_film
 from pipeline.media.still import WRITABLE, Still, write_still
+from pipeline.ops.noise import around
 from tests.clips import counter, ffmpeg
 
 RDF, GPANO = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}", "{http://ns.google.com/photos/1.0/panorama/}"
@@ -90,7 +92,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize(("suffix", "deep"), [*((s, False) for s in WRITABLE), (".png", True), (".tif", True)])
 def test_stills_carry_photo_sphere_metadata(tmp_path: Path, suffix: str, deep: bool) -> None:
-    frame = torch.rand(1, 3, 8, 16, generator=torch.Generator().manual_seed(0))
+    frame = around(Size(8, 16), 0.1, 2.0, torch.Generator().manual_seed(0))
     path = tmp_path / f"still{suffix}"
     write_still(frame, path, Still(frame, Image.Exif(), None, deep, on_sphere=True), deep)
     with Image.open(path) as image:
