@@ -100,8 +100,9 @@ FILMS = {
 """,
     "listening": f"""
   - {{stage: noise}}
-  - {{stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {{0b: 20, 1b: -20}}, punch: "0.1 * kick"}}
-  - {{{FOLDED}, strength: "0.1 + 0.3 * decay(snare, 0.1) + 0.1 * lag(band(60, 200), 0.1) * chroma(0)"}}
+  - {{stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {{every: 1b, of: [20, -20], blend: 0.2}}, punch: "0.1 * kick"}}
+  - {{{FOLDED}, strength: "0.1 + 0.3 * decay(snare, 0.1) + 0.1 * lag(band(60, 200), 0.1) * chroma(0)",
+     objective: [{{layer: blocks.4.1, journey: [3, 6, 9], life: 1b}}, {{layer: blocks.2.1, weight: {{0b: 0, 1b: 1}}}}]}}
   - {{stage: palette, contrast: "0.7 + 0.1 * tri(beat / 2) + 0.1 * smooth(loud, 0.2)"}}
 """,
     "wandering": f"""

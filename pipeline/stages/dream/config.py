@@ -212,7 +212,7 @@ class DreamConfig(StageConfig):
         found = [
             (f"objective[{index}].{key}" if self.objective is not None else "layer", message)
             for index, term in enumerate(self._written)
-            for key, message in term.problems(recipe)
+            for key, message in (*term.problems(recipe), *term.problems_of_film(spec.clock))
         ]
         yield from found
         if found:
