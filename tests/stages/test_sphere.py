@@ -181,6 +181,7 @@ WRONG: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: text.replace("projection: equirectangular\n", ""),
         "`stage: zoom`",
     ),
+    "a margin": (lambda text: "margin: 0.1\n" + text, "margin: is 0.1, but a sphere ends nowhere"),
     "another projection": (lambda text: text.replace("equirectangular", "cube"), "projection"),
     "a loop": (lambda text: f"{text}  - {{stage: loop, over: 3f}}\n", "closes flat films"),
     "a vignette": (lambda text: f"{text}  - {{stage: tone, vignette: 0.5}}\n", "a sphere has none"),
