@@ -138,7 +138,7 @@ FILMS = {
   - {{stage: video, path: {CARPHONE}, fit: stretch}}
   - {{stage: sphere, zoom: 1.2, pitch: "20 * t"}}
   - {{stage: flow}}
-  - {{{FOLDED}, layer: blocks.2.1}}
+  - {{{FOLDED}, layer: blocks.2.1, mask: {{detail: 0.02}}}}
   - {{stage: palette}}
 """,
     "classes": f"""

@@ -199,7 +199,7 @@ class DreamConfig(StageConfig):
         if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
             yield "weights", f"is {self.weights}, and there is no such file; name one, or use auto"
         if self.mask is not None:
-            yield from ((f"mask.{key}", message) for key, message in self.mask.problems())
+            yield from ((f"mask.{key}", message) for key, message in self.mask.problems(spec.on_sphere))
         if self.engine == "graph" and spec.device.type != "cuda":
             yield "engine", f"is graph, which needs a CUDA device, and the device is {spec.device}; use auto"
         try:
@@ -212,7 +212,11 @@ class DreamConfig(StageConfig):
         found = [
             (f"objective[{index}].{key}" if self.objective is not None else "layer", message)
             for index, term in enumerate(self._written)
-            for key, message in (*term.problems(recipe), *term.problems_of_film(spec.clock))
+            for key, message in (
+                *term.problems(recipe),
+                *term.problems_of_film(spec.clock),
+                *(term.problems_on_sphere() if spec.on_sphere else ()),
+            )
         ]
         yield from found
         if found:

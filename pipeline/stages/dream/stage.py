@@ -33,7 +33,7 @@ class Dream(Effect[DreamConfig]):
             config.dreamer, spec.dreamt_size, spec.device, None if like is None else like.dreamer
         )
         if like is None or like.config.mask != config.mask:
-            self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
+            self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps, spec.on_sphere)
         else:
             self._mask = like._mask
         if like is None or like.config.smoothing != config.smoothing:
