@@ -33,12 +33,13 @@ CASES = [
     ("lite0", "blocks.1.1"),
     ("lite0", "blocks.2.1"),
     ("lite0", "blocks.3.2"),
+    ("lite0", "blocks.4.1"),
     ("lite0", "blocks.5.0"),
     ("lite0", "blocks.6.0"),
     ("lite1", "blocks.5.0"),
     ("lite2", "blocks.5.0"),
 ]
-ENGINES = ("folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16")
+ENGINES = ("folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16", "packed/int8")
 REFERENCE = "reference/float32"
 
 

@@ -22,7 +22,7 @@ from pipeline.objectives import LayerL2
 from pipeline.units import parse_size
 
 NETWORKS = {"lite0": "blocks.5.0", "googlenet": "inception4c", "vgg16": "features.22"}
-ENGINES = ("reference/float32", "folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16")
+ENGINES = ("reference/float32", "folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16", "packed/int8")
 
 
 def measure(model: str, size: Size, rounds: int) -> list[dict[str, object]]:

@@ -128,6 +128,12 @@ FILMS = {
   - {{{FOLDED}, objective: {{class: banana}}}}
   - {{{DREAM}, id: neuron, objective: {{layer: blocks.4.1, neuron: 3}}, octaves: 1, engine: reference}}
 """,
+    "eight bits": """
+  - {stage: noise}
+  - {stage: zoom, zoom: 1.3}
+  - {stage: dream, precision: int8, engine: packed, steps: 1, first_steps: 2, jitter: 4, octaves: 2,
+     layer: {0f: blocks.2.1, 6f: blocks.1.1}}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}

@@ -21,6 +21,7 @@ from pipeline import backbones
 from pipeline.backbones import Backbone
 from pipeline.backbones.recipes import Recipe
 from pipeline.engines import Climb, EngineChoice, build_engine, choose_engine, climb
+from pipeline.engines.bytes import largest_weight
 from pipeline.engines.choose import cache_file, candidates
 from pipeline.engines.convolution import Convolution, Geometry, adjoint, has_packed_convolution
 from pipeline.engines.folded import FoldedEngine
@@ -34,6 +35,7 @@ from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
 
 CPU = torch.device("cpu")
 CHOICES = [EngineChoice(e, p) for e in ("folded", "packed") for p in ("float32", "bfloat16")]
+CHOICES += [EngineChoice("packed", "int8")] if largest_weight() else []
 EXACT = [choice for choice in CHOICES if choice.precision == "float32"]
 NETWORKS = {
     "lite0": "blocks.5.0",
@@ -187,7 +189,7 @@ def test_a_choice_reads_back() -> None:
     for choice in [*CHOICES, EngineChoice("reference", "float32"), EngineChoice("graph", "bfloat16")]:
         assert EngineChoice.parse(str(choice)) == choice
     with pytest.raises(ValueError, match="must be ENGINE/PRECISION"):
-        EngineChoice.parse("packed/int8")
+        EngineChoice.parse("packed/int4")
 
 
 class _Odd(nn.Module):
