@@ -108,8 +108,8 @@ class DreamConfig(StageConfig):
     )
     precision: PrecisionKey = Field(
         "auto",
-        description="auto, float32, bfloat16 (half the digits) or int8 (eight bits, on CPUs): another dream, as good, in "
-        "less time",
+        description="auto, float32, bfloat16 (half the digits) or int8 (eight bits, on CPUs): another dream, as good, "
+        "in less time",
     )
     memory: str = Field(
         "auto",
