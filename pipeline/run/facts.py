@@ -62,7 +62,7 @@ def facts_now(chain: Chain, preset: Preset, inputs: Mapping[str, InputFacts]) ->
     return {
         "preset": preset.resolved(),
         "inputs": {key: each.model_dump() for key, each in inputs.items()},
-        "built": chain.fingerprints(preset),
+        "built": chain.fingerprints(),
         "environment": environment(chain.spec.device, preset.packages().values()),
         "settings": Settings.now().model_dump(),
     }

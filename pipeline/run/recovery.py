@@ -51,6 +51,7 @@ def require_same_preset(before: Facts, preset: Preset) -> None:
         require_same_curves(before, preset)
     for data in (old, new):
         data.pop("audio", None)  # it touches no frame
+        data.pop("keep", None)  # nor does this
         data.pop("plugins", None)  # their versions stand in the environment
     changes = changed_keys(old, new)
     if changes:
@@ -89,8 +90,8 @@ def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[st
     Raises RunError naming what is not, since the frames from here on would be others. Returns a line for everything
     else of the machine and its software that is not as it was, and may or may not matter.
     """
-    changes = changed_keys(preset.resolved(), chain.pin(preset).resolved())
-    changes += changed_keys(before.built, chain.fingerprints(preset))
+    changes = changed_keys(chain.preset.resolved(), chain.pin(chain.preset).resolved())
+    changes += changed_keys(before.built, chain.fingerprints())
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(
