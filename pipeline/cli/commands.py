@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli import (
     atlas,
+    branch,
     check,
     deforum,
     dream,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("render")(render.render_command)
 app.command("resume")(render.resume_command)
+app.command("branch")(branch.command)
 app.command("info")(runs.info_command)
 app.command("assemble")(runs.assemble_command)
 app.command("extract")(extract.command)
@@ -50,7 +52,7 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = ("render", "resume", "branch", "assemble", "plot", "dream", "visualise", "atlas")
 
 
 def _version(wanted: bool) -> None:

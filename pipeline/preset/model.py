@@ -81,7 +81,7 @@ class Preset(BaseModel):
         "{kaleidoscope: dreamreel-kaleidoscope==0.1.0}; written for you where a preset is written out",
     )
     keep: PauseField = Field(
-        parse_duration("10s"),
+        parse_duration("4s"),
         description="how much film lies between the states that a run keeps to branch from, such as 10s; or none",
     )
     changes: ChangesField = Field(

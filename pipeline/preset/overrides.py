@@ -37,6 +37,8 @@ class Override:
     label: str = "--set"
     quoted: bool = False
     """whether the value is text as it stands, not YAML"""
+    given: str | None = None
+    """the key as it was given, where that is another"""
 
     @staticmethod
     def of(text: str) -> Override:
@@ -49,7 +51,7 @@ class Override:
         return Override(*setting)
 
     def __str__(self) -> str:
-        key = f"{self.key}=" if self.label in ("--set", "override") else ""
+        key = f"{self.key if self.given is None else self.given}=" if self.label in ("--set", "override") else ""
         return f"{self.label} {shortened(key + self.value, _SHOWN)}"
 
 

@@ -185,6 +185,7 @@ class _Session:
         frame = found.frame if found is not None else 0
         with self._folder.film_locked(self._options.on_message), self._folder.writing():
             checkpoint.drop_after(self._folder.state, frame)
+            checkpoint.drop_after(self._folder.kept, frame)
             self._folder.drop_leftovers(self._preset)
             self._pieces.rewind(frame)
 
@@ -203,7 +204,8 @@ class _Session:
                 Behind("recorder", depth=4) as recording,
             ):
                 began, most = self._started - self._seconds_before, 8 * self._pieces.length
-                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, most).run(found)
+                kept = self._pieces.kept_every()
+                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, kept, most).run(found)
             result.times[self._preset.encode.id] = recorder.seconds
             result.notes += chain.report()
             if result.finished or (chain.spec.frames is None and result.frames > 0):
