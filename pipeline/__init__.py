@@ -23,7 +23,9 @@ _HOMES = {
     "Latest": "pipeline.outputs",
     "Output": "pipeline.outputs",
     "frames": "pipeline.chain",
-    **dict.fromkeys(("Options", "Report", "Result", "assemble", "branch", "render", "report", "resume"), "pipeline.run"),
+    **dict.fromkeys(
+        ("Options", "Report", "Result", "assemble", "branch", "render", "report", "resume"), "pipeline.run"
+    ),
 }
 
 __all__ = [

@@ -168,7 +168,7 @@ class Chain:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Give every stage back what `state_dict` took. Raises KeyError for what none of them knows, or what one lacks."""
+        """Give every stage back what `state_dict` took. Raises KeyError where that is not just theirs."""
         for stage in self.stages:
             start = f"{stage.config.id}/"
             stage.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})

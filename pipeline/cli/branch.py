@@ -32,7 +32,7 @@ def command(
     changes = options.overrides(set_, None, None, None, None, None, None)
     with Watch(f"branching {run}", stderr=True) as watch:
         from pipeline.run import resume
-        from pipeline.run.branch import begin_branch
+        from pipeline.run.branching import begin_branch
 
         folder = begin_branch(run, at, changes, out, duration, watch.say)
         preset = folder.load_preset()

@@ -89,7 +89,9 @@ def resume_command(
 
         moved = {change.key: change.value for change in changes}
         preset = RunFolder(run).load_preset(duration, moved)
-    watched(preset, checkpoint_every, True, lambda options: resume(run, duration=duration, moved=moved, options=options))
+    watched(
+        preset, checkpoint_every, True, lambda options: resume(run, duration=duration, moved=moved, options=options)
+    )
 
 
 def watched(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:

@@ -100,5 +100,9 @@ class Rendering:
 
     def _save(self, previous: Tensor, frame: int) -> None:
         tensors = {PREVIOUS: previous.detach().to("cpu", copy=True), **self.chain.state_dict()}
-        facts = {**self.facts, "built": self.chain.fingerprints(), "seconds": round(time.perf_counter() - self.began, 3)}
+        facts = {
+            **self.facts,
+            "built": self.chain.fingerprints(),
+            "seconds": round(time.perf_counter() - self.began, 3),
+        }
         self.recording.put(partial(self.recorder.save, frame, tensors, facts, self._is_kept(frame)))

@@ -205,7 +205,9 @@ class _Session:
             ):
                 began, most = self._started - self._seconds_before, 8 * self._pieces.length
                 kept = self._pieces.kept_every()
-                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, kept, most).run(found)
+                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, kept, most).run(
+                    found
+                )
             result.times[self._preset.encode.id] = recorder.seconds
             result.notes += chain.report()
             if result.finished or (chain.spec.frames is None and result.frames > 0):

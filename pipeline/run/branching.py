@@ -10,11 +10,11 @@ from pathlib import Path
 from pipeline import checkpoint
 from pipeline.change import settled
 from pipeline.device import open_device
-from pipeline.errors import PresetError, Problem, RunError, format_path, parse_path, shell_word
+from pipeline.errors import PresetError, Problem, RunError, format_path, parse_path
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Output
 from pipeline.preset import Override, Preset, parse_preset
-from pipeline.preset.changes import STAGES, first_frame
+from pipeline.preset.changes import first_frame
 from pipeline.preset.overrides import Overrides, as_overrides
 from pipeline.run.ancestry import Ancestry
 from pipeline.run.facts import Facts
