@@ -14,11 +14,13 @@ from pipeline.cli import (
     check,
     deforum,
     dream,
+    estimate,
     extract,
     layers,
     listen,
     plot,
     presets,
+    preview,
     render,
     runs,
     stages,
@@ -45,6 +47,8 @@ app.command("listen")(listen.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
+app.command("preview")(preview.command)
+app.command("estimate")(estimate.command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
 app.command("deforum")(deforum.command)
@@ -52,7 +56,7 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "branch", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = ("render", "resume", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
 
 
 def _version(wanted: bool) -> None:

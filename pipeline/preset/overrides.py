@@ -107,7 +107,7 @@ def apply_override(document: Document, override: Override) -> None:
 
 
 def put(document: Document, override: Override, value: object) -> KeyPath:
-    """Put a value in the place that an override means; returns the place. Raises PresetError that names the override."""
+    """Put a value where an override means it; returns the place. Raises PresetError that names the override."""
     keys = document.written(override_path(document, override))
     if not keys:
         raise _refusal(override, "needs a key, such as fps=30 or dream.steps=4")

@@ -234,11 +234,15 @@ class Pieces:
     def bytes_needed(self, frames: int | None) -> int:
         """At most what `frames` more frames take, or those to come soon of a film without end.
 
-        Spools and three checkpoints, those that are kept, and the film twice (segments and joined) at a generous rate.
+        What is there only meanwhile, states that are kept, and the film twice (segments and joined) at a generous rate.
         """
-        spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
         coming = 0 if frames is None else frames
-        return (spooled + 3 * 4) * self._frame_bytes + int(0.2 * coming * self._frame_bytes) + self.bytes_kept(coming)
+        return self.bytes_working(frames) + int(0.2 * coming * self._frame_bytes) + self.bytes_kept(coming)
+
+    def bytes_working(self, frames: int | None) -> int:
+        """At most what of these is there only while it renders: spools and checkpoints."""
+        spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
+        return (spooled + 3 * 4) * self._frame_bytes
 
     def _segment(self, number: int) -> Path:
         return self._folder / f"{number:06d}.mp4"
