@@ -51,13 +51,13 @@ def command(
             watch.turn_to(f"the camera of {preset}")
             film = film_camera(loaded, Path("renders") / f"{loaded.name}-camera.mp4" if out is None else out)
         else:
-            made, differs = small(loaded)
+            folder = Path("renders") / f"{loaded.name}{SUFFIX}" if out is None else out
+            made, differs = small(loaded, folder)
     if camera:
         say(str(film))
         return
     for line in differs:
         remark(f"preview: {line}")
-    folder = Path("renders") / made.name if out is None else out
     overwrite = folder_of_preview(folder, SUFFIX)
     watched(made, 30.0, False, lambda options: render(made, folder, overwrite=overwrite, options=options))
 
