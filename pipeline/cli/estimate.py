@@ -57,5 +57,6 @@ def _time(found: Estimate) -> str:
 def _disk(found: Estimate) -> str:
     film, states = found.film, found.states * found.state_bytes
     made = f"a film of {megabytes(film.low)} to {megabytes(film.high)}, and as much again in segments"
-    kept = f", {megabytes(states)} in {found.states} states to branch from" if found.states else ""
+    counted = f"{found.states} state{'s' if found.states > 1 else ''}"
+    kept = f", {megabytes(states)} in {counted} to branch from" if found.states else ""
     return f"{made}{kept}; at most {megabytes(found.working)} more while it renders"
