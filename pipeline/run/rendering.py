@@ -93,7 +93,7 @@ class Rendering:
             self.result.times[stage] = self.result.times.get(stage, 0.0) + seconds
 
     def _is_kept(self, frame: int) -> bool:
-        return self.keep_every is not None and frame > 0 and frame % self.keep_every == 0
+        return self.keep_every is not None and frame >= 0 and frame % self.keep_every == 0
 
     def _much_is_unsaved(self) -> bool:
         return self.result.rendered > 0 and self.result.rendered % self.most_unsaved == 0
