@@ -152,6 +152,18 @@ FILMS = {
   - {stage: dream, precision: int8, engine: packed, steps: 1, first_steps: 2, jitter: 4, octaves: 2,
      layer: {0f: blocks.2.1, 6f: blocks.1.1}}
 """,
+    "changed on the way": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.5}}
+  - {{{FOLDED}, every: 2, layer: blocks.2.1}}
+  - {{stage: palette, to: seed}}
+""",
+    "footage changed on the way": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, zoom: 1.2, edges: noise}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, objective: {{layer: blocks.2.1, channel: strongest, count: 3}}}}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
@@ -181,6 +193,17 @@ TOPS = {
     "listening": f"listen: {{path: {SONG}, start: 12s}}\n",
     "out through a margin": "margin: 0.26\n",
     "a wallpaper that drifts": "margin: 0.1\n",
+    "changed on the way": """\
+changes:
+  - {at: 2f, set: {dream.layer: blocks.4.1, zoom.zoom: {0f: 1.5, 8f: 0.8}}}
+  - {at: 0.4s, set: {dream.objective: {layer: blocks.4.1, channel: 3}, palette.match: distribution}}
+  - {at: 7f, set: {dream.every: 1}}
+""",
+    "footage changed on the way": """\
+changes:
+  - {at: 2f, set: {video.speed: 2, dream.strength: 0.5}}
+  - {at: 5f, set: {zoom.rotate: "40 * t", flow.carry: pixels}}
+""",
 }
 """What stands at the top of some of them, beside the head."""
 

@@ -52,6 +52,8 @@ class StageConfig(Entry):
     """of a source: whether its frames go on from the previous output"""
     closes: ClassVar[bool] = False
     """whether no stage behind it may feed back"""
+    alternatives: ClassVar[frozenset[str]] = frozenset()
+    """keys of which a preset has one: a change that sets one takes the others out"""
 
     @property
     def feeds_back(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -25,6 +25,8 @@ from pipeline.stages.spec import RunSpec
 
 class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
+
+    alternatives: ClassVar[frozenset[str]] = frozenset(("layer", "objective"))
 
     model: Annotated[str, NamesFile(prefixes=tuple(ONNX_INPUTS))] = Field(
         "lite0",
