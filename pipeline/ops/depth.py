@@ -31,8 +31,8 @@ def disparity_of(geometry: Geometry, x: Tensor, y: Tensor, frame: Size, far: flo
 
     Example:
         >>> y = torch.tensor([-25.0, 0.0, 25.0])
-        >>> disparity_of('ground', 0 * y, y, Size(100, 200), far=10, sky=0.5).round(decimals=2).tolist()
-        [0.51, 0.1, 1.0]
+        >>> disparity_of('ground', 0 * y, y, Size(100, 200), far=10, sky=0.5)
+        tensor([0.5099, 0.1000, 1.0050])
     """
     if geometry == "plane":
         return torch.ones_like(x)

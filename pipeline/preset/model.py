@@ -129,6 +129,7 @@ class Preset(BaseModel):
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
             signals=self.signals,
             margin=self._margin,
+            parallax=any(stage.parallax for stage in self.chain),
         )
 
     @property

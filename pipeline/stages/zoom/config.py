@@ -88,6 +88,10 @@ class ZoomConfig(StageConfig):
     )
 
     @property
+    def parallax(self) -> bool:
+        return self.depth is not None and self.depth.parallax
+
+    @property
     def steady(self) -> bool:
         """Whether the camera moves alike at all times."""
         return all(curve.constant is not None for _, _, curve, _ in curves_of(self))
@@ -137,7 +141,7 @@ class ZoomConfig(StageConfig):
 
     def _without_depth(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         """What can't be had with it."""
-        if isinstance(self.depth, GeometryDepth) and self.depth.geometry != "plane" and not spec.continues:
+        if isinstance(self.depth, GeometryDepth) and self.depth.parallax and not spec.continues:
             remedy = "footage has distances of its own; use {picture: ...}, {image: ...}, {film: ...} or {network: ...}"
             yield (
                 "depth.geometry",

@@ -23,6 +23,11 @@ class DepthConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    @property
+    def parallax(self) -> bool:
+        """Whether anything is nearer than something else."""
+        return True
+
     def problems(self) -> Iterator[tuple[str, str]]:
         """What is wrong with it, as (key, message)."""
         return iter(())
@@ -41,6 +46,10 @@ class GeometryDepth(DepthConfig):
     sky: float = Field(
         0.5, ge=0, le=10, description="how fast the sky passes by; 1 as fast as the ground, 0 it stands still"
     )
+
+    @property
+    def parallax(self) -> bool:
+        return self.geometry != "plane"
 
 
 class ReliefDepth(DepthConfig):

@@ -51,6 +51,8 @@ class Zoom(Effect[ZoomConfig]):
     def way(self, index: int) -> Tensor:
         """The backward (3, 3) pixel matrix from frame `index` to the film's first; with depth one for each plane."""
         went = self._went(index)
+        if self._depth is not None:
+            went = went.expand(len(self._depth.planes), 3, 3)
         return went @ self._route.punch(index) if self._route.punches else went
 
     def _went(self, index: int) -> Tensor:
@@ -89,7 +91,11 @@ class Zoom(Effect[ZoomConfig]):
 
     def _taken_over(self, successor: Zoom, way: Tensor) -> Tensor:
         """The way as far as it means the same to the successor: with other planes, that of what is at distance 1."""
-        if self._depth is None or (successor._depth is not None and successor._depth.planes == self._depth.planes):
+        if (
+            self._depth is None
+            or way.ndim == 2
+            or (successor._depth is not None and successor._depth.planes == self._depth.planes)
+        ):
             return way
         return way[self._depth.middle]
 
@@ -139,7 +145,7 @@ class Zoom(Effect[ZoomConfig]):
         """What the step to frame `index` is for the picture before it."""
         if self._depth is not None:
             return Deep(self._depth.step(frame, index, self._route), self.spec)
-        if self._geometry is None or self._geometry.geometry == "plane":
+        if self._geometry is None or not self._geometry.parallax:
             return None
         made = flight(self._geometry, self.spec, self._route, index)
         if self._kept is not None and self._kept[1] is not None and made.like(self._kept[1].scene):
