@@ -24,7 +24,7 @@ def load_disparity(path: Path, size: Size) -> nn.Module:
 
 @lru_cache(maxsize=4)
 def _tried(build: Callable[[], nn.Module], path: Path, size: Size) -> nn.Module:
-    network = build()
+    network = build().requires_grad_(False)
     try:
         with torch.no_grad():
             found = network(torch.zeros(1, 3, *size))

@@ -102,7 +102,9 @@ def test_what_was_hidden_is_told_as_new(camera: str) -> None:
     _, seen = sight(camera)
     there, shown = truth(camera)
     behind = ~shown & (inside(there, SIZE) == 1)
-    assert (seen.hidden[shown] > 0.3).float().mean() < 0.005  # a floor that is seen from higher up is stretched a little
+    assert (
+        seen.hidden[shown] > 0.3
+    ).float().mean() < 0.005  # a floor that is seen from higher up is stretched a little
     assert seen.hidden.sum() > 0.7 * draw_hidden(camera)
     hidden = (seen.hidden > 0.3) & (inside(there, SIZE) == 1)
     assert (hidden & behind).sum() > 0.9 * hidden.sum()
