@@ -90,7 +90,6 @@ FILMS = {
     "footage with a film of depth": f"""
   - {{stage: video, path: {CARPHONE}}}
   - {{stage: zoom, pan: ["sin(6 * t)", 0.0], depth: {{film: {CARPHONE}, half_life: 0.2}}}}
-  - {{stage: zoom, id: steady, zoom: 1.1, depth: {{picture: saliency}}}}
   - {{stage: flow, half_life: 2}}
   - {{{FOLDED}}}
 """,

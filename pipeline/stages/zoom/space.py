@@ -143,7 +143,7 @@ class Depth:
             found = _standardised(disparity_by(self._network, picture, c.input))
             return widened(found if c.gives == "disparity" else 1 - found)
         assert isinstance(c, PictureDepth)
-        found = luma(picture, BT709) if c.picture == "luminance" else mask.saliency(picture).sqrt()
+        found = luma(picture, BT709) if c.picture == "luminance" else _compressed(mask.saliency(picture))
         wide = resize_bilinear(found, self._spec.size)
         found = _standardised(mask.soften(wide, c.soft * min(self._spec.size)))
         return 1 - found if c.invert else found
@@ -166,6 +166,11 @@ def flight(config: GeometryDepth, spec: RunSpec, route: Route, index: int) -> Fl
     punches = (route.punch(index - 1), route.punch(index)) if route.punches else (none, none)
     away, here = (route.generator(index, disparity) for disparity in (0.0, 1.0))
     return Flight(config, spec, away, here, route.centre(index), punches)
+
+
+def _compressed(found: Tensor) -> Tensor:
+    """Few places stand out by far: they are brought nearer to the others."""
+    return found / (found + found.mean()).clamp_min(1e-12)
 
 
 def _standardised(found: Tensor) -> Tensor:
