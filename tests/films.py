@@ -69,6 +69,30 @@ FILMS = {
   - {{stage: zoom, zoom: 1.4, rotate: 20, symmetry: {{droste: 2.5}}}}
   - {{{FOLDED}}}
 """,
+    "through a tunnel": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: "2 + t", rotate: 20, depth: {{geometry: tunnel}}, symmetry: {{kaleidoscope: 4}},
+     punch: "0.1 * square(t)"}}
+  - {{{FOLDED}, every: 2}}
+""",
+    "over ground, with a margin": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 2.5, pan: [0.2, 0.0], edges: noise, depth: {{geometry: ground, sky: 0.2}}}}
+  - {{{FOLDED}}}
+  - {{stage: flow, still: 0.5}}
+""",
+    "what is bright is near": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2, pan: ["sin(t)", 0.2], edges: noise, depth: {{picture: luminance}}}}
+  - {{{FOLDED}, every: 3}}
+  - {{stage: zoom, id: map, pan: [0.2, 0.0], depth: {{image: {CHELSEA}, half_life: 0.3}}}}
+""",
+    "footage with a film of depth": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, pan: ["sin(6 * t)", 0.0], depth: {{film: {CARPHONE}, half_life: 0.2}}}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}}}
+""",
     "droste": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}
@@ -192,6 +216,7 @@ TOPS = {
     "all around footage": "projection: equirectangular\n",
     "listening": f"listen: {{path: {SONG}, start: 12s}}\n",
     "out through a margin": "margin: 0.26\n",
+    "over ground, with a margin": "margin: 0.2\n",
     "a wallpaper that drifts": "margin: 0.1\n",
     "changed on the way": """\
 changes:

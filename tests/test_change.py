@@ -48,6 +48,8 @@ FILMS: dict[str, Stages] = {
     "growing": GROWING,
     "photograph": {"image": {"path": str(photograph("chelsea.png"))}, "dream": DREAM},
     "footage": FOOTAGE,
+    "flight": {"noise": {}, "zoom": {"zoom": 2, "depth": {"geometry": "tunnel"}}, "dream": DREAM},
+    "footage with depth": FOOTAGE | {"zoom": {"pan": ["sin(t)", 0], "depth": {"picture": "luminance"}}},
     "footage, winding": FOOTAGE | {"zoom": {"rotate": "40 * t"}},
 }
 # What is changed in which film; one or more for every stage.
@@ -65,6 +67,10 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("footage, winding", "zoom", {"pan": ["t", 0]}),
     ("growing", "zoom", {"symmetry": {"kaleidoscope": 4}}),
     ("footage", "zoom", {"symmetry": {"mirror": "x"}}),
+    ("flight", "zoom", {"depth": {"picture": "saliency"}}),
+    ("footage with depth", "zoom", {"depth": {"picture": "luminance", "near": 0.4}}),
+    ("footage with depth", "zoom", {"zoom": 1.3}),
+    ("footage", "zoom", {"depth": {"picture": "luminance"}}),
     ("growing", "dream", {"strength": 1.0}),
     ("growing", "dream", {"every": 2}),
     ("growing", "dream", {"every": 1}),
@@ -154,6 +160,7 @@ def test_a_changed_stage_goes_on_beside_those_that_stay(name: str, stage: str, k
         ("footage", "video", {"motion": "none"}, {"index", "digest"}),
         ("footage", "video", {"speed": 2.0}, set()),
         ("footage, winding", "zoom", {"rotate": "-40 * t"}, {"index", "way"}),
+        ("footage with depth", "zoom", {"depth": {"picture": "saliency"}}, {"index", "way", "disparity"}),
         ("growing", "palette", {"strength": 0.9}, {"mean", "covariance"}),
         ("growing", "palette", {"match": "distribution"}, set()),
         ("growing", "hold", {"within": 0.5}, {"integral", "targets"}),

@@ -175,6 +175,7 @@ class Preset(BaseModel):
             signals=self.signals,
             margin=self._margin,
             projection=self.projection,
+            parallax=any(stage.parallax for stage in self.chain),
         )
 
     @property

@@ -66,6 +66,11 @@ class StageConfig(Entry):
         return False
 
     @property
+    def parallax(self) -> bool:
+        """Whether the stage moves near and far parts of the picture differently."""
+        return False
+
+    @property
     def guide(self) -> str | None:
         """The path of the picture that the stage is guided by, if it is."""
         return None
