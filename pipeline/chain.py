@@ -51,7 +51,7 @@ class Chain:
         )
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
-        self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
+        self._ways_from, self._ways = 0, self.spec.at_rest[None]
         self._sums: deque[tuple[int, list[str], LateNumbers]] = deque()
         self._said: list[str] = []  # by stages that have gone
 
@@ -113,7 +113,7 @@ class Chain:
         self.preset, self.spec = preset, spec
         for stage in self.stages:
             stage.spec = spec_for(stage.config, spec)
-        self._ways_from, self._ways = 0, torch.eye(3, dtype=torch.float64)[None]
+        self._ways_from, self._ways = 0, self.spec.at_rest[None]
         with ExitStack() as stack:
             for stage in {*before} - {*self.stages}:
                 self._said += stage.report()
@@ -134,20 +134,22 @@ class Chain:
                 )
 
     def camera(self, start: int, end: int) -> Tensor:
-        """The backward (3, 3) float64 pixel matrix of all cameras' motion from frame `start` to frame `end`.
+        """The backward float64 matrix of all cameras' motion from frame `start` to frame `end`.
+
+        It is a (3, 3) pixel matrix, or on a sphere a (4, 4) one.
 
         Several cameras take turns within each frame, so the way is composed frame by frame, from the last one back:
         whoever asks for the ways of many frames to one end has each step taken once.
         """
         if not (self._ways_from <= start <= end == self._ways_from + len(self._ways) - 1):
-            ways = torch.eye(3, dtype=torch.float64).repeat(end - start + 1, 1, 1)
+            ways = self.spec.at_rest.repeat(end - start + 1, 1, 1)
             for index in range(end, start, -1):
                 ways[index - 1 - start] = self._camera_step(index) @ ways[index - start]
             self._ways_from, self._ways = start, ways
         return self._ways[start - self._ways_from].clone()
 
     def _camera_step(self, index: int) -> Tensor:
-        step = torch.eye(3, dtype=torch.float64)
+        step = self.spec.at_rest
         for effect in self.effects:
             moved = effect.camera(index)
             step = step if moved is None else step @ moved
@@ -168,7 +170,7 @@ class Chain:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Give every stage back what `state_dict` took. Raises KeyError where that is not just theirs."""
+        """Give every stage back what `state_dict` took. Raises KeyError for names that are too many, or missing."""
         for stage in self.stages:
             start = f"{stage.config.id}/"
             stage.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})

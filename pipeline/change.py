@@ -30,6 +30,7 @@ def _fixed(before: RunSpec, preset: Preset, index: int) -> Iterator[tuple[str, s
     for key, old, new in (
         ("size", before.frame, after.frame),
         ("margin", f"{before.margin} pixels", f"{after.margin} pixels"),
+        ("projection", before.projection, after.projection),
         ("fps", before.fps, after.fps),
         ("seed", before.seed, after.seed),
         ("lead_in", f"{before.lead_in}f", f"{after.lead_in}f"),

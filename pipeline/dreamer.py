@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -106,11 +106,11 @@ class Dreamer:
         """Set how much each term counts from now on."""
         self.objective.weigh(weights)
 
-    def meet(self, picture: Tensor, seconds: float) -> None:
+    def meet(self, picture: Callable[[], Tensor], seconds: float) -> None:
         """Let terms that have a choice to make at this time of the film see the picture (1, 3, H, W)."""
         self.objective.at(seconds)
         if self.objective.is_open:
-            self.objective.meet(self.backbone(picture))
+            self.objective.meet(self.backbone(picture()))
 
     def climb(
         self, picture: Tensor, octaves: Iterable[tuple[Size, Climb]], generator: torch.Generator

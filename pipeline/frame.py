@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Projection = Literal["flat", "equirectangular"]
+"""what a picture is: one through a lens, or a whole sphere around the camera, see `ops.sphere`"""
+NOT_A_SPHERE = "an equirectangular picture is twice as wide as high; take such a one, or leave out the projection"
 
 
 class Size(NamedTuple):
@@ -22,6 +26,11 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+    @property
+    def is_sphere(self) -> bool:
+        """Whether an equirectangular picture may have it."""
+        return self.width == 2 * self.height
 
 
 NO_MARGIN = Size(0, 0)

@@ -105,6 +105,14 @@ class Signals:
             return float(beats[-1] + (number - last) * (beats[-1] - beats[-2]))
         return float(np.interp(number, np.arange(len(beats)), beats))
 
+    def sections_passed(self, seconds: Array) -> Array:
+        """How many sections have passed at times (N,), within one a fraction; the last has no end."""
+        return np.interp(seconds, self.sections, np.arange(len(self.sections), dtype=np.float64))
+
+    def time_of_sections(self, numbers: Array) -> Array:
+        """When so many sections (N,) have passed, in seconds."""
+        return np.interp(numbers, np.arange(len(self.sections)), self.sections)
+
     def _since_beat(self, seconds: Array) -> Array:
         if len(self.beats) < 2:
             return np.full_like(seconds, _NEVER)

@@ -17,7 +17,7 @@ from torch import Tensor
 from pipeline.device import out_of_memory_said
 from pipeline.dreamer import Dreamer
 from pipeline.errors import MediaError, PresetError, Problem, mishap, parse_path, shortened
-from pipeline.frame import Size, size_of
+from pipeline.frame import NOT_A_SPHERE, Projection, Size, size_of
 from pipeline.media.paths import expand
 from pipeline.media.still import READABLE, WRITABLE, Still, read_still
 from pipeline.ops.pyramid import octave_sizes
@@ -116,14 +116,18 @@ class StillDreamer:
     """One network and one objective for any number of pictures of any size.
 
     `keys` are those of the preset's dream stage; `octaves` left out means as many as the picture has room for.
+    Equirectangular pictures are dreamt on as the spheres they are.
     Raises PresetError for keys that are wrong.
     """
 
-    def __init__(self, keys: Mapping[str, Any], seed: int, device: torch.device) -> None:
+    def __init__(
+        self, keys: Mapping[str, Any], seed: int, device: torch.device, projection: Projection = "flat"
+    ) -> None:
+        self.projection: Projection = projection
         self._config = dream_config(keys)
         # What is wrong for every picture is said before the first.
         plain = self._config.model_copy(update={"octaves": 1, "octave_weights": None})
-        _refuse(plain, RunSpec(_AMPLE, Fraction(1), 1, seed, device))
+        _refuse(plain, RunSpec(_AMPLE, Fraction(1), 1, seed, device, projection=projection))
         self._auto_octaves = "octaves" not in keys
         self._seed, self._device = seed, device
         self._stage: Dream | None = None
@@ -135,8 +139,8 @@ class StillDreamer:
         Raises PresetError when the picture is too small, DeviceError when there is too little memory.
         """
         size = size_of(frame)
-        spec = RunSpec(size, Fraction(1), 1, self._seed, self._device)
-        config = self._config.model_copy(update={"octaves": self._octaves(size)})
+        spec = RunSpec(size, Fraction(1), 1, self._seed, self._device, projection=self.projection)
+        config = self._config.model_copy(update={"octaves": self._octaves(spec.dreamt_size)})
         _refuse(config, spec)
         if self._stage is None:
             self._stage = Dream(config, spec)
@@ -176,7 +180,9 @@ def _refuse(config: DreamConfig, spec: RunSpec) -> None:
 
 def dream_still(dreamer: StillDreamer, path: Path) -> tuple[Tensor, Still]:
     """The dream over the picture at `path`, and the picture. Raises PipelineError."""
-    still = read_still(path)
+    still = replace(read_still(path), on_sphere=dreamer.projection == "equirectangular")
+    if still.on_sphere and not size_of(still.frame).is_sphere:
+        raise MediaError(f"{path} is {size_of(still.frame)}; {NOT_A_SPHERE}")
     return dreamer(still.frame), still
 
 

@@ -128,7 +128,10 @@ def state_survives(subject: Subject) -> None:
 
 
 def camera_is_told_by_the_index(subject: Subject) -> None:
-    """`camera` gives an invertible (3, 3) float64 matrix or None: by the index alone, before and after any frame."""
+    """`camera` gives an invertible float64 matrix, by the index alone, before and after any frame; or None.
+
+    It is (3, 3), on a sphere (4, 4).
+    """
     with closing(subject.build()) as stage:
         before = [stage.camera(index) for index in (1, 2, 3)]
         list(_frames(stage, subject.spec, 3))
@@ -137,7 +140,8 @@ def camera_is_told_by_the_index(subject: Subject) -> None:
         if told is None or now is None:
             _require(told is now, f"camera({index}) is a matrix only at times")
             continue
-        _require(told.shape == (3, 3) and told.dtype == torch.float64, f"camera({index}) must be (3, 3) float64")
+        shape = tuple(subject.spec.at_rest.shape)
+        _require(told.shape == shape and told.dtype == torch.float64, f"camera({index}) must be {shape} float64")
         _require(bool(torch.linalg.det(told).abs() > 1e-12), f"camera({index}) can't be inverted: {told}")
         _require(torch.equal(told, now), f"camera({index}) is another after some frames: {told}, then {now}")
 

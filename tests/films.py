@@ -100,8 +100,9 @@ FILMS = {
 """,
     "listening": f"""
   - {{stage: noise}}
-  - {{stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {{0b: 20, 1b: -20}}, punch: "0.1 * kick"}}
-  - {{{FOLDED}, strength: "0.1 + 0.3 * decay(snare, 0.1) + 0.1 * lag(band(60, 200), 0.1) * chroma(0)"}}
+  - {{stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {{every: 1b, of: [20, -20], blend: 0.2}}, punch: "0.1 * kick"}}
+  - {{{FOLDED}, strength: "0.1 + 0.3 * decay(snare, 0.1) + 0.1 * lag(band(60, 200), 0.1) * chroma(0)",
+     objective: [{{layer: blocks.4.1, journey: [3, 6, 9], life: 1b}}, {{layer: blocks.2.1, weight: {{0b: 0, 1b: 1}}}}]}}
   - {{stage: palette, contrast: "0.7 + 0.1 * tri(beat / 2) + 0.1 * smooth(loud, 0.2)"}}
 """,
     "wandering": f"""
@@ -122,6 +123,23 @@ FILMS = {
   - {{stage: zoom, zoom: 1.3}}
   - {{{FOLDED}, objective: [{{layer: blocks.4.1, journey: [3, 6, 9], life: 0.2s}},
      {{journey: [banana, castle], life: 0.4s}}]}}
+""",
+    "all around": f"""
+  - {{stage: noise}}
+  - {{stage: sphere, zoom: {{0f: 1.5, 6f: 0.8}}, yaw: 40, roll: "10 * t"}}
+  - {{{FOLDED}, every: 2, layer: blocks.2.1, mask: {{luminance: [0.2, 1]}}, normalise: laplacian}}
+  - {{stage: flow, still: 0.5, moving: 0.5}}
+  - {{stage: palette, to: seed, match: distribution}}
+  - {{stage: sharpen}}
+  - {{stage: hold, sharpness: first, settle: 2f}}
+  - {{stage: grain}}
+""",
+    "all around footage": f"""
+  - {{stage: video, path: {CARPHONE}, fit: stretch}}
+  - {{stage: sphere, zoom: 1.2, pitch: "20 * t"}}
+  - {{stage: flow}}
+  - {{{FOLDED}, layer: blocks.2.1}}
+  - {{stage: palette}}
 """,
     "classes": f"""
   - {{stage: noise}}
@@ -161,9 +179,11 @@ FILMS = {
 }
 
 
-SIZES = {"tiles": "160x128"}
+SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
 TOPS = {
+    "all around": "projection: equirectangular\n",
+    "all around footage": "projection: equirectangular\n",
     "listening": f"listen: {{path: {SONG}, start: 12s}}\n",
     "out through a margin": "margin: 0.26\n",
     "a wallpaper that drifts": "margin: 0.1\n",

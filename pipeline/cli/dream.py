@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -61,6 +61,9 @@ def dream_command(
         str | None, typer.Option(metavar="AMOUNT", help="What a step may take, such as 4GB, before it goes in tiles.")
     ] = None,
     set_: SetOption = None,
+    projection: Annotated[
+        str, typer.Option(metavar="NAME", help="flat, or equirectangular: a whole sphere, 2:1, seamless all around.")
+    ] = "flat",
     bits: BitsOption = None,
     model: ModelOption = "lite0",
     weights: WeightsOption = "auto",
@@ -70,9 +73,10 @@ def dream_command(
 ) -> None:
     """Dream over pictures, each at its own size; without any, out of noise."""
     keys = _keys(model, weights, layer, class_, channel, guide, objective)
+    known = _known_projection(projection)
     if not images:
-        if not (octaves is None and strength is None and memory is None and not set_):
-            options = "--octaves, --strength, --memory and --set"
+        if not (octaves is None and strength is None and memory is None and not set_ and known == "flat"):
+            options = "--octaves, --strength, --memory, --projection and --set"
             raise _mistake("", f"{options} are for dreams over pictures; name one, or leave them out")
         _from_nothing([keys], out, None, steps, seed, overwrite, device, bits)
         return
@@ -83,7 +87,7 @@ def dream_command(
 
     jobs = plan(images, out, overwrite)
     _known_bits(bits)
-    dreamer = StillDreamer(keys, seed, open_device(device))
+    dreamer = StillDreamer(keys, seed, open_device(device), known)
     failures: list[str] = []
     with Watch("dreaming") as watch:
         for number, job in enumerate(jobs, 1):
@@ -264,6 +268,14 @@ def _settings(settings: list[str]) -> dict[str, Any]:
             raise _mistake("--set", f"{override.key} is for films; a still takes {_FOR_FILMS[override.key]}")
         found[override.key] = read_value(override.value, f"--set {override.key}")
     return found
+
+
+def _known_projection(name: str) -> Any:
+    from pipeline.frame import Projection
+
+    if name not in get_args(Projection):
+        raise _mistake("--projection", f"is {name!r}, must be one of {', '.join(get_args(Projection))}")
+    return name
 
 
 def _known_bits(bits: int | None) -> None:

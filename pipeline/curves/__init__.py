@@ -6,6 +6,7 @@ from pipeline.curves.expression import Expression
 from pipeline.curves.field import CurveField, CurveList, CurvePair, Within, curves_of, parse_curve, range_problem
 from pipeline.curves.keyframes import Keyframes
 from pipeline.curves.names import NameTrack, NameTrackField, parse_names
+from pipeline.curves.turns import Every, EveryField
 from pipeline.times import Clock, Moments
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "CurveList",
     "CurvePair",
     "Deforum",
+    "Every",
+    "EveryField",
     "Expression",
     "Keyframes",
     "Moments",

@@ -25,6 +25,7 @@ from pipeline.curves.deforum import Deforum, PerFrame, PerSecond
 from pipeline.curves.expression import Expression
 from pipeline.curves.files import curve_from_file, parse_deforum
 from pipeline.curves.keyframes import Keyframes
+from pipeline.curves.turns import NumbersInTurn
 from pipeline.times import Moments
 
 MAX_KEYS_IN_ALL = 1_000_000  # of all curves of a preset: some seconds of checking
@@ -48,6 +49,8 @@ def parse_curve(value: object, folder: Path | None = None, checked: bool = True)
         return Expression(value)
     if isinstance(value, dict) and "deforum" in value:
         return parse_deforum(value)
+    if isinstance(value, dict) and "every" in value:
+        return NumbersInTurn(value)
     if isinstance(value, dict):
         return Keyframes(value)
     raise ValueError(_HELP)

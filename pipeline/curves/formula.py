@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _GLUED = re.compile(r"(?:(?<!\w)\d|\.\d)[\w.]*?(?:and|else|for|if|in|is|not|or)"
 _OF_STEMS = (*LEVELS, "since_onset")
 _SAMPLERS = {"band": 2, "chroma": 1}
 SEED = "<seed>"
+_parsing = threading.Lock()  # two threads that build trees at once are a SystemError in Python up to 3.12 (106905)
 Function = Callable[..., Any]
 
 
@@ -122,7 +124,8 @@ def _parsed(text: str) -> ast.expr:
     if _GLUED.search(text) or "\\" in text:
         raise ValueError(_UNREADABLE)
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with _parsing:
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ValueError(_UNREADABLE) from None
 

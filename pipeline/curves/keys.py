@@ -71,6 +71,11 @@ class Keys:
         length = np.where(following > index, times[following] - times[index], 1)
         return index, following, np.clip((moments.seconds - times[index]) / length, 0, 1)
 
+    def way(self, moments: Moments) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Which keyframes moments (N,) lie between, and how much of the second counts, 0 to 1."""
+        index, following, share = self.place(moments)
+        return index, following, np.where(share < 1, self.eased(index, share), 1.0)
+
     def eased(self, index: NDArray[np.int64], share: Array) -> Array:
         """How much of the next value counts, at shares (N,) of the way through stretches (N,)."""
         result = np.empty_like(share)

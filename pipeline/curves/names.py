@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, Wit
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.curves.keys import Keys, plain
+from pipeline.curves.turns import Turns
 from pipeline.times import Clock, Moments
 
 MAX_NAME = 200
@@ -18,14 +19,11 @@ class NameTrack:
     """One name, or several at their times. Raises ValueError when it can't be read."""
 
     def __init__(self, source: object) -> None:
-        if isinstance(source, str):
-            self.source: Any = source
-            self._keys = Keys({"0s": [source, "hold"]}, 1)
-        elif isinstance(source, dict):
-            self.source = plain(source)
-            self._keys = Keys(self.source, MAX_NAMES)
-        else:
+        if not isinstance(source, str | dict):
             raise ValueError("must be a name, or names at their times, such as {0s: blocks.2.1, 6s: blocks.4.1}")
+        self.source: Any = source if isinstance(source, str) else plain(source)
+        given: Any = {"0s": [source, "hold"]} if isinstance(source, str) else self.source
+        self._keys: Keys | Turns = Turns(given) if "every" in given else Keys(given, MAX_NAMES)
         for name in self._keys.values:
             if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
                 raise ValueError(f"{name!r} is no name")
@@ -34,8 +32,8 @@ class NameTrack:
 
     def weights(self, moment: Moments) -> tuple[float, ...]:
         """How much each of `names` counts at one moment; they sum to 1."""
-        index, following, way = self._keys.place(moment)
-        share = float(self._keys.eased(index, way)[0]) if way[0] < 1 else 1.0
+        index, following, way = self._keys.way(moment)
+        share = float(way[0])
         weights = dict.fromkeys(self.names, 0.0)
         weights[self._keys.values[following[0]]] += share
         weights[self._keys.values[index[0]]] += 1 - share

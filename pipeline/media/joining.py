@@ -18,6 +18,7 @@ from pipeline.activity import report
 from pipeline.disk import replacing
 from pipeline.errors import MediaError
 from pipeline.media.sound import NotCopied, Soundtrack, add_sound
+from pipeline.media.spherical import mark_film
 
 _NEAR_SECONDS = 2  # decoding on is quicker than beginning anew at the last picture that decodes by itself
 
@@ -31,12 +32,20 @@ def count_frames(path: Path) -> int:
         raise MediaError(f"{path} can't be read back: {error}") from error
 
 
-def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str, sound: Soundtrack | None = None) -> None:
+def join(
+    pieces: Sequence[Path],
+    film: Path,
+    fps: Fraction,
+    comment: str,
+    sound: Soundtrack | None = None,
+    *,
+    on_sphere: bool = False,
+) -> None:
     """Join mp4 pieces into `film`, with its sound; frame n stays at exactly n/fps. `comment` goes into its metadata.
 
-    Pictures are copied bit for bit, and sound too where mp4 can hold it and its pace stays; the same files give the
-    same bytes. Raises MediaError when a piece or the sound can't be read, the film not be written, or a frame is
-    missing; `film` is then as it was.
+    A film `on_sphere` is marked as that. Pictures are copied bit for bit, and sound too where mp4 can hold it and its
+    pace stays; the same files give the same bytes. Raises MediaError when a piece or the sound can't be read, the film
+    not be written, or a frame is missing; `film` is then as it was.
     """
     counts = list(_counted(pieces))
     with replacing(film) as partial:
@@ -48,6 +57,8 @@ def join(pieces: Sequence[Path], film: Path, fps: Fraction, comment: str, sound:
                     raise
                 # mp4 refuses some kinds of what it mostly takes, such as mp3 at 8 kHz.
                 _mux(pieces, counts, partial, fps, comment, sound, copied=False)
+            if on_sphere:
+                mark_film(partial)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"joining {film} failed: {error.strerror or error}") from error
         if count_frames(partial) != sum(counts):

@@ -15,10 +15,12 @@ from torch import Tensor
 from pipeline.backbones.weights import read_weights
 from pipeline.errors import ModelError, reason_of
 from pipeline.frame import Size, size_of, to_uint8
+from pipeline.ops.border import pad
 from pipeline.ops.motion import Motion, trust
 from pipeline.ops.warp import resize, resize_bilinear
 
 Method = Literal["dis", "raft", "raft-small"]
+_MARGIN = 8  # of a sphere's width, the part that is seen twice, so that motion is found across its edges
 
 
 class Estimator(Protocol):
@@ -91,14 +93,22 @@ def make_estimator(method: Method, weights: Path | None, device: torch.device) -
     return Dis() if method == "dis" else Raft(method, weights, device)
 
 
-def estimate_motion(estimator: Estimator, now: Tensor, before: Tensor, longest_side: int) -> Motion:
+def estimate_motion(
+    estimator: Estimator, now: Tensor, before: Tensor, longest_side: int, on_sphere: bool = False
+) -> Motion:
     """How the picture `before` became `now`, both (1, 3, H, W) on the CPU, with trust by forward-backward check.
 
     Estimated at a working size of at most `longest_side` pixels and enlarged; pictures that are the same stand still.
+    In whole spheres things move on over the left and right edge.
     """
     size = size_of(now)
     if torch.equal(now, before):
-        return Motion(torch.zeros(1, 2, *size), torch.ones(1, 1, *size))
+        return Motion(torch.zeros(1, 2, *size), torch.ones(1, 1, *size), "sphere" if on_sphere else "reflect")
+    if on_sphere:
+        margin = size.width // _MARGIN
+        now, before = (pad(picture, 3, margin, "sphere") for picture in (now, before))
+        found = estimate_motion(estimator, now, before, longest_side + 2 * longest_side // _MARGIN)
+        return Motion(found.flow[..., margin:-margin], found.trust[..., margin:-margin], "sphere")
     small_now, small_before = (_at_working_size(picture, longest_side) for picture in (now, before))
     backward, forward = estimator(small_now, small_before), estimator(small_before, small_now)
     believed = trust(backward, forward)

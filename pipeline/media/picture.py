@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, gcd
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.media.decoding import decode
-from pipeline.ops.border import border_index
+from pipeline.ops.border import border_index, pad_around
 from pipeline.ops.warp import resize
 
 _REACH = 2  # pixels that bicubic interpolation reads beyond a place
@@ -40,6 +40,16 @@ def fit_to(frame: Tensor, size: Size, fit: Fit) -> Tensor:
         top, left = max(0, -top), max(0, -left)
         return scaled[:, :, top : top + size.height, left : left + size.width].clamp(0, 1).contiguous()
     return _mirror_pad(scaled, size, top, left).clamp(0, 1)
+
+
+def fit_around(frame: Tensor, size: Size) -> Tensor:
+    """An equirectangular `frame` at another size, both twice as wide as high, with no seam. In [0, 1]."""
+    unit = frame.shape[3] // gcd(frame.shape[3], size.width)
+    margin = unit * ceil(_REACH * max(1, frame.shape[3] / size.width) / unit)
+    more = margin * size.width // frame.shape[3]
+    around = pad_around(frame, margin, "sphere")
+    scaled = resize(around, Size(size.height + 2 * more, size.width + 2 * more))
+    return scaled[:, :, more : more + size.height, more : more + size.width].clamp(0, 1).contiguous()
 
 
 def _shown_part(frame: Tensor, size: Size) -> Tensor:

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from pipeline.disk import write_whole
 from pipeline.errors import MediaError
-from pipeline.frame import to_uint8
+from pipeline.frame import size_of, to_uint8
 from pipeline.media.decoding import decode
 from pipeline.media.quiet import quiet_pillow
+from pipeline.media.spherical import photo_sphere
 
 READABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 DEEP = (".png", ".tif", ".tiff")
@@ -27,6 +28,7 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 WRITABLE = (*_FORMATS, ".tif", ".tiff")
 _QUALITY = 95
 _MOST_EXIF = 65533
+_XMP_TAG = 700
 _IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 # What a TIFF's first directory says about the picture, not about how its own bytes lie.
 _KEPT = (
@@ -50,6 +52,8 @@ class Still:
     """the ICC profile that its colours are meant in; None: sRGB"""
     deep: bool
     """whether it has more than 8 bits a channel"""
+    on_sphere: bool = False
+    """whether it is equirectangular, and its file is to say so"""
 
 
 def read_still(path: Path) -> Still:
@@ -78,6 +82,7 @@ def write_still(frame: Tensor, path: Path, about: Still | None = None, deep: boo
     `deep` writes 16 bits a channel, which PNG and TIFF can hold. Raises MediaError when it can't be written.
     """
     exif, profile = (Image.Exif(), None) if about is None else (about.exif, about.profile)
+    xmp = photo_sphere(size_of(frame)) if about is not None and about.on_sphere else None
     suffix = path.suffix.lower()
     if suffix not in WRITABLE or (deep and suffix not in DEEP):
         known = DEEP if deep else WRITABLE
@@ -87,11 +92,11 @@ def write_still(frame: Tensor, path: Path, about: Still | None = None, deep: boo
     pixels = _sixteen_bits(frame) if deep else to_uint8(frame)
     try:
         if suffix in (".tif", ".tiff"):
-            data = _tiff(pixels, exif, profile)
+            data = _tiff(pixels, exif, profile, xmp)
         elif deep:
-            data = _deep_png(pixels, exif, profile)
+            data = _deep_png(pixels, exif, profile, xmp)
         else:
-            data = _shallow(pixels, _FORMATS[suffix], exif, profile)
+            data = _shallow(pixels, _FORMATS[suffix], exif, profile, xmp)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
     except (OSError, ValueError) as error:  # the disk's, or the format's: WebP ends at 16383 pixels a side
@@ -102,33 +107,43 @@ def _sixteen_bits(frame: Tensor) -> NDArray[Any]:
     return np.asarray(np.rint(frame[0].permute(1, 2, 0).cpu().double().numpy() * 65535), dtype=np.uint16)
 
 
-def _shallow(pixels: NDArray[Any], kind: str, exif: Image.Exif, profile: bytes | None) -> bytes:
+def _shallow(pixels: NDArray[Any], kind: str, exif: Image.Exif, profile: bytes | None, xmp: bytes | None) -> bytes:
     said = exif.tobytes() if len(exif) else b""
     # A JPEG has room for so much, in one segment.
     options: dict[str, Any] = {"exif": said} if said and (kind != "JPEG" or len(said) <= _MOST_EXIF) else {}
     options |= {} if profile is None else {"icc_profile": profile}
     options |= {"quality": _QUALITY} if kind in ("JPEG", "WEBP") else {}
     options |= {"subsampling": 0} if kind == "JPEG" else {}
+    options |= {"xmp": xmp} if xmp is not None and kind != "PNG" else {}
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
+    return _png_with(file.getvalue(), _xmp_chunk(xmp)) if kind == "PNG" else file.getvalue()
 
 
-def _deep_png(pixels: NDArray[Any], exif: Image.Exif, profile: bytes | None) -> bytes:
+def _deep_png(pixels: NDArray[Any], exif: Image.Exif, profile: bytes | None, xmp: bytes | None) -> bytes:
     """OpenCV's PNG with chunks for profile and EXIF behind its header: Pillow writes no 16-bit colour."""
     done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     assert done
-    data, header = encoded.tobytes(), 8 + 25
     extra = b"" if profile is None else _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
     extra += _chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) if len(exif) else b""
-    return data[:header] + extra + data[header:]
+    return _png_with(encoded.tobytes(), extra + _xmp_chunk(xmp))
+
+
+def _png_with(data: bytes, chunks: bytes) -> bytes:
+    """A PNG with more chunks behind its header."""
+    header = 8 + 25
+    return data[:header] + chunks + data[header:]
+
+
+def _xmp_chunk(xmp: bytes | None) -> bytes:
+    return b"" if xmp is None else _chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + xmp)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _tiff(pixels: NDArray[Any], exif: Image.Exif, profile: bytes | None) -> bytes:
+def _tiff(pixels: NDArray[Any], exif: Image.Exif, profile: bytes | None, xmp: bytes | None) -> bytes:
     """One uncompressed strip behind one directory: neither Pillow nor OpenCV writes TIFFs with another file's EXIF."""
     height, width, _ = pixels.shape
     directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
@@ -144,6 +159,9 @@ def _tiff(pixels: NDArray[Any], exif: Image.Exif, profile: bytes | None) -> byte
     if profile is not None:
         directory.tagtype[named.ICCPROFILE] = 7
         directory[named.ICCPROFILE] = profile
+    if xmp is not None:
+        directory.tagtype[_XMP_TAG] = 1
+        directory[_XMP_TAG] = xmp
     return (
         b"II*\0" + struct.pack("<I", 8) + directory.tobytes(8) + pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     )

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
-from pipeline.curves import Clock, Curve, Moments
+from pipeline.curves import Clock, Curve, Every, EveryField, Moments
 from pipeline.objectives.scores import Objective
 from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName, Things
 from pipeline.ops.smoothstep import smoothstep
-from pipeline.times import Array, SpanField, parse_span
+from pipeline.times import Array
 
 
 class JourneyTerm(BaseTerm):
@@ -23,15 +23,17 @@ class JourneyTerm(BaseTerm):
         description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers"
     )
     layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
-    life: SpanField = Field(parse_span("8s"), description="how long each has its turn, in seconds, or beats of a song")
+    life: EveryField = Field(
+        Every("8s"), description="how long each has its turn: 8s, 8b for beats of the song, or section"
+    )
     blend: float = Field(0.5, gt=0, le=1, description="the share of a turn in which it fades into the next")
 
     def place(self, recipe: Recipe) -> str:
         return find_head(recipe).name if self.layer is None else find_layer(recipe, self.layer).name
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
-        if not self.life.seconds:
-            yield "life", f"is {self.life.text}, must be in seconds, such as 8s"
+        if self.life.frames:
+            yield "life", f"is {self.life}, must be in seconds, such as 8s, in beats, 8b, or section"
         for index, part in enumerate(self.parts()):
             for key, message in part.problems(recipe):
                 yield key if key == "layer" else f"journey[{index}]", message
@@ -40,11 +42,15 @@ class JourneyTerm(BaseTerm):
             if not isinstance(self.journey[index], int):
                 yield f"journey[{index}]", f"is {self.journey[index]!r}; beside `layer` it must be a channel's number"
 
+    def problems_of_film(self, clock: Clock) -> Iterator[tuple[str, str]]:
+        if said := self.life.problem(clock):
+            yield "life", said
+
     def parts(self) -> tuple[BaseTerm, ...]:
         return tuple(self._part(index, each) for index, each in enumerate(self.journey))
 
     def _part(self, index: int, thing: str | int) -> BaseTerm:
-        turn = Turn(self.weight, index, len(self.journey), float(self.life.seconds or 1), self.blend)
+        turn = Turn(self.weight, index, len(self.journey), self.life, self.blend)
         if self.layer is None:
             return ClassTerm.model_validate({"class": thing, "weight": turn})
         number = thing if isinstance(thing, int) else 0
@@ -57,12 +63,12 @@ class JourneyTerm(BaseTerm):
 class Turn(Curve):
     """A weight while it is the turn of one of several that come one after the other, and round again."""
 
-    def __init__(self, weight: Curve, index: int, count: int, life: float, blend: float) -> None:
+    def __init__(self, weight: Curve, index: int, count: int, life: Every, blend: float) -> None:
         self._weight, self._index, self._count, self._life, self._blend = weight, index, count, life, blend
-        self.source: Any = [weight.source, index, count, life, blend]
+        self.source: Any = [weight.source, index, count, str(life), blend]
 
     def values(self, moments: Moments) -> Array:
-        round_ = np.mod(moments.seconds / self._life, self._count)
+        round_ = np.mod(self._life.turns(moments), self._count)
         since = np.mod(round_ - self._index + self._count / 2, self._count) - self._count / 2
         # It comes in while the one before goes, and goes in the last share of its own turn.
         comes = smoothstep(np.clip(1 + since / self._blend, 0, 1))

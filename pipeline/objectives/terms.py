@@ -19,7 +19,7 @@ from pydantic import (
 from torch import Tensor
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
-from pipeline.curves import Constant, CurveField, Within
+from pipeline.curves import Clock, Constant, CurveField, Within
 from pipeline.errors import MediaError, ModelError
 from pipeline.frame import Size, size_of
 from pipeline.media.paths import MediaPath
@@ -59,6 +59,10 @@ class BaseTerm(BaseModel):
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         """What is wrong with it for this network, as (key, message)."""
         raise NotImplementedError
+
+    def problems_of_film(self, clock: Clock) -> Iterator[tuple[str, str]]:
+        """What does not fit a film with this clock, as (key, message), beside its curves."""
+        yield from ()
 
     def parts(self) -> tuple[BaseTerm, ...]:
         """What it is made of, where it is more than one score."""

@@ -16,8 +16,8 @@ from pipeline.device import upload
 from pipeline.ops.border import Border, pad
 
 
-def blur(frame: Tensor, sigma_px: float) -> Tensor:
-    """`frame` (1, C, H, W) under a Gaussian of `sigma_px` pixels, edge pixels repeated outside.
+def blur(frame: Tensor, sigma_px: float, border: Border = "edge") -> Tensor:
+    """`frame` (1, C, H, W) under a Gaussian of `sigma_px` pixels, edge pixels repeated outside if nothing else is said.
 
     Example:
         >>> dot = torch.zeros(1, 1, 5, 5)
@@ -28,7 +28,7 @@ def blur(frame: Tensor, sigma_px: float) -> Tensor:
         >>> found[0, 0, 2].mul(100).round().tolist()
         [0.0, 8.0, 62.0, 8.0, 0.0]
     """
-    return filter_separable(frame, upload(gaussian(sigma_px), frame.device), "edge")
+    return filter_separable(frame, upload(gaussian(sigma_px), frame.device), border)
 
 
 def gaussian(sigma_px: float) -> Tensor:

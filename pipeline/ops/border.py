@@ -7,14 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Border = Literal["edge", "reflect", "symmetric"]
+Border = Literal["edge", "reflect", "symmetric", "sphere"]
 
 
 def border_index(index: Tensor, length: int, border: Border) -> Tensor:
     """Which of `length` pixels in a row stands at each place of `index` (whole numbers, any shape), 0 to `length` - 1.
 
     Beyond the ends `edge` repeats the last pixel, `reflect` mirrors at its centre, `symmetric` at its outer border,
-    however often that takes (torch's own padding mirrors once).
+    however often that takes (torch's own padding mirrors once); `sphere` goes on at the other end.
 
     Example:
         >>> at = torch.arange(-3, 6)
@@ -27,6 +27,8 @@ def border_index(index: Tensor, length: int, border: Border) -> Tensor:
     """
     if border == "edge":
         return index.clamp(0, length - 1)
+    if border == "sphere":
+        return index.remainder(length)
     if border == "symmetric":
         folded = index.remainder(2 * length)
         return torch.minimum(folded, 2 * length - 1 - folded)
@@ -37,12 +39,32 @@ def border_index(index: Tensor, length: int, border: Border) -> Tensor:
 def pad(planes: Tensor, dim: int, margin: int, border: Border) -> Tensor:
     """`planes` (any shape) with `margin` more pixels at both ends of the side `dim`.
 
+    With `sphere` they are equirectangular pictures (1, C, H, W): rows go on at their other end, and columns, over a
+    pole, on the meridian opposite, which is found only while rows are whole turns.
+
     Example:
         >>> pad(torch.tensor([[1, 2, 3]]), 1, 2, "reflect").tolist()
         [[3, 2, 1, 2, 3, 2, 1]]
+        >>> pad(torch.tensor([[[[1, 2], [3, 4]]]]), 2, 1, "sphere").tolist()
+        [[[[2, 1], [1, 2], [3, 4], [4, 3]]]]
     """
+    if border == "sphere" and dim == 2:
+        # Down one meridian and up the one opposite is a circle, too.
+        circle = torch.cat([planes, planes.roll(planes.shape[3] // 2, 3).flip(2)], 2)
+        at = torch.arange(-margin, planes.shape[2] + margin, device=planes.device)
+        return circle.index_select(2, border_index(at, circle.shape[2], border))
     length = planes.shape[dim]
     at = torch.arange(margin, device=planes.device)
     before, after = (border_index(beyond, length, border) for beyond in (at - margin, at + length))
     # The whole side by its index would take twenty times as long.
     return torch.cat([planes.index_select(dim, before), planes, planes.index_select(dim, after)], dim)
+
+
+def pad_around(planes: Tensor, margin: int, border: Border) -> Tensor:
+    """`planes` (1, C, H, W) with `margin` more pixels on all four sides.
+
+    Example:
+        >>> pad_around(torch.tensor([[[[1, 2], [3, 4]]]]), 1, "sphere").tolist()
+        [[[[1, 2, 1, 2], [2, 1, 2, 1], [4, 3, 4, 3], [3, 4, 3, 4]]]]
+    """
+    return pad(pad(planes, 2, margin, border), 3, margin, border)

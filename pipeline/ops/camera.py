@@ -168,10 +168,10 @@ def joined_pan(pan: tuple[Array, Array], zoom: Array, degrees: Array, step: floa
 def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, breaks: Array) -> Tensor:
     """The backward motion (3, 3) from `start` to `end`, in seconds, of a camera whose rate moves too.
 
-    `rates` gives the rate matrices (N, 3, 3) at (N,) times. Time is cut into cells that depend on nothing but the clock
-    and on `breaks`, where a rate jumps; in each the camera moves steadily, at the rate that a fourth-order Magnus step
-    finds from two Gauss points (Blanes, Casas, Ros 2000). A frame's border may fall anywhere in a cell, and so films at
-    different frame rates go the same way to the last bit but rounding.
+    `rates` gives the rate matrices (N, 3, 3), or of another size, at (N,) times. Time is cut into cells that depend on
+    nothing but the clock and on `breaks`, where a rate jumps; in each the camera moves steadily, at the rate that a
+    fourth-order Magnus step finds from two Gauss points (Blanes, Casas, Ros 2000). A frame's border may fall anywhere
+    in a cell, and so films at different frame rates go the same way to the last bit but rounding.
 
     Example:
         >>> still = path_matrix(lambda times: torch.zeros(len(times), 3, 3).double(), 0.0, 0.5, np.empty(0))
@@ -186,7 +186,7 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     steady = (first + second) / 2 + torch.from_numpy(length).view(-1, 1, 1) * (math.sqrt(3) / 12) * commutator
     inside = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None)
     steps = torch.linalg.matrix_exp(steady * torch.from_numpy(inside).view(-1, 1, 1))
-    matrix = torch.eye(3, dtype=torch.float64)
+    matrix = torch.eye(steps.shape[-1], dtype=torch.float64)
     for step in steps:
         matrix = matrix @ step
     return matrix

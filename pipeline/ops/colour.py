@@ -94,10 +94,12 @@ def colours_with_contrast(colours: Tensor, contrast: float) -> Tensor:
     return mean + contrast * (colours - mean)
 
 
-def match_colours(frame: Tensor, target: ColourStatistics, share: float) -> Tensor:
+def match_colours(
+    frame: Tensor, target: ColourStatistics, share: float, source: ColourStatistics | None = None
+) -> Tensor:
     """`frame` moved by `share` (0 to 1) of the way to the colour mean and covariance of `target`; in [0, 1].
 
-    `target` is on the frame's device.
+    `target` is on the frame's device, and so are the statistics of the picture itself, `source`, where they are known.
 
     The whole way is the linear Monge-Kantorovich map, which moves colours the least (Pitie, Kokaram 2007).
 
@@ -107,7 +109,7 @@ def match_colours(frame: Tensor, target: ColourStatistics, share: float) -> Tens
         >>> [round(value, 3) for value in red[0, :, 0, 0].tolist()]
         [1.0, 0.0, 0.0]
     """
-    source = colour_statistics(frame)
+    source = colour_statistics(frame) if source is None else source
     transport = monge_kantorovich(source.covariance, target.covariance)
     shift = share * (target.mean - transport @ source.mean)
     matrix = share * transport

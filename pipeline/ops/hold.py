@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.ops.blur import blur
+from pipeline.ops.border import Border
 from pipeline.ops.luma import luma
 
 _FINE_PX = 1.0  # the scale of detail that the sharpness figure sees
@@ -46,7 +47,7 @@ def scale_saturation(frame: Tensor, factor: Tensor) -> Tensor:
     return torch.lerp(luma(frame), frame, factor)
 
 
-def scale_sharpness(frame: Tensor, factor: Tensor) -> Tensor:
+def scale_sharpness(frame: Tensor, factor: Tensor, border: Border = "edge") -> Tensor:
     """The finest detail times `factor`.
 
     Example:
@@ -54,7 +55,7 @@ def scale_sharpness(frame: Tensor, factor: Tensor) -> Tensor:
         >>> torch.equal(scale_sharpness(picture, torch.tensor(1.0)), picture)
         True
     """
-    return frame + (factor - 1) * (frame - blur(frame, _FINE_PX))
+    return frame + (factor - 1) * (frame - blur(frame, _FINE_PX, border))
 
 
 SCALES = (scale_brightness, scale_contrast, scale_saturation, scale_sharpness)

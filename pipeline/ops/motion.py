@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pipeline.frame import Size, size_of
 from pipeline.ops.smoothstep import smoothstep
-from pipeline.ops.warp import plan_sampling, project, sample
+from pipeline.ops.sphere import is_on_sphere, seen_on_sphere, shortest_way
+from pipeline.ops.warp import Edges, plan_sampling, project, sample
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,16 @@ class Motion:
 
     flow: Tensor
     trust: Tensor
+    edges: Edges = "reflect"
+    """what the pictures are beyond their edges"""
 
     def to(self, device: torch.device) -> Motion:
         """The same on another device."""
-        return Motion(self.flow.to(device, non_blocking=True), self.trust.to(device, non_blocking=True))
+        return Motion(self.flow.to(device, non_blocking=True), self.trust.to(device, non_blocking=True), self.edges)
 
     def pinned(self) -> Motion:
         """The same, ready for a CUDA device to fetch without anyone waiting."""
-        return Motion(self.flow.pin_memory(), self.trust.pin_memory())
+        return Motion(self.flow.pin_memory(), self.trust.pin_memory(), self.edges)
 
 
 def pixel_positions(size: Size, like: Tensor) -> Tensor:
@@ -61,8 +64,8 @@ def read_field(field: Tensor, positions: Tensor) -> Tensor:
     return F.grid_sample(field, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines, mirrored beyond. Unclamped.
+def warp(picture: Tensor, flow: Tensor, edges: Edges = "reflect") -> Tensor:
+    """`picture` of frame n-1, (1, C, H, W), as it lies in frame n: by cubic B-splines. Unclamped.
 
     Example:
         >>> picture = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -72,25 +75,30 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
         True
     """
     positions = pixel_positions(size_of(flow), flow) + flow
-    return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture)))
+    return sample(picture, plan_sampling(positions[0, 0], positions[0, 1], size_of(picture), edges))
 
 
-def projected(matrix: Tensor, positions: Tensor) -> Tensor:
-    """`positions` (1, 2, H, W) through a (3, 3) pixel matrix.
+def projected(matrix: Tensor, positions: Tensor, size: Size) -> Tensor:
+    """`positions` (1, 2, H, W) in a picture of `size` through a camera's matrix, (3, 3) or on a sphere (4, 4).
 
     Example:
-        >>> projected(torch.diag(torch.tensor([2.0, 3.0, 1.0])), torch.ones(1, 2, 1, 1)).flatten().tolist()
+        >>> twice, one = torch.diag(torch.tensor([2.0, 3.0, 1.0])), torch.ones(1, 2, 1, 1)
+        >>> projected(twice, one, Size(4, 4)).flatten().tolist()
         [2.0, 3.0]
     """
-    x, y = project(matrix, positions[:, 0], positions[:, 1])
+    if is_on_sphere(matrix):
+        x, y = seen_on_sphere(matrix, positions[:, 0], positions[:, 1], size)
+    else:
+        x, y = project(matrix, positions[:, 0], positions[:, 1])
     return torch.stack([x, y], 1)
 
 
 def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tensor) -> Motion:
     """The motion of a scene that moves by `motion` (None: not at all), seen by a camera that moves too.
 
-    `now` and `before` are the camera's backward (3, 3) matrices, from frames n and n-1 to the scene; `like` is a
-    frame (1, 3, H, W). A pixel of frame n is followed to the scene, along its motion, and back to frame n-1.
+    `now` and `before` are the camera's backward matrices, from frames n and n-1 to the scene, (3, 3) or on a sphere
+    (4, 4); `like` is a frame (1, 3, H, W). A pixel of frame n is followed to the scene, along its motion, and back to
+    frame n-1.
 
     Example:
         >>> shift = torch.tensor([[1.0, 0, 2], [0, 1, 0], [0, 0, 1]]).double()
@@ -100,12 +108,14 @@ def under_camera(motion: Motion | None, now: Tensor, before: Tensor, like: Tenso
     """
     size = size_of(like)
     here = pixel_positions(size, like)
-    scene = projected(now, here)
+    scene = projected(now, here, size)
     trust = torch.ones_like(here[:, :1])
     if motion is not None:
         trust = read_field(motion.trust, scene)
         scene = scene + read_field(motion.flow, scene)
-    there = projected(torch.linalg.inv(before.double()), scene)
+    there = projected(torch.linalg.inv(before.double()), scene, size)
+    if is_on_sphere(now):
+        return Motion(shortest_way(there - here, size), trust, "sphere")
     return Motion(there - here, trust * inside(there, size))
 
 

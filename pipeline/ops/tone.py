@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipeline.frame import NO_MARGIN, Size, size_of
 from pipeline.ops.blur import blur, gaussian
+from pipeline.ops.border import Border, pad_around
 from pipeline.ops.luma import luma
 from pipeline.ops.smoothstep import smoothstep
 
@@ -69,7 +70,7 @@ def _from_end_to_end(side: int, margin: int, device: torch.device) -> Tensor:
     return torch.linspace(-end, end, side + 2 * margin, device=device)
 
 
-def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) -> Tensor:
+def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float, border: Border = "edge") -> Tensor:
     """`frame` plus `amount` times its detail finer than `radius_px`; below 0 softens.
 
     No value goes more than `overshoot` beyond what lies within the radius around it: a halo that is bounded can't
@@ -83,14 +84,14 @@ def unsharp(frame: Tensor, radius_px: float, amount: float, overshoot: float) ->
     if amount == 0:
         return frame
     reach = 2 * math.ceil(radius_px) + 1
-    padded = F.pad(frame, (reach // 2,) * 4, mode="replicate")
+    padded = pad_around(frame, reach // 2, border)
     highest = F.max_pool2d(padded, reach, 1) + overshoot
     lowest = -F.max_pool2d(-padded, reach, 1) - overshoot
-    sharpened = frame + amount * (frame - blur(frame, radius_px))
+    sharpened = frame + amount * (frame - blur(frame, radius_px, border))
     return torch.minimum(torch.maximum(sharpened, lowest), highest)
 
 
-def grain(size: Size, size_px: float, colour: float, generator: torch.Generator) -> Tensor:
+def grain(size: Size, size_px: float, colour: float, generator: torch.Generator, border: Border = "edge") -> Tensor:
     """Noise (1, 3, H, W) on the CPU, standard deviation 1 in each colour: grains of about `size_px` pixels.
 
     `colour` 0 is the same noise in all three colours, 1 is noise of its own in each.
@@ -104,7 +105,7 @@ def grain(size: Size, size_px: float, colour: float, generator: torch.Generator)
     sigma_px = (size_px - 1) / 2
     if sigma_px == 0:
         return noise
-    return blur(noise, sigma_px) / float(gaussian(sigma_px).square().sum())
+    return blur(noise, sigma_px, border) / float(gaussian(sigma_px).square().sum())
 
 
 def with_grain(frame: Tensor, noise: Tensor, amount: float) -> Tensor:

@@ -15,13 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.device import constant
+from pipeline.device import constant, upload
 from pipeline.frame import Size, size_of
-from pipeline.ops.border import pad
+from pipeline.ops.border import pad, pad_around
+from pipeline.ops.sphere import is_on_sphere, seen_on_sphere
 
-Edges = Literal["reflect", "wrap", "replicate"]
+Edges = Literal["reflect", "wrap", "replicate", "sphere"]
 _WRAPPED = 3  # the margin that a cubic spline reads at most
 _FAR = 1e7
+_GOING_ON = ("wrap", "sphere")
 # The inverse of the sampled cubic B-spline decays by this factor per pixel (Unser 1999).
 _POLE = math.sqrt(3) - 2
 _RADIUS = 10  # |pole|^10 is 2e-6, far below 8 bits
@@ -36,14 +38,20 @@ class SamplingPlan(NamedTuple):
 
     grids: tuple[Tensor, ...]
     weights: tuple[Tensor, ...]
-    wraps: bool = False
-    """whether the grids belong to a picture that goes on at its other side"""
+    edges: Edges = "reflect"
+    """what the picture is beyond its edges"""
+
+    def to(self, device: torch.device) -> SamplingPlan:
+        """The same on another device."""
+        grids, weights = (tuple(upload(each, device) for each in part) for part in (self.grids, self.weights))
+        return SamplingPlan(grids, weights, self.edges)
 
 
 def plan_sampling(x: Tensor, y: Tensor, source: Size, edges: Edges = "reflect") -> SamplingPlan:
     """Plans reading a picture of size `source` at pixel positions `x`, `y` (H, W), pixel centres at halves.
 
-    Beyond the picture's `edges` it is mirrored, goes on at the other side, or repeats its outermost pixels.
+    Beyond the picture's `edges` it is mirrored, goes on at the other side, or repeats its outermost pixels; `sphere`
+    is a whole one, equirectangular, as in `ops.sphere`.
 
     Example:
         >>> x, y = seen_positions(torch.eye(3).double(), Size(4, 6), torch.device('cpu'))
@@ -53,15 +61,16 @@ def plan_sampling(x: Tensor, y: Tensor, source: Size, edges: Edges = "reflect") 
     """
     if edges == "replicate":
         x, y = x.clamp(0.5, source.width - 0.5), y.clamp(0.5, source.height - 0.5)
-    if edges == "wrap":
-        x, y = x % source.width + _WRAPPED, y % source.height + _WRAPPED
+    if edges in _GOING_ON:
+        y = y % source.height if edges == "wrap" else y.clamp(0, source.height)
+        x, y = x % source.width + _WRAPPED, y + _WRAPPED
         source = Size(source.height + 2 * _WRAPPED, source.width + 2 * _WRAPPED)
     columns = _spline_taps(x, source.width)
     rows = _spline_taps(y, source.height)
     pairs = [(row, column) for row in rows for column in columns]
     grids = [torch.stack([column, row], -1)[None] for (row, _), (column, _) in pairs]
     weights = [(row_weight * column_weight)[None, None] for (_, row_weight), (_, column_weight) in pairs]
-    return SamplingPlan(tuple(grids), tuple(weights), edges == "wrap")
+    return SamplingPlan(tuple(grids), tuple(weights), edges)
 
 
 def _spline_taps(position: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
@@ -89,7 +98,7 @@ def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
         >>> torch.allclose(sample(picture, plan), picture, atol=1e-5)
         True
     """
-    coefficients = _wrapped_coefficients(frame) if plan.wraps else _spline_coefficients(frame)
+    coefficients = _with_margins(frame, plan.edges) if plan.edges in _GOING_ON else _spline_coefficients(frame)
     result: Tensor | None = None
     for grid, weight in zip(plan.grids, plan.weights, strict=True):
         part = F.grid_sample(coefficients, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
@@ -98,9 +107,11 @@ def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
     return result
 
 
-def _wrapped_coefficients(frame: Tensor) -> Tensor:
-    """The same for a picture that goes on at its other side, with margins of `_WRAPPED`."""
-    around = F.pad(frame, (_RADIUS + _WRAPPED,) * 4, mode="circular")
+def _with_margins(frame: Tensor, edges: Edges) -> Tensor:
+    """The same for a picture that goes on beyond its edges, with margins of `_WRAPPED`."""
+    margin = _RADIUS + _WRAPPED
+    wrapped = edges == "wrap"
+    around = F.pad(frame, (margin,) * 4, mode="circular") if wrapped else pad_around(frame, margin, "sphere")
     return _spline_coefficients(around)[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
 
@@ -135,6 +146,8 @@ def project(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def seen_positions(matrix: Tensor, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     """Where each pixel of a picture of `size` is read through a backward (3, 3) matrix: x and y, float64 (H, W).
 
+    A (4, 4) matrix moves a sphere, see `ops.sphere`.
+
     Example:
         >>> x, y = seen_positions(torch.eye(3).double(), Size(1, 2), torch.device('cpu'))
         >>> x.tolist(), y.tolist()
@@ -142,17 +155,20 @@ def seen_positions(matrix: Tensor, size: Size, device: torch.device) -> tuple[Te
     """
     y = torch.arange(size.height, device=device, dtype=matrix.dtype) + 0.5
     x = torch.arange(size.width, device=device, dtype=matrix.dtype) + 0.5
-    return project(matrix, *torch.meshgrid(x, y, indexing="xy"))
+    x, y = torch.meshgrid(x, y, indexing="xy")
+    return seen_on_sphere(matrix, x, y, size) if is_on_sphere(matrix) else project(matrix, x, y)
 
 
 def plan_matrix(matrix: Tensor, size: Size, device: torch.device, edges: Edges = "reflect") -> SamplingPlan:
     """Plans reading a picture of `size` through a backward (3, 3) float64 pixel matrix, at the same size.
 
+    A (4, 4) matrix reads a sphere, which has no edges.
+
     Example:
-        >>> plan_matrix(torch.eye(3).double(), Size(4, 6), torch.device('cpu'), 'wrap').wraps
-        True
+        >>> plan_matrix(torch.eye(3).double(), Size(4, 6), torch.device('cpu'), 'wrap').edges
+        'wrap'
     """
-    return plan_sampling(*seen_positions(matrix, size, device), size, edges)
+    return plan_sampling(*seen_positions(matrix, size, device), size, "sphere" if is_on_sphere(matrix) else edges)
 
 
 def warp_matrix(frame: Tensor, matrix: Tensor, edges: Edges = "reflect") -> Tensor:
@@ -172,13 +188,13 @@ def warp_matrix(frame: Tensor, matrix: Tensor, edges: Edges = "reflect") -> Tens
 
 
 def is_identity(matrix: Tensor) -> bool:
-    """Whether a (3, 3) matrix moves nothing at all.
+    """Whether a camera's matrix moves nothing at all.
 
     Example:
         >>> is_identity(torch.eye(3)), is_identity(2 * torch.eye(3))
         (True, False)
     """
-    return torch.equal(matrix, torch.eye(3, dtype=matrix.dtype))
+    return torch.equal(matrix, torch.eye(len(matrix), dtype=matrix.dtype))
 
 
 def resize(frame: Tensor, size: Size) -> Tensor:

@@ -272,6 +272,14 @@ class _Builder:
                 within = spec if isinstance(config, StageConfig) and config.feeds_back else spec.shown
                 for key, message in () if config is None else (*curves, *config.problems(within)):
                     self._add(("stages", index, *parse_path(key)), message)
+        if spec.on_sphere and preset.margin:
+            self._add(
+                ("margin",), f"is {preset.margin:g}, but a sphere ends nowhere: nothing lies beyond it; leave it out"
+            )
+        elif spec.on_sphere and not spec.size.is_sphere:
+            height = max(2, round(spec.size.width / 4) * 2)
+            wanted = f"twice as wide as high with `projection: equirectangular`, such as {2 * height}x{height}"
+            self._add(("size",), f"is {spec.size}, must be {wanted}")
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
         if preset.margin and not spec.continues:

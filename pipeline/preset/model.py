@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
 from pipeline.errors import MediaError, format_path
-from pipeline.frame import Size
+from pipeline.frame import Projection, Size
 from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
@@ -54,6 +54,11 @@ class Preset(BaseModel):
         le=1,
         description="how far the dream reaches beyond the frame on each side, unseen, as a share of its width and "
         "height; what a camera that moves out or aside comes to is made there before it is shown",
+    )
+    projection: Projection = Field(
+        "flat",
+        description="flat, or equirectangular: a whole sphere around the viewer, for 360-degree players and headsets; "
+        "its `size` is twice as wide as high, its camera is `stage: sphere`",
     )
     fps: FpsField = Field(parse_fps(24), description="frames per second: 24, 23.976 or 30000/1001")
     duration: DurationField = Field(
@@ -150,6 +155,11 @@ class Preset(BaseModel):
         """What may surprise in it and its files as they are now, though nothing is wrong; one sentence each."""
         return tuple(notes_on(self))
 
+    @property
+    def on_sphere(self) -> bool:
+        """Whether the film is a whole sphere around the viewer."""
+        return self.projection == "equirectangular"
+
     def spec(self, device: torch.device | None = None) -> RunSpec:
         """What the stages are told about the run, on an open device; without, on the one that would be opened."""
         return RunSpec(
@@ -164,6 +174,7 @@ class Preset(BaseModel):
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
             signals=self.signals,
             margin=self._margin,
+            projection=self.projection,
         )
 
     @property

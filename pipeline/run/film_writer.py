@@ -25,14 +25,14 @@ def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, comment:
     be joined.
     """
     try:
-        join(pieces, film, preset.fps, comment, preset.soundtrack())
+        join(pieces, film, preset.fps, comment, preset.soundtrack(), on_sphere=preset.on_sphere)
         return []
     except MediaError as error:
         if preset.audio == "none":
             raise
         if _is_as_good(film, pieces):
             return [f"{film.name} stays as it was, with its sound, for now that can't be had: {error}"]
-        join(pieces, film, preset.fps, comment)
+        join(pieces, film, preset.fps, comment, on_sphere=preset.on_sphere)
         return [f"the film is silent: {error}; `dreamreel assemble RUN --audio FILE` gives it a sound"]
 
 

@@ -14,6 +14,7 @@ from pipeline.stages.noise import Noise, NoiseConfig
 from pipeline.stages.palette import Palette, PaletteConfig
 from pipeline.stages.sharpen import Sharpen, SharpenConfig
 from pipeline.stages.spec import RunSpec
+from pipeline.stages.sphere import Sphere, SphereConfig
 from pipeline.stages.tone import Tone, ToneConfig
 from pipeline.stages.video import Video, VideoConfig
 from pipeline.stages.zoom import Zoom, ZoomConfig
@@ -31,6 +32,7 @@ STAGES: dict[str, StageType] = {
     "image": StageType(ImageConfig, Image),
     "video": StageType(VideoConfig, Video),
     "zoom": StageType(ZoomConfig, Zoom),
+    "sphere": StageType(SphereConfig, Sphere),
     "dream": StageType(DreamConfig, Dream),
     "flow": StageType(FlowConfig, Flow),
     "palette": StageType(PaletteConfig, Palette),

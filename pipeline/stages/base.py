@@ -102,7 +102,7 @@ class Stage(Generic[ConfigT]):
     def camera(self, index: int) -> Tensor | None:
         """The backward (3, 3) float64 pixel matrix of the stage's camera from frame `index` to the one before.
 
-        None for a stage that moves nothing.
+        On a sphere it is (4, 4), see `ops.sphere`. None for a stage that moves nothing.
         """
         return None
 

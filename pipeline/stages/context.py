@@ -52,7 +52,7 @@ class FrameContext:
     spec: RunSpec
     previous: Tensor | None
     camera: Callable[[int], Tensor] = lambda index: torch.eye(3, dtype=torch.float64)
-    """the camera's backward (3, 3) float64 pixel matrix from this frame to a later one, by that one's index"""
+    """the camera's backward float64 matrix from this frame to a later one, by that one's index"""
     _told: _Told = field(default_factory=_Told, init=False, repr=False)
 
     @property
@@ -104,7 +104,7 @@ class FrameContext:
         told.source, told.previous_source, told.motion, told.cut = source, previous, motion, cut
 
     def move(self, now: Tensor, before: Tensor) -> None:
-        """Tell of a camera, by its backward (3, 3) matrices for this frame and the one before.
+        """Tell of a camera, by its backward matrices for this frame and the one before: (3, 3), on a sphere (4, 4).
 
         A source that feeds back shows the previous output, so `before` is the identity there.
         """

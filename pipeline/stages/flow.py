@@ -71,4 +71,4 @@ class Flow(Effect[FlowConfig]):
 
 
 def _moved(picture: Tensor, motion: Motion | None) -> Tensor:
-    return picture if motion is None else warp(picture, motion.flow)
+    return picture if motion is None else warp(picture, motion.flow, motion.edges)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.curves import Constant, CurveField, Within
 from pipeline.device import upload
+from pipeline.ops.sphere import isotropic
 from pipeline.ops.tone import grain, with_grain
 from pipeline.stages.context import FrameContext
 from pipeline.stages.grade import Grade, GradeConfig
@@ -36,5 +37,6 @@ class Grain(Grade[GrainConfig]):
         amount = c.amount.at(now) * math.sqrt(self.seconds)
         if amount == 0:
             return frame
-        noise = upload(grain(self.spec.size, c.size.at(now), c.colour.at(now), ctx.generator(c.id)), frame.device)
-        return with_grain(frame, noise, amount).clamp(0, 1)
+        noise = grain(self.spec.size, c.size.at(now), c.colour.at(now), ctx.generator(c.id), self.spec.border)
+        noise = isotropic(noise) if self.spec.on_sphere else noise
+        return with_grain(frame, upload(noise, frame.device), amount).clamp(0, 1)

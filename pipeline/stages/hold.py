@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from torch import Tensor
 
 from pipeline.ops.control import lag, proportional_integral
-from pipeline.ops.hold import SCALES
+from pipeline.ops.hold import SCALES, scale_sharpness
 from pipeline.ops.measure import figures
 from pipeline.stages.base import Effect, StageConfig
 from pipeline.stages.context import FrameContext
@@ -62,6 +63,7 @@ class Hold(Effect[HoldConfig]):
     def __init__(self, config: HoldConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
         given = [getattr(config, name) for name in FIGURES]
+        self._scale = (*SCALES[:-1], partial(scale_sharpness, border=spec.border))
         self._held = [index for index, target in enumerate(given) if target is not None]
         self._places = torch.tensor(self._held, dtype=torch.long, device=spec.device)
         self._waits = FIRST in given
@@ -84,7 +86,7 @@ class Hold(Effect[HoldConfig]):
             error = error.masked_fill(self._is_first, 0.0)
         factors = torch.exp(self._push(error))
         for place, index in enumerate(self._held):
-            frame = SCALES[index](frame, factors[place])
+            frame = self._scale[index](frame, factors[place])
         return frame.clamp(0, 1)
 
     def fits(self, spec: RunSpec) -> bool:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from pipeline.device import upload
 from pipeline.errors import MediaError
+from pipeline.frame import NOT_A_SPHERE, size_of
 from pipeline.media.footage import PICTURES, footage_info
 from pipeline.media.paths import MediaPath, NamesFile
-from pipeline.media.picture import Fit, fit_to, read_picture
+from pipeline.media.picture import Fit, fit_around, fit_to, read_picture
 from pipeline.ops import noise
 from pipeline.ops.colour import colour_statistics, match_colours
 from pipeline.ops.growth import surrounded
@@ -39,7 +40,9 @@ class ImageConfig(StageConfig):
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         try:
-            read_picture(Path(self.path))
+            size = size_of(read_picture(Path(self.path)))
+            if spec.on_sphere and not (size.is_sphere or self.fit == "stretch"):
+                yield "path", f"{self.path} is {size}; {NOT_A_SPHERE}, or `fit: stretch` it"
         except MediaError as error:
             yield "path", f"{self.path} is {_FOOTAGE}" if self._is_footage() else str(error)
 
@@ -61,6 +64,8 @@ class Image(Source[ImageConfig]):
         if ctx.previous is not None:
             return ctx.previous
         picture = read_picture(Path(self.config.path))
+        if self.spec.on_sphere and size_of(picture).is_sphere:
+            return upload(fit_around(picture, self.spec.size), self.spec.device)
         picture = fit_to(picture, self.spec.frame, self.config.fit)
         if any(self.spec.margin):
             clouds = noise.pink(self.spec.size, 0.2, 2.0, ctx.generator(self.config.id))

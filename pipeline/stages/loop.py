@@ -25,6 +25,8 @@ class LoopConfig(StageConfig):
     over: SpanField = Field(parse_span("4s"), description="how long before the end the painting begins")
 
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        if spec.on_sphere:
+            yield "", "closes flat films, and this one is a sphere (`projection: equirectangular`); leave the stage out"
         if spec.frames is None:
             yield "", "closes a film that ends, but `duration` is endless; give it a length, and play that in a loop"
         elif self.over.span(spec.fps) >= spec.frames:

@@ -41,6 +41,9 @@ class Noise(Source[NoiseConfig]):
 
     def _draw(self, generator: torch.Generator) -> Tensor:
         c = self.config
+        if self.spec.on_sphere:
+            falloff = c.falloff if c.kind == "pink" else None
+            return noise.around(self.spec.size, c.contrast, falloff, generator)
         if c.kind == "pink":
             return noise.pink(self.spec.size, c.contrast, c.falloff, generator)
         return noise.white(self.spec.size, c.contrast, generator)

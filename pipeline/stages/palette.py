@@ -24,6 +24,7 @@ from pipeline.ops.colour import (
     statistics_of_colours,
     statistics_with_contrast,
 )
+from pipeline.ops.sphere import evenly
 from pipeline.ops.transport import ROUNDS, apply_table, random_rotations, thinned, transport_table
 from pipeline.stages.base import Effect, StageConfig
 from pipeline.stages.context import FrameContext
@@ -123,17 +124,22 @@ class Palette(Effect[PaletteConfig]):
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
         c = self.config
         if self._colours is None and self._statistics is None:
-            self._refer_to(frame)
+            self._refer_to(self._counted(frame))
         share = c.first if ctx.fresh else 1 - (1 - c.strength.at(ctx.moment)) ** float(1 / self.spec.fps)
         if share == 0:
             return frame
         contrast = c.contrast.at(ctx.moment)
         if self._statistics is not None:
-            return match_colours(frame, statistics_with_contrast(self._statistics, contrast), share)
+            target = statistics_with_contrast(self._statistics, contrast)
+            return match_colours(frame, target, share, colour_statistics(self._counted(frame)))
         assert self._colours is not None
-        target = colours_with_contrast(self._colours, contrast)
+        colours = colours_with_contrast(self._colours, contrast)
         rotations = random_rotations(ROUNDS, ctx.generator(c.id))
-        return apply_table(frame, transport_table(thinned(frame), target, rotations), share)
+        return apply_table(frame, transport_table(thinned(self._counted(frame)), colours, rotations), share)
+
+    def _counted(self, frame: Tensor) -> Tensor:
+        """The frame with every part of what it shows counting alike: at a sphere's poles pixels stand close."""
+        return evenly(frame) if self.spec.on_sphere else frame
 
     def fits(self, spec: RunSpec) -> bool:
         return self.config.to != GUIDE or spec.guide == self.spec.guide

@@ -36,4 +36,5 @@ class Sharpen(Grade[SharpenConfig]):
         amount = c.amount.at(now)
         if amount == 0:
             return frame
-        return unsharp(frame, c.radius.at(now), amount * share, c.halo.at(now) * share).clamp(0, 1)
+        halo = c.halo.at(now) * share
+        return unsharp(frame, c.radius.at(now), amount * share, halo, self.spec.border).clamp(0, 1)

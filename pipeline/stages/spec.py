@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from pipeline.curves import Clock, Curve, Moments, looked_at
-from pipeline.frame import NO_MARGIN, Size
+from pipeline.frame import NO_MARGIN, Projection, Size
+from pipeline.ops.border import Border
+from pipeline.ops.faces import faces_size
 from pipeline.signals import Signals
 
 MOST_LOOKS = 100_000
@@ -41,6 +43,7 @@ class RunSpec:
     """what the film's sound says, if it listens to any"""
     margin: Size = NO_MARGIN
     """how far the pictures reach beyond the film's frame on each side, in pixels"""
+    projection: Projection = "flat"
 
     @property
     def frame(self) -> Size:
@@ -56,6 +59,26 @@ class RunSpec:
         """(..., H, W) without the margin: a view."""
         (down, right), (height, width) = self.margin, self.frame
         return picture[..., down : down + height, right : right + width] if any(self.margin) else picture
+
+    @property
+    def on_sphere(self) -> bool:
+        """Whether the picture is a whole sphere, which has neither edges nor corners."""
+        return self.projection == "equirectangular"
+
+    @property
+    def border(self) -> Border:
+        """What filters see beyond the picture."""
+        return "sphere" if self.on_sphere else "edge"
+
+    @property
+    def at_rest(self) -> Tensor:
+        """The matrix of a camera that does not move."""
+        return torch.eye(4 if self.on_sphere else 3, dtype=torch.float64)
+
+    @property
+    def dreamt_size(self) -> Size:
+        """The size of the pictures that a network sees: the frame's, or that of views of the sphere, side by side."""
+        return faces_size(self.size) if self.on_sphere else self.size
 
     @property
     def feeds_back(self) -> bool:

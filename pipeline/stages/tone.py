@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pipeline.curves import Constant, CurveField, Within
 from pipeline.ops.tone import corner_nearness, with_contrast, with_gamma, with_saturation
 from pipeline.stages.context import FrameContext
 from pipeline.stages.grade import Grade, GradeConfig
+from pipeline.stages.spec import RunSpec
 
 
 class ToneConfig(GradeConfig):
@@ -29,6 +31,10 @@ class ToneConfig(GradeConfig):
     vignette: Annotated[CurveField, Within(0, 1)] = Field(
         Constant(0.0), description="share of the light that the corners lose"
     )
+
+    def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        if spec.on_sphere and self.vignette != Constant(0.0):
+            yield "vignette", "darkens corners, and a sphere has none; leave it out"
 
 
 class Tone(Grade[ToneConfig]):

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.errors import MediaError
-from pipeline.frame import Size
+from pipeline.frame import NOT_A_SPHERE, Size
 from pipeline.media.ahead import Ahead
 from pipeline.media.footage import Step, Timing, at_constant_rate, follow, footage_info, open_footage
 from pipeline.media.optical_flow import estimate_motion, make_estimator
@@ -87,6 +87,9 @@ class VideoConfig(StageConfig):
         except MediaError as error:
             yield "path", str(error)
             return
+        size = footage_info(Path(self.path), spec.fps).size
+        if spec.on_sphere and not (size.is_sphere or self.fit == "stretch"):
+            yield "path", f"{self.path} is {size}; {NOT_A_SPHERE}, or `fit: stretch` it"
         if spec.frames is not None and spec.frames > timing.frames:
             had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
@@ -120,7 +123,9 @@ class Video(Source[VideoConfig]):
         if spec.wants_motion and config.motion != "none":
             weights = None if config.weights is None else Path(config.weights)
             estimator = make_estimator(config.motion, weights, spec.device)
-            self._estimate = partial(estimate_motion, estimator, longest_side=config.motion_size)
+            self._estimate = partial(
+                estimate_motion, estimator, longest_side=config.motion_size, on_sphere=spec.on_sphere
+            )
 
     def __call__(self, ctx: FrameContext) -> Tensor:
         if self._steps is None or ctx.index != self._next:

@@ -41,7 +41,7 @@ def camera(zoom: float = 1, degrees: float = 0, pan: tuple[float, float] = (0, 0
 
 def flow_of(matrix: Tensor) -> Tensor:
     here = pixel_positions(SIZE, torch.empty(()))
-    return projected(matrix, here) - here
+    return projected(matrix, here, size_of(here)) - here
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ from pipeline import PipelineError, load_preset, render
 from pipeline.preset import Override, shelf
 said = {}
 for name, path in shelf().items():
-    small = {"size": "96x96", "fps": "2", "duration": "4f" if name == "spiral" else "2f", "encode.preset": "ultrafast"}
+    small = {"size": "256x128" if name == "sphere" else "96x96", "encode.preset": "ultrafast"}
+    small |= {"fps": "2", "duration": "4f" if name == "spiral" else "2f"}
     small |= {"dream.first_steps": "1", "dream.octaves": "1", "dream.engine": "folded", "dream.steps": "1"}
     small |= {"lead_in": "1f", "loop.over": "2f", "hold.settle": "1f"} if name == "spiral" else {}
     small |= {"dream.octave_weights": "[1]"} if name == "journey" else {}

@@ -128,7 +128,7 @@ def test_over_footage_the_camera_goes_its_whole_way(cat: Tensor) -> None:
     assert ctx.source is not None and torch.equal(ctx.source, seen)
     assert ctx.motion is not None
     here = pixel_positions(SPEC.size, cat)
-    expected = projected(zoom.motion(1 / 24), here) - here
+    expected = projected(zoom.motion(1 / 24), here, SPEC.size) - here
     assert torch.allclose(ctx.motion.flow, expected, atol=1e-3)
 
 

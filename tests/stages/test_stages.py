@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pipeline import testing
+from pipeline.frame import Size
 from pipeline.stages import STAGES, FrameContext, Role, RunSpec
 from pipeline.testing import SPEC, STAGE_CHECKS, Subject
 from tests.clips import real_film
@@ -22,11 +23,13 @@ KEYS: dict[str, dict[str, Any]] = {
     "video": {"path": str(real_film("carphone_pristine"))},
     "dream": {"octaves": 1, "steps": 1, "first_steps": 2, "engine": "folded"},
     "zoom": {"zoom": 1.5, "rotate": 10.0, "pan": [0.1, 0.0]},
+    "sphere": {"zoom": 1.5, "roll": 10.0, "yaw": 20.0},
     "hold": {"sharpness": "first", "saturation": 0.2, "settle": "1f"},
     "tone": {"gamma": 1.2, "contrast": 1.3, "saturation": 1.5, "vignette": 0.5},
     "grain": {"size": 2.0},
     "loop": {"over": "3f"},
 }
+SPECS = {"sphere": replace(SPEC, projection="equirectangular", size=Size(32, 64))}
 SOURCES = [name for name, kind in STAGES.items() if kind.config.role is Role.SOURCE]
 EFFECTS = [name for name, kind in STAGES.items() if kind.config.role is Role.EFFECT]
 
@@ -44,7 +47,7 @@ def picture(seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("check", STAGE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", [*SOURCES, *EFFECTS])
 def test_every_stage_passes_what_plug_ins_are_tried_with(name: str, check: Callable[[Subject], None]) -> None:
-    check(Subject(name, KEYS.get(name, {})))
+    check(Subject(name, KEYS.get(name, {}), SPECS.get(name, SPEC)))
 
 
 def test_the_suite_leaves_no_stage_out() -> None:

@@ -214,7 +214,7 @@ class DreamConfig(StageConfig):
         found = [
             (f"objective[{index}].{key}" if self.objective is not None else "layer", message)
             for index, term in enumerate(self._written)
-            for key, message in term.problems(recipe)
+            for key, message in (*term.problems(recipe), *term.problems_of_film(spec.clock))
         ]
         yield from found
         if found:
@@ -224,13 +224,16 @@ class DreamConfig(StageConfig):
             yield "layer", out_of_order
         layer = max((backbones.find_layer(recipe, term.place(recipe)) for term in self.terms), key=_need)
         side = layer.smallest_side
-        fitting = [size for size in octave_sizes(spec.size, self.octaves, self.octave_scale) if min(size) >= side]
+        fitting = [
+            size for size in octave_sizes(spec.dreamt_size, self.octaves, self.octave_scale) if min(size) >= side
+        ]
         needs = f"layer {layer.name} needs {side}x{side}"
         if not fitting:
             remedy = "take a larger picture (for a film, a larger `size`) or a shallower layer"
-            yield "layer" if self.objective is None else "objective", f"{needs}, the picture is {spec.size}; {remedy}"
+            seen = f"the picture is {spec.size}" + (f", its views {spec.dreamt_size}" if spec.on_sphere else "")
+            yield "layer" if self.objective is None else "objective", f"{needs}, {seen}; {remedy}"
         elif len(fitting) < self.octaves:
-            smallest = octave_sizes(spec.size, self.octaves, self.octave_scale)[0]
+            smallest = octave_sizes(spec.dreamt_size, self.octaves, self.octave_scale)[0]
             said = f"is {self.octaves}: the smallest octave would be {smallest}, {needs}; use at most {len(fitting)}"
             yield "octaves", said
 

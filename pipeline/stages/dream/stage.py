@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize_bilinear
 from pipeline.stages.base import Effect
 from pipeline.stages.context import FrameContext
+from pipeline.stages.dream.around import climb_around, seen_around
 from pipeline.stages.dream.config import DreamConfig
 from pipeline.stages.spec import RunSpec
 
@@ -27,7 +29,9 @@ class Dream(Effect[DreamConfig]):
 
     def __init__(self, config: DreamConfig, spec: RunSpec, like: Dream | None = None) -> None:
         super().__init__(config, spec)
-        self.dreamer: Dreamer = Dreamer(config.dreamer, spec.size, spec.device, None if like is None else like.dreamer)
+        self.dreamer: Dreamer = Dreamer(
+            config.dreamer, spec.dreamt_size, spec.device, None if like is None else like.dreamer
+        )
         if like is None or like.config.mask != config.mask:
             self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps)
         else:
@@ -98,15 +102,25 @@ class Dream(Effect[DreamConfig]):
         shown = frame if ctx.source is None else ctx.source
         mask = None if self._mask is None else self._masked(self._mask, shown, max(0, ctx.index))
 
-        def length(size: Size) -> float | Tensor:
-            everywhere = strength if new is None else strength + more * _resized(new, size)
-            return everywhere if mask is None else everywhere * _resized(mask, size)
+        generator = ctx.generator(c.id)
 
-        octaves = (
-            (size, Climb(steps, length(size) * weight / steps, c.jitter, self._kernel, c.normalise == "laplacian"))
-            for size, weight in self._octaves(size_of(frame), ctx)
-        )
-        detail = self.dreamer.climb(frame, octaves, ctx.generator(c.id))
+        def climb(picture: Tensor, new: Tensor | None, mask: Tensor | None, part: int) -> Tensor | None:
+            """What `part` of the steps add to the picture; `new` and `mask` are as large as that."""
+
+            def length(size: Size) -> float | Tensor:
+                everywhere = strength if new is None else strength + more * _resized(new, size)
+                return everywhere if mask is None else everywhere * _resized(mask, size)
+
+            octaves = (
+                (size, Climb(part, length(size) * weight / steps, c.jitter, self._kernel, c.normalise == "laplacian"))
+                for size, weight in self._octaves(size_of(picture), ctx)
+            )
+            return self.dreamer.climb(picture, octaves, generator)
+
+        if self.spec.on_sphere:
+            detail = climb_around(climb, frame, (new, mask), steps, generator)
+        else:
+            detail = climb(frame, new, mask, steps)
         # Coarse octaves reach a little beyond the mask's edge: where it says nothing, nothing changes.
         if detail is not None and mask is not None:
             detail = detail * (mask > 0)
@@ -134,7 +148,10 @@ class Dream(Effect[DreamConfig]):
             self.dreamer.weigh(tuple(term.weight.at(ctx.moment) for term in c.terms))
         elif c.layer is not None:
             self.dreamer.weigh(c.layer.weights(ctx.moment))
-        self.dreamer.meet(frame, float(ctx.moment.seconds[0]))
+        self.dreamer.meet(partial(self._seen, frame), float(ctx.moment.seconds[0]))
+
+    def _seen(self, frame: Tensor) -> Tensor:
+        return seen_around(frame) if self.spec.on_sphere else frame
 
     def state_dict(self) -> dict[str, Tensor]:
         kept = {"pending": self._pending, "unseen": self._unseen}
@@ -160,7 +177,7 @@ def _moved(field: Tensor | None, ctx: FrameContext) -> Tensor | None:
     """What belonged to places of the last frame, where they are now; nothing where nothing was seen."""
     if field is None or ctx.motion is None:
         return field
-    return warp(field, ctx.motion.flow) * ctx.motion.trust
+    return warp(field, ctx.motion.flow, ctx.motion.edges) * ctx.motion.trust
 
 
 def _resized(field: Tensor, size: Size) -> Tensor:

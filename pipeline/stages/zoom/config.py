@@ -102,6 +102,11 @@ class ZoomConfig(StageConfig):
         """Between the frames too, wherever the camera's way is looked at."""
         if self.symmetry is not None:
             yield from self._tearing(self.symmetry)
+        if spec.on_sphere:
+            yield (
+                "",
+                "moves a flat picture, and this film is a sphere; use `stage: sphere`, with zoom, roll, yaw, pitch",
+            )
         moving = [(*found, spec.timeline(found[2])) for found in curves_of(self) if found[2].constant is None]
         if not moving or any(curve.problem(spec.clock) for _, _, curve, _, _ in moving):
             return  # told already
