@@ -31,8 +31,11 @@ def film_camera(preset: Preset, film: Path) -> Path:
     """Write a film of the camera's motion over a grid, as long as the preset's, and with its changes.
 
     Every grid moves for three seconds, and fades into the next. Symmetries are not drawn. Raises PresetError where no
-    stage moves the camera, OSError and MediaError when it can't be written.
+    stage moves the camera, and for a sphere; OSError and MediaError when it can't be written.
     """
+    if preset.on_sphere:
+        said = "is a whole sphere, over which no grid is drawn; preview it without --camera"
+        raise PresetError([Problem(preset.name, (), said)])
     motion = _Motion(preset)
     if not motion.moves():
         raise PresetError([Problem(preset.name, (), "has no stage that moves a camera, such as `zoom`")])

@@ -113,7 +113,9 @@ class _Shrink:
     def size(self, preset: Preset) -> Size:
         """That of the small frame; both sides are even."""
         height, width = (2 * math.ceil(side / self.factor / 2) for side in preset.size)
-        return preset.size if self.factor == 1 else Size(height, width)
+        if self.factor == 1:
+            return preset.size
+        return Size(height, 2 * height if preset.on_sphere else width)
 
     def _stage(self, stage: dict[str, Any]) -> dict[str, Any]:
         if stage["stage"] == "dream":

@@ -18,7 +18,7 @@ from pipeline.media.grid import draw_grid
 from pipeline.media.joining import count_frames
 from pipeline.ops.camera import motion_matrix
 from pipeline.ops.pyramid import octave_sizes
-from pipeline.preset import Preset, parse_preset
+from pipeline.preset import Preset, load_preset, parse_preset
 from pipeline.run.camera import film_camera
 from pipeline.run.estimate import estimate
 from pipeline.run.small import small
@@ -97,6 +97,14 @@ def test_changes_are_made_smaller_too(tmp_path: Path) -> None:
     made, _ = small(preset, tmp_path)
     assert [dream_of(made.at(frame)).octaves for frame in (0, 12, 20)] == [2, 1, 1]
     assert dream_of(made.at(20)).steps.constant == 2 and list(made.turns) == [12, 20]
+
+
+def test_a_sphere_stays_one_and_its_camera_is_not_drawn(tmp_path: Path) -> None:
+    preset = load_preset("sphere", {"duration": "1s"})
+    made, _ = small(preset, tmp_path)
+    assert made.size.width == 2 * made.size.height < preset.size.width and made.on_sphere
+    with pytest.raises(PresetError, match="whole sphere"):
+        film_camera(preset, tmp_path / "camera.mp4")
 
 
 def test_footage_and_films_without_dreams_shrink(tmp_path: Path) -> None:
