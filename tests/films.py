@@ -89,9 +89,8 @@ FILMS = {
 """,
     "footage with a film of depth": f"""
   - {{stage: video, path: {CARPHONE}}}
-  - {{stage: zoom, pan: ["sin(6 * t)", 0.0], depth: {{film: {CARPHONE}, half_life: 0.2}}}}
-  - {{stage: flow, half_life: 2}}
-  - {{{FOLDED}}}
+  - {{stage: zoom, pan: ["sin(6 * t)", 0.0], depth: {{film: {CARPHONE}}}}}
+  - {{{FOLDED}, every: 2}}
 """,
     "droste": f"""
   - {{stage: noise}}

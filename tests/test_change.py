@@ -51,6 +51,7 @@ FILMS: dict[str, Stages] = {
     "flight": {"noise": {}, "zoom": {"zoom": 2, "depth": {"geometry": "tunnel"}}, "dream": DREAM},
     "footage with depth": FOOTAGE | {"zoom": {"pan": ["sin(t)", 0], "depth": {"picture": "luminance"}}},
     "footage, winding": FOOTAGE | {"zoom": {"rotate": "40 * t"}},
+    "sphere": {"noise": {}, "sphere": {"zoom": 1.5}, "dream": DREAM | {"layer": "blocks.1.1"}},
 }
 # What is changed in which film; one or more for every stage.
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
@@ -71,6 +72,7 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("footage with depth", "zoom", {"depth": {"picture": "luminance", "near": 0.4}}),
     ("footage with depth", "zoom", {"zoom": 1.3}),
     ("footage", "zoom", {"depth": {"picture": "luminance"}}),
+    ("sphere", "sphere", {"yaw": "90 * t"}),
     ("growing", "dream", {"strength": 1.0}),
     ("growing", "dream", {"every": 2}),
     ("growing", "dream", {"every": 1}),
@@ -97,7 +99,8 @@ WITHOUT_EFFECT = [("growing", "noise"), ("photograph", "image")]  # they say how
 def film(stages: Stages, **keys: Any) -> Preset:
     listed = [{"stage": given.get("stage", name), "id": name, **given} for name, given in stages.items()]
     data = {"size": "64x48", "fps": 12, "duration": "9f", "seed": 3, "device": "cpu", "stages": listed} | keys
-    return parse_preset(yaml.safe_dump(data))
+    around = {"projection": "equirectangular", "size": "128x64"} if "sphere" in stages else {}
+    return parse_preset(yaml.safe_dump(data | around))
 
 
 def changed(name: str, stage: str, keys: dict[str, Any]) -> Preset:

@@ -25,11 +25,11 @@ class Sight:
     """What a camera sees of a picture with depth: each pixel of the view is read at one of `positions` (1, 2, H, W).
 
     `hidden` is (1, 1, H, W) in [0, 1]: how much of a pixel was behind something, so that the picture had to be
-    stretched to fill it.
+    stretched to fill it; None: nothing was.
     """
 
     positions: Tensor
-    hidden: Tensor
+    hidden: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -158,16 +158,18 @@ def under_parallax(motion: Motion | None, now: Sight, before: tuple[Relief, Sigh
         >>> found.flow.unique().tolist(), found.trust[0, 0, 0].tolist()
         ([1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 0.5])
     """
-    size = size_of(now.hidden)
+    size = size_of(now.positions)
     here, there = pixel_positions(size, now.positions), now.positions
-    new, trust = now.hidden, torch.ones_like(now.hidden)
+    trust = torch.ones_like(here[:, :1])
+    new = torch.zeros_like(trust) if now.hidden is None else now.hidden
     if motion is not None:
         trust = read_field(motion.trust, there)
         there = there + read_field(motion.flow, there)
     if before is not None:
         relief, sight = before
         there = relief.shown(there)
-        new = (new - read_field(sight.hidden, there)).clamp_min(0)  # what was filled in before has been dreamt on
+        if sight.hidden is not None:  # what was filled in before has been dreamt on
+            new = (new - read_field(sight.hidden, there)).clamp_min(0)
     return Motion(there - here, trust * (1 - new) * inside(there, size))
 
 

@@ -25,6 +25,7 @@ from pipeline.stages.zoom import Zoom, ZoomConfig
 from pipeline.stages.zoom.depth import GeometryDepth
 from pipeline.stages.zoom.route import Route
 from pipeline.stages.zoom.space import flight
+from pipeline.testing import check_stage
 from tests.conftest import photograph
 from tests.test_change import film
 
@@ -207,6 +208,16 @@ def save_network(path: Path, outputs: int = 1) -> Path:
     model.ir_version = 8
     onnx.save(model, path)
     return path
+
+
+@pytest.mark.parametrize(
+    "depth",
+    [{"picture": "luminance"}, {"picture": "saliency", "half_life": 0.1}, {"image": str(photograph("chelsea.png"))}],
+    ids=str,
+)
+def test_the_stage_is_sound_with_depth(depth: Keys) -> None:
+    """Over footage too; among the checks, that it goes on from its state as it would have."""
+    check_stage("zoom", {"zoom": 1.3, "pan": ["sin(t)", 0.2], "edges": "noise", "depth": depth})
 
 
 def refused(source: Keys, camera: Keys, **others: Keys) -> str:

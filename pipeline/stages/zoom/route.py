@@ -69,7 +69,8 @@ class Route:
 
     def generator(self, index: int, disparity: float) -> Tensor:
         """What `step` is the exponential of, but for what motions that change meanwhile do to each other."""
-        return path_generators(self._rates(disparity), *self._times(index)).sum(0)
+        # A steady camera's is the same in every frame to the last digit, so that what follows from it is found once.
+        return path_generators(self._rates(disparity), *self._times(1 if self._config.steady else index)).sum(0)
 
     def over_ground(self, index: int) -> Tensor:
         """The nearest step that keeps shapes."""

@@ -52,7 +52,7 @@ class Flight:
         x, y = project(self.punches[1], *here[0].double())
         x, y = flown(self.away, self.here, x, y, self._disparity)
         there = torch.stack(project(torch.linalg.inv(self.punches[0]), x, y))[None]
-        return Sight(there.to(here), torch.zeros_like(here[:, :1]))
+        return Sight(there.to(here), None)
 
     def _disparity(self, x: Tensor, y: Tensor) -> Tensor:
         c, (down, right), frame = self.config, self.spec.margin, self.spec.frame

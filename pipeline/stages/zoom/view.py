@@ -88,5 +88,7 @@ def _shrinking(matrix: Tensor, size: Size) -> float:
     return math.sqrt(pixel_area(matrix, size))
 
 
-def _hidden(sight: Sight, symmetry: Symmetry | None, here: tuple[Tensor, Tensor]) -> Tensor:
-    return sight.hidden if symmetry is None else read_field(sight.hidden, torch.stack(here)[None].float())
+def _hidden(sight: Sight, symmetry: Symmetry | None, here: tuple[Tensor, Tensor]) -> Tensor | None:
+    if sight.hidden is None or symmetry is None:
+        return sight.hidden
+    return read_field(sight.hidden, torch.stack(here)[None].float())
