@@ -2,7 +2,7 @@
 
     python -m tests.torture_branches [--rounds 60] [--seed 0]
 
-`make torture` runs it; `make test` calls it with a few rounds.
+`make torture` runs it.
 """
 
 from __future__ import annotations

@@ -204,7 +204,9 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
 
 
 def path_generators(rates: Callable[[Array], Tensor], start: float, end: float, breaks: Array) -> Tensor:
-    """The same way in steps (N, 3, 3), or of another size, whose exponentials it is the product of: each is a steady rate times its time.
+    """The same way in steps (N, 3, 3), or of another size, each a steady rate times its time.
+
+    It is the product of their exponentials.
 
     Example:
         >>> path_generators(lambda times: torch.ones(len(times), 3, 3).double(), 0.0, 0.5, np.empty(0)).sum(0)[0]
