@@ -104,6 +104,10 @@ class Chain:
         self._take(preset.at(index), index)
         self._turns = preset.turns
 
+    def follow(self, preset: Preset) -> None:
+        """Take the changes from this preset: the chain's own, with what was taken in place of every `auto`."""
+        self._turns = preset.turns
+
     def _take(self, preset: Preset, index: int) -> None:
         spec = changed_spec(self.spec, preset, index)
         before = (self.source, *self.effects)

@@ -116,6 +116,7 @@ class _Session:
                 with self._folder.film_locked(self._options.on_message):
                     self._folder.clear()
             self._preset = settled(chain.pin(self._preset), chain.spec.device)
+            chain.follow(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
                 self._note(log, "begin", preset_file=self._origin)
@@ -134,6 +135,7 @@ class _Session:
         with self._hinted(), settings.kept(), Chain(self._preset, None if found is None else found.frame) as chain:
             if found is None:
                 self._preset = settled(chain.pin(self._preset), chain.spec.device)
+                chain.follow(self._preset)
             else:
                 self._say(require_same_machine(found.facts, self._preset, chain))
                 self._seconds_before = found.facts.seconds
