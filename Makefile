@@ -15,7 +15,7 @@ help:
 	@echo 'make setup   make .venv with everything in it'
 	@echo 'make demo    render $(PRESET)'
 	@echo 'make test    run the tests'
-	@echo 'make torture kill a render 25 times and compare its film'
+	@echo 'make torture kill renders and branches at random and compare their films'
 	@echo 'make fuzz    try what strangers may bring: PRESETS=$(PRESETS) MEDIA=$(MEDIA) RUNS=$(RUNS) MINUTES=$(MINUTES)'
 	@echo 'make check   lint, types, layers'
 	@echo 'make fix     format and apply the lint fixes'
@@ -45,6 +45,7 @@ test: setup
 torture: setup
 	$(BIN)/python -m tests.torture --kills 25
 	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
+	$(BIN)/python -m tests.torture_branches --rounds 60
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --presets $(PRESETS) --media $(MEDIA) --runs $(RUNS) --minutes $(MINUTES)

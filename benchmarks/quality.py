@@ -9,6 +9,7 @@ photograph. Half the digits make another dream, so single ones differ by several
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from fractions import Fraction
 from statistics import median
 from typing import Any
@@ -33,16 +34,17 @@ CASES = [
     ("lite0", "blocks.1.1"),
     ("lite0", "blocks.2.1"),
     ("lite0", "blocks.3.2"),
+    ("lite0", "blocks.4.1"),
     ("lite0", "blocks.5.0"),
     ("lite0", "blocks.6.0"),
     ("lite1", "blocks.5.0"),
     ("lite2", "blocks.5.0"),
 ]
-ENGINES = ("folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16")
+ENGINES = ("folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16", "packed/int8")
 REFERENCE = "reference/float32"
 
 
-def measure(model: str, layer: str, seeds: int) -> dict[str, Any]:
+def measure(model: str, layer: str, seeds: int, engines: Sequence[str]) -> dict[str, Any]:
     """The median of what each engine reached, over what the reference did with the same seed."""
     network = backbones.load(model, [layer], open_device("cpu"))
     objective, picture = LayerL2(layer), read_picture(photograph("chelsea.png"))
@@ -52,8 +54,8 @@ def measure(model: str, layer: str, seeds: int) -> dict[str, Any]:
             return float(objective(network(dream(model, layer, engine, seed, picture))))
 
     truth = [reached(REFERENCE, seed) for seed in range(seeds)]
-    ratios = {name: [reached(name, seed) / truth[seed] for seed in range(seeds)] for name in ENGINES}
-    least = min(ratios[ENGINES[-1]])
+    ratios = {name: [reached(name, seed) / truth[seed] for seed in range(seeds)] for name in engines}
+    least = min(ratios[engines[-1]])
     return {"network": model, "layer": layer, **{n: median(r) for n, r in ratios.items()}, "least of the last": least}
 
 
@@ -72,12 +74,13 @@ def main() -> None:
     """Every case whose network is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=16)
+    parser.add_argument("--engines", nargs="+", default=ENGINES, metavar="ENGINE/PRECISION")
     given, _ = parser.parse_known_args()
     rows: list[dict[str, Any]] = []
     with threads(1):
         for model, layer in CASES:
             try:
-                rows.append(measure(model, layer, given.seeds))
+                rows.append(measure(model, layer, given.seeds, given.engines))
             except ModelError as error:
                 print(f"quality: {model} is left out: {error}")
     report("quality", rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -22,17 +23,17 @@ from pipeline.objectives import LayerL2
 from pipeline.units import parse_size
 
 NETWORKS = {"lite0": "blocks.5.0", "googlenet": "inception4c", "vgg16": "features.22"}
-ENGINES = ("reference/float32", "folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16")
+ENGINES = ("reference/float32", "folded/float32", "packed/float32", "folded/bfloat16", "packed/bfloat16", "packed/int8")
 
 
-def measure(model: str, size: Size, rounds: int) -> list[dict[str, object]]:
+def measure(model: str, size: Size, rounds: int, names: Sequence[str]) -> list[dict[str, object]]:
     """One row per engine; the ratios are to the truncated network under autograd, in each of the two programs."""
     backbone, image, objective = load(model, size, open_device("cpu"))
-    engines = {text: build_engine(backbone, EngineChoice.parse(text)) for text in ENGINES}
+    engines = {text: build_engine(backbone, EngineChoice.parse(text)) for text in names}
     taken = time_in_turn({text: partial(engine, image, objective) for text, engine in engines.items()}, rounds)
     command = [sys.executable, "-m", "benchmarks.step", "--eager", model, str(size), "--rounds", str(rounds)]
     eager = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    base = taken[ENGINES[0]]
+    base = taken[names[0]]
     return [
         {"network": model, "size": str(size), "engine": text, "ms": 1e3 * s, "ratio": base / s, "to eager": eager / s}
         for text, s in taken.items()
@@ -58,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--engines", nargs="+", default=ENGINES, metavar="ENGINE/PRECISION", help="the first: the base")
     parser.add_argument("--eager", nargs=2, metavar=("MODEL", "SIZE"), help="print the seconds of this alone")
     given, _ = parser.parse_known_args()
     with threads(1):
@@ -68,7 +70,7 @@ def main() -> None:
             row
             for model in given.networks
             for size in (Size(512, 512), Size(720, 1280))
-            for row in measure(model, size, given.rounds)
+            for row in measure(model, size, given.rounds, given.engines)
         ]
     report("step", rows)
 

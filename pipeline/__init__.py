@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pipeline.frame import Frame
     from pipeline.outputs import Latest, Output
     from pipeline.preset import Override, Preset, load_preset, parse_preset
-    from pipeline.run import Options, Report, Result, assemble, render, report, resume
+    from pipeline.run import Options, Report, Result, assemble, branch, render, report, resume
 
 _HOMES = {
     "PipelineError": "pipeline.errors",
@@ -23,7 +23,9 @@ _HOMES = {
     "Latest": "pipeline.outputs",
     "Output": "pipeline.outputs",
     "frames": "pipeline.chain",
-    **dict.fromkeys(("Options", "Report", "Result", "assemble", "render", "report", "resume"), "pipeline.run"),
+    **dict.fromkeys(
+        ("Options", "Report", "Result", "assemble", "branch", "render", "report", "resume"), "pipeline.run"
+    ),
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Report",
     "Result",
     "assemble",
+    "branch",
     "frames",
     "load_preset",
     "parse_preset",

@@ -20,7 +20,7 @@ from pipeline.device import LateNumbers, open_device, out_of_memory_said, requir
 from pipeline.errors import RunError
 from pipeline.frame import Frame, Pass
 from pipeline.listen import content_digest
-from pipeline.preset import Preset
+from pipeline.preset import Preset, begun_with
 from pipeline.stages import (
     Effect,
     EndOfFootage,
@@ -35,18 +35,25 @@ from pipeline.stages.lookup import build_stage
 
 
 class Chain:
-    """The built stages of a preset, and the step from one frame to the next."""
+    """The built stages of a preset, and the step from one frame to the next; its changes come when their frames do.
 
-    def __init__(self, preset: Preset) -> None:
-        self.spec: RunSpec = preset.spec(open_device(preset.device))
-        self.source = build_source(preset, self.spec)
+    It is built to go on with `frame`, by all changes before that; without one, with the first.
+    """
+
+    def __init__(self, preset: Preset, frame: int | None = None) -> None:
+        self._turns = preset.turns
+        self.preset = here = preset if frame is None else preset.at(frame - 1)
+        """what the stages were built by; before the first change, the whole"""
+        self.spec: RunSpec = here.spec(open_device(here.device))
+        self.source = build_source(here, self.spec)
         effects = (
-            build_stage(config, spec_for(config, self.spec)) for config in preset.chain if config.role is Role.EFFECT
+            build_stage(config, spec_for(config, self.spec)) for config in here.chain if config.role is Role.EFFECT
         )
         self.effects = [stage for stage in effects if isinstance(stage, Effect)]
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
         self._ways_from, self._ways = 0, self.spec.at_rest[None]
         self._sums: deque[tuple[int, list[str], LateNumbers]] = deque()
+        self._said: list[str] = []  # by stages that have gone
 
     @property
     def first(self) -> int:
@@ -56,9 +63,12 @@ class Chain:
     def step(self, index: int, previous: Tensor | None) -> Pass:
         """Frame `index`, given the feedback of the frame before. Raises EndOfFootage when there is none.
 
-        Raises RunError when a stage gives values that are no numbers: on CUDA, some frames later.
+        Raises RunError when a stage gives values that are no numbers: on CUDA, some frames later; and what `change`
+        raises, where the preset changes here.
         """
         require_usual_torch()  # a notebook may have changed it between two frames
+        if index in self._turns:
+            self._take(self._turns[index], index)
         times: dict[str, float] = {}
         ctx = FrameContext(index, self.spec, previous, camera=partial(self.camera, index))
         with torch.no_grad():
@@ -91,17 +101,26 @@ class Chain:
         on as it was.
         """
         require_usual_torch()
+        self._take(preset.at(index), index)
+        self._turns = preset.turns
+
+    def follow(self, preset: Preset) -> None:
+        """Take the changes from this preset: the chain's own, with what was taken in place of every `auto`."""
+        self._turns = preset.turns
+
+    def _take(self, preset: Preset, index: int) -> None:
         spec = changed_spec(self.spec, preset, index)
         before = (self.source, *self.effects)
         source, *effects = succeed(before, preset.chain, spec, index)
         assert isinstance(source, Source)
         self.source, self.effects = source, [stage for stage in effects if isinstance(stage, Effect)]
-        self.spec = spec
+        self.preset, self.spec = preset, spec
         for stage in self.stages:
             stage.spec = spec_for(stage.config, spec)
         self._ways_from, self._ways = 0, self.spec.at_rest[None]
         with ExitStack() as stack:
             for stage in {*before} - {*self.stages}:
+                self._said += stage.report()
                 stack.callback(stage.close)
 
     def require_numbers(self) -> None:
@@ -169,11 +188,11 @@ class Chain:
         """
         pins = {stage.config.id: stage.pinned() for stage in self.stages}
         stages = tuple(config.model_copy(update=pins.get(config.id, {})) for config in preset.stages)
-        device = str(self.spec.device) if preset.device == "auto" else preset.device
-        return preset.model_copy(update={"stages": stages, "device": device})
+        return begun_with(preset, stages, str(self.spec.device) if preset.device == "auto" else preset.device)
 
-    def fingerprints(self, preset: Preset) -> dict[str, str]:
+    def fingerprints(self) -> dict[str, str]:
         """Digests of what the stages work with beside the files that the preset names, by stage and key."""
+        preset = self.preset
         built = {stage.config.id: stage.fingerprints() for stage in self.stages}
         heard = {} if self.spec.signals is None else {"listen": content_digest(self.spec.signals)}
         return heard | {
@@ -184,7 +203,7 @@ class Chain:
 
     def report(self) -> list[str]:
         """What the stages have to say about the run."""
-        return [note for stage in self.stages for note in stage.report()]
+        return [*self._said, *(note for stage in self.stages for note in stage.report())]
 
     def close(self) -> None:
         """Close every stage."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import torch
 
 from pipeline.device import likely_device
 from pipeline.errors import PresetError, Problem
-from pipeline.preset import Preset
+from pipeline.preset import Preset, begun_with
 from pipeline.stages import RunSpec, Stage, StageConfig
 from pipeline.stages.lookup import build_stage
 
@@ -72,3 +72,39 @@ def succeed(
             found.append(stage)
         undo.pop_all()
     return found
+
+
+def settled(preset: Preset, device: torch.device) -> Preset:
+    """The preset with what its changes would take for themselves in place of every `auto`; its beginning has none left.
+
+    Raises what building a stage raises.
+    """
+    number = 0
+    while number < len(preset.changes):
+        pins = _pins(preset.changed[number - 1] if number else preset, preset.changed[number], device)
+        if pins:
+            change = preset.changes[number]
+            changes = list(preset.changes)
+            changes[number] = change.model_copy(update={"set": change.set | pins})
+            preset = begun_with(preset.model_copy(update={"changes": tuple(changes)}), preset.stages, preset.device)
+        number += 1
+    return preset
+
+
+def _pins(before: Preset, after: Preset, device: torch.device) -> dict[str, str]:
+    """By keys as a change has them: what stages that are built by `after` say they took."""
+    known = {config.id: config for config in before.chain}
+    found: dict[str, str] = {}
+    for index, config in enumerate(after.chain):
+        if _decides(known.get(config.id), config):
+            spec = after.spec(device)
+            with closing(build_stage(config, spec if config.feeds_back else spec.shown)) as stage:
+                taken = stage.pinned().items()
+            found |= {f"{after.stage_key(index)}.{key}": text for key, text in taken if getattr(config, key) != text}
+    return found
+
+
+def _decides(before: StageConfig | None, after: StageConfig) -> bool:
+    """Whether a stage will take something for itself that is not taken yet."""
+    auto = [key for key in type(after).model_fields if getattr(after, key) == "auto"]
+    return any(type(before) is not type(after) or getattr(before, key) != "auto" for key in auto)

@@ -17,7 +17,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from pipeline.disk import digest_of, read_regular, require_regular, write_whole
+from pipeline.disk import digest_of, make_folder, read_regular, require_regular, share, sync, write_whole
 
 KEPT = 2
 _MOST_RECORD_BYTES = 1 << 26
@@ -45,11 +45,35 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         "tensors_bytes": tensors.stat().st_size,
         "facts": checkpoint.facts,
     }
-    record["digest"] = digest_of(_canonical(record))
-    write_whole(_record_path(folder, checkpoint.frame), json.dumps(record, indent=1).encode())
+    _write_record(folder, record)
     for frame in frames_kept(folder)[:-KEPT]:
         _record_path(folder, frame).unlink(missing_ok=True)
         _tensors_path(folder, frame).unlink(missing_ok=True)
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    record["digest"] = digest_of(_canonical(record))
+    write_whole(_record_path(folder, record["frame"]), json.dumps(record, indent=1).encode())
+
+
+def keep(folder: Path, frame: int, other: Path, facts: dict[str, Any] | None = None) -> None:
+    """Have a checkpoint in another folder as well, with other facts if given; its tensors are stored once.
+
+    Raises OSError, and ValueError for a record that is damaged.
+    """
+    make_folder(other)
+    share(_tensors_path(folder, frame), _tensors_path(other, frame))
+    if facts is None:
+        share(_record_path(folder, frame), _record_path(other, frame))
+    else:
+        record = _record(folder, frame)
+        _write_record(other, {**record, "facts": facts})
+    sync(other)
+
+
+def bytes_kept(folder: Path) -> int:
+    """What the checkpoints in a folder take on the disk."""
+    return sum(path.stat().st_size for _, path in _ours(folder))
 
 
 def frames_kept(folder: Path) -> list[int]:
@@ -60,10 +84,7 @@ def frames_kept(folder: Path) -> list[int]:
 def load(folder: Path, frame: int) -> Checkpoint:
     """The checkpoint at `frame`. Raises ValueError saying what is damaged."""
     try:
-        record = json.loads(read_regular(_record_path(folder, frame), _MOST_RECORD_BYTES))
-        digest = record.pop("digest")
-        if digest != digest_of(_canonical(record)) or record["frame"] != frame or not isinstance(record["facts"], dict):
-            raise ValueError("its record is damaged")
+        record = _record(folder, frame)
         path = _tensors_path(folder, frame)
         require_regular(path)
         if path.stat().st_size != record["tensors_bytes"] or digest_of(path) != record["tensors_digest"]:
@@ -77,6 +98,15 @@ def load(folder: Path, frame: int) -> Checkpoint:
     except (KeyError, TypeError, AttributeError, RecursionError, SafetensorError, *_UNREADABLE):
         raise ValueError("its record is damaged") from None
     return Checkpoint(frame, tensors, record["facts"])
+
+
+def _record(folder: Path, frame: int) -> dict[str, Any]:
+    """What is written beside the tensors, without its own digest. Raises ValueError where that is another."""
+    record: dict[str, Any] = json.loads(read_regular(_record_path(folder, frame), _MOST_RECORD_BYTES))
+    digest = record.pop("digest")
+    if digest != digest_of(_canonical(record)) or record["frame"] != frame or not isinstance(record["facts"], dict):
+        raise ValueError("its record is damaged")
+    return record
 
 
 def drop_after(folder: Path, frame: int) -> None:
@@ -95,7 +125,7 @@ def drop_all(folder: Path) -> None:
 
 def _ours(folder: Path) -> list[tuple[re.Match[str], Path]]:
     """The files whose names a run gives, and nobody else's."""
-    found = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    found = ((_NAME.fullmatch(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ()))
     return [(name, path) for name, path in found if name is not None]
 
 

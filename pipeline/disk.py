@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,21 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def share(path: Path, other: Path) -> None:
+    """Give a file that is never written to again a second name; where the disk can't do that, a copy. Raises OSError.
+
+    Either may be deleted, and the other is still there.
+    """
+    other.unlink(missing_ok=True)
+    try:
+        os.link(path, other)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        with replacing(other) as partial:
+            shutil.copyfile(path, partial)
 
 
 def partial_path(path: Path, suffix: str) -> Path:

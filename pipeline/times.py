@@ -161,6 +161,16 @@ def parse_span(value: object, signals: Signals | None = None) -> Time:
     return time
 
 
+def parse_instant(value: object, signals: Signals | None = None) -> Time:
+    """A moment of the film from its start, exact: one of the song's beats becomes its seconds. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
+    time = value if isinstance(value, Time) else parse_time(value)
+    if time.beats is None:
+        return time
+    return _exact(_song(str(value), signals).time_of_beat(float(time.beats)))
+
+
 def _schema(pattern: str, example: str) -> WithJsonSchema:
     schema: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": [example]}
     return WithJsonSchema(schema)
@@ -182,3 +192,23 @@ SpanField = Annotated[
     PlainSerializer(str),
     _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?)$", "2s"),
 ]
+InstantField = Annotated[
+    Time,
+    BeforeValidator(lambda value, info: parse_instant(value, _heard(info))),
+    PlainSerializer(str),
+    _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?)$", "12s"),
+]
+
+
+def _parse_pause(value: object, info: ValidationInfo) -> Time | None:
+    return None if value is None or value == NEVER else parse_span(value, _heard(info))
+
+
+NEVER = "none"
+PauseField = Annotated[
+    Time | None,
+    BeforeValidator(_parse_pause),
+    PlainSerializer(lambda time: NEVER if time is None else str(time)),
+    _schema(r"^(none|\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?)$", "10s"),
+]
+"""How much film lies between two of what happens again and again; None, written `none`: it never happens."""

@@ -69,6 +69,29 @@ FILMS = {
   - {{stage: zoom, zoom: 1.4, rotate: 20, symmetry: {{droste: 2.5}}}}
   - {{{FOLDED}}}
 """,
+    "through a tunnel": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: "2 + t", rotate: 20, depth: {{geometry: tunnel}}, symmetry: {{kaleidoscope: 4}},
+     punch: "0.1 * square(t)"}}
+  - {{{FOLDED}, every: 2}}
+""",
+    "over ground, with a margin": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 2.5, pan: [0.2, 0.0], edges: noise, depth: {{geometry: ground, sky: 0.2}}}}
+  - {{{FOLDED}}}
+  - {{stage: flow, still: 0.5}}
+""",
+    "what is bright is near": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2, pan: ["sin(t)", 0.2], edges: noise, depth: {{picture: luminance}}}}
+  - {{{FOLDED}, every: 3}}
+  - {{stage: zoom, id: map, pan: [0.2, 0.0], depth: {{image: {CHELSEA}, half_life: 0.3}}}}
+""",
+    "footage with a film of depth": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, pan: ["sin(6 * t)", 0.0], depth: {{film: {CARPHONE}}}}}
+  - {{{FOLDED}, every: 2}}
+""",
     "droste": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.6, rotate: 30, edges: wrap}}
@@ -146,6 +169,24 @@ FILMS = {
   - {{{FOLDED}, objective: {{class: banana}}}}
   - {{{DREAM}, id: neuron, objective: {{layer: blocks.4.1, neuron: 3}}, octaves: 1, engine: reference}}
 """,
+    "eight bits": """
+  - {stage: noise}
+  - {stage: zoom, zoom: 1.3}
+  - {stage: dream, precision: int8, engine: packed, steps: 1, first_steps: 2, jitter: 4, octaves: 2,
+     layer: {0f: blocks.2.1, 6f: blocks.1.1}}
+""",
+    "changed on the way": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.5}}
+  - {{{FOLDED}, every: 2, layer: blocks.2.1}}
+  - {{stage: palette, to: seed}}
+""",
+    "footage changed on the way": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, zoom: 1.2, edges: noise}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, objective: {{layer: blocks.2.1, channel: strongest, count: 3}}}}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
@@ -174,7 +215,19 @@ TOPS = {
     "all around footage": "projection: equirectangular\n",
     "listening": f"listen: {{path: {SONG}, start: 12s}}\n",
     "out through a margin": "margin: 0.26\n",
+    "over ground, with a margin": "margin: 0.2\n",
     "a wallpaper that drifts": "margin: 0.1\n",
+    "changed on the way": """\
+changes:
+  - {at: 2f, set: {dream.layer: blocks.4.1, zoom.zoom: {0f: 1.5, 8f: 0.8}}}
+  - {at: 0.4s, set: {dream.objective: {layer: blocks.4.1, channel: 3}, palette.match: distribution}}
+  - {at: 7f, set: {dream.every: 1}}
+""",
+    "footage changed on the way": """\
+changes:
+  - {at: 2f, set: {video.speed: 2, dream.strength: 0.5}}
+  - {at: 5f, set: {zoom.rotate: "40 * t", flow.carry: pixels}}
+""",
 }
 """What stands at the top of some of them, beside the head."""
 

@@ -48,7 +48,10 @@ FILMS: dict[str, Stages] = {
     "growing": GROWING,
     "photograph": {"image": {"path": str(photograph("chelsea.png"))}, "dream": DREAM},
     "footage": FOOTAGE,
+    "flight": {"noise": {}, "zoom": {"zoom": 2, "depth": {"geometry": "tunnel"}}, "dream": DREAM},
+    "footage with depth": FOOTAGE | {"zoom": {"pan": ["sin(t)", 0], "depth": {"picture": "luminance"}}},
     "footage, winding": FOOTAGE | {"zoom": {"rotate": "40 * t"}},
+    "sphere": {"noise": {}, "sphere": {"zoom": 1.5}, "dream": DREAM | {"layer": "blocks.1.1"}},
 }
 # What is changed in which film; one or more for every stage.
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
@@ -65,6 +68,11 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("footage, winding", "zoom", {"pan": ["t", 0]}),
     ("growing", "zoom", {"symmetry": {"kaleidoscope": 4}}),
     ("footage", "zoom", {"symmetry": {"mirror": "x"}}),
+    ("flight", "zoom", {"depth": {"picture": "saliency"}}),
+    ("footage with depth", "zoom", {"depth": {"picture": "luminance", "near": 0.4}}),
+    ("footage with depth", "zoom", {"zoom": 1.3}),
+    ("footage", "zoom", {"depth": {"picture": "luminance"}}),
+    ("sphere", "sphere", {"yaw": "90 * t"}),
     ("growing", "dream", {"strength": 1.0}),
     ("growing", "dream", {"every": 2}),
     ("growing", "dream", {"every": 1}),
@@ -91,7 +99,8 @@ WITHOUT_EFFECT = [("growing", "noise"), ("photograph", "image")]  # they say how
 def film(stages: Stages, **keys: Any) -> Preset:
     listed = [{"stage": given.get("stage", name), "id": name, **given} for name, given in stages.items()]
     data = {"size": "64x48", "fps": 12, "duration": "9f", "seed": 3, "device": "cpu", "stages": listed} | keys
-    return parse_preset(yaml.safe_dump(data))
+    around = {"projection": "equirectangular", "size": "128x64"} if "sphere" in stages else {}
+    return parse_preset(yaml.safe_dump(data | around))
 
 
 def changed(name: str, stage: str, keys: dict[str, Any]) -> Preset:
@@ -154,6 +163,7 @@ def test_a_changed_stage_goes_on_beside_those_that_stay(name: str, stage: str, k
         ("footage", "video", {"motion": "none"}, {"index", "digest"}),
         ("footage", "video", {"speed": 2.0}, set()),
         ("footage, winding", "zoom", {"rotate": "-40 * t"}, {"index", "way"}),
+        ("footage with depth", "zoom", {"depth": {"picture": "saliency"}}, {"index", "way", "disparity"}),
         ("growing", "palette", {"strength": 0.9}, {"mean", "covariance"}),
         ("growing", "palette", {"match": "distribution"}, set()),
         ("growing", "hold", {"within": 0.5}, {"integral", "targets"}),

@@ -34,7 +34,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
         yield device
 
 
-@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("name", [name for name in FILMS if name != "eight bits"])  # those are for CPUs
 def test_no_frame_waits_and_its_picture_is_the_cpus(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected, differences = list(pipeline.frames(film(name, "cpu"))), []
     with pretended_cuda(monkeypatch) as cuda, Chain(film(name, "cuda")) as chain:
@@ -44,7 +44,8 @@ def test_no_frame_waits_and_its_picture_is_the_cpus(name: str, monkeypatch: pyte
             with cuda.listening() as notes:
                 image = chain.step(index, previous).image
             assert isinstance(image, Pretended)
-            assert not [note for note in notes if note.waits]
+            changes = index in film(name, "cuda").turns  # which builds stages
+            assert changes or not [note for note in notes if note.waits]
             differences.append((image.inner - frame.image).abs())
     # The last digits may switch one of a network's units, which changes a frame a little, here and there.
     assert all(difference.mean() < 1e-3 for difference in differences)

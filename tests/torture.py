@@ -26,6 +26,11 @@ from tests.processes import dreamreel, run_dreamreel
 PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
 # The film listens, carries its song, and reaches beyond its frame.
 PRESET = PRESET.replace("stages:", f"listen: {{path: {SONG}, start: 12s}}\nmargin: 0.1\nstages:")
+# At two moments it takes other settings, once between two segments and once within one.
+PRESET += """changes:
+  - {at: 4s, set: {dream.layer: blocks.2.1, zoom.rotate: -20}}
+  - {at: 27f, set: {dream.strength: 0.3, palette.match: distribution}}
+"""
 PRESET = PRESET.replace("zoom: 1.5", 'zoom: "1.3 + 0.4 * kick"\n    punch: "0.1 * decay(snare, 0.2)"')
 
 IN_LEAD_IN, IN_JOINING = "the lead-in", "the film half-joined"

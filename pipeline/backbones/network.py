@@ -17,6 +17,8 @@ from pipeline.backbones.weights import AUTO, weights_for
 from pipeline.device import is_out_of_memory
 from pipeline.frame import Size
 
+_MOST_TAPES = 16  # thousands of pictures may each have their own size
+
 
 class _Reached(Exception):
     """The deepest layer asked for has run."""
@@ -40,6 +42,7 @@ class Backbone:
         self.mean = torch.tensor(recipe.mean, device=device).view(1, 3, 1, 1)
         self.std = torch.tensor(recipe.std, device=device).view(1, 3, 1, 1)
         self._activations: dict[str, Tensor] = {}
+        self._tapes: dict[Size, Tape] = {}
         for module in network.modules():
             if getattr(module, "inplace", False):
                 module.inplace = False  # type: ignore[assignment]  # nn.Module types every attribute a Tensor
@@ -70,8 +73,16 @@ class Backbone:
     def record(self, size: Size) -> Tape:
         """The operators that run for a frame of `size`, from the normalised input on; no numbers are computed.
 
-        Raises UnsupportedNetwork when they can't be flattened.
+        Recorded once for each size, which takes as long as many steps. Raises UnsupportedNetwork when they can't be
+        flattened.
         """
+        if size not in self._tapes:
+            if len(self._tapes) == _MOST_TAPES:
+                del self._tapes[next(iter(self._tapes))]
+            self._tapes[size] = self._recorded(size)
+        return self._tapes[size]
+
+    def _recorded(self, size: Size) -> Tape:
         state, image = meta_state(self.network), torch.empty(1, 3, *size, device="meta")
         try:
             with torch.no_grad(), Tracer(state, image) as tracer:

@@ -10,14 +10,17 @@ import typer
 
 from pipeline.cli import (
     atlas,
+    branch,
     check,
     deforum,
     dream,
+    estimate,
     extract,
     layers,
     listen,
     plot,
     presets,
+    preview,
     render,
     runs,
     stages,
@@ -35,6 +38,7 @@ app = typer.Typer(
 )
 app.command("render")(render.render_command)
 app.command("resume")(render.resume_command)
+app.command("branch")(branch.command)
 app.command("info")(runs.info_command)
 app.command("assemble")(runs.assemble_command)
 app.command("extract")(extract.command)
@@ -43,6 +47,8 @@ app.command("listen")(listen.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
+app.command("preview")(preview.command)
+app.command("estimate")(estimate.command)
 app.command("check")(check.command)
 app.command("presets")(presets.command)
 app.command("deforum")(deforum.command)
@@ -50,7 +56,7 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = ("render", "resume", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
 
 
 def _version(wanted: bool) -> None:

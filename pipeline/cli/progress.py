@@ -8,14 +8,17 @@ from pathlib import Path
 from rich.progress import BarColumn
 
 from pipeline.cli.pace import Pace, first_frame_weight
-from pipeline.cli.watch import Watch, Words, before_the_first, clock
+from pipeline.cli.watch import Watch, Words, before_the_first, clock, megabytes
 from pipeline.engines.ascent import ACTIVITY
 from pipeline.errors import shell_word
 from pipeline.frame import Frame
 from pipeline.preset import Preset
 from pipeline.run import Result
+from pipeline.run.estimate import peak_memory
+from pipeline.run.pieces import Pieces
 from pipeline.stages import RunSpec
 
+_TELLING_FRAMES, _SOON_SECONDS = 4, 10.0  # after so many, it is told what the rest takes, unless it is soon over
 _LONG_SECONDS = 2.0  # of a frame, from which on it is told what is being done in it
 
 
@@ -33,6 +36,7 @@ class RenderProgress(Watch):
         length = f"{self._frames} frames" if self._frames is not None else "endless"
         self.say(f"{preset.name}: {length}, {preset.size}, {preset.fps} fps, seed {preset.seed}")
         self._told: set[str] = set()
+        self._preset, self._seen = preset, 0
 
     def on_message(self, text: str) -> None:
         """Say what the run has to say."""
@@ -45,7 +49,22 @@ class RenderProgress(Watch):
             self._times[stage] = self._times.get(stage, 0.0) + seconds
         self._pace.frame(frame.index, sum(frame.times.values()), time.monotonic())
         self._count = frame.index + 1
+        self._seen += 1
+        if self._seen == _TELLING_FRAMES:
+            self._tell_costs(spec)
         super().hear("", 0, None)
+
+    def _tell_costs(self, spec: RunSpec) -> None:
+        """What the rest takes, as far as the first frames tell; nothing where it is soon over."""
+        left, pieces = self._pace.left(time.monotonic()), Pieces(Path(), self._preset)
+        if left is not None and left < _SOON_SECONDS:
+            return
+        memory, rest = peak_memory(spec.device), None if self._frames is None else self._frames - self._count
+        parts = [] if left is None else [f"about {clock(left)} to go"]
+        parts += [] if memory is None else [f"{megabytes(memory)} of memory"]
+        states, each = pieces.bytes_kept(rest), " a minute" if rest is None else ""
+        kept = f", {megabytes(states)}{each} of it in states to branch from" if states else ""
+        self.say(f"{', '.join(parts)}, at most {megabytes(pieces.bytes_needed(rest))} more of the disk{kept}", "dim")
 
     def on_lead_in(self, done: int, total: int) -> None:
         """Take note of a finished frame of the lead-in, which the film does not show."""

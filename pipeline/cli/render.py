@@ -68,7 +68,7 @@ def render_command(
             again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
             raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
         loaded = load_preset(preset, changes)
-    _watch(loaded, checkpoint_every, False, lambda watched: render(loaded, out, overwrite=overwrite, options=watched))
+    watched(loaded, checkpoint_every, False, lambda options: render(loaded, out, overwrite=overwrite, options=options))
 
 
 def resume_command(
@@ -89,22 +89,25 @@ def resume_command(
 
         moved = {change.key: change.value for change in changes}
         preset = RunFolder(run).load_preset(duration, moved)
-    _watch(preset, checkpoint_every, True, lambda watched: resume(run, duration=duration, moved=moved, options=watched))
+    watched(
+        preset, checkpoint_every, True, lambda options: resume(run, duration=duration, moved=moved, options=options)
+    )
 
 
-def _watch(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:
+def watched(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:
+    """Render with its progress shown, so that Ctrl-C stops it in good order."""
     from pipeline.cli.progress import RenderProgress
     from pipeline.run import Options
 
     with RenderProgress(preset, resumed=resumed) as progress, Stopping(progress.say) as stopping:
-        watched = Options(
+        options = Options(
             on_frame=progress.on_frame,
             on_lead_in=progress.on_lead_in,
             on_message=progress.on_message,
             should_stop=lambda: stopping.asked,
             checkpoint_seconds=checkpoint_seconds,
         )
-        result = work(watched)
+        result = work(options)
     progress.summary(result)
     if not result.finished:
         raise typer.Exit(STOPPED)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.console import print_table, remark, say
 from pipeline.cli.render import RunArgument
 from pipeline.cli.watch import Watch, before_the_first, clock
+
+if TYPE_CHECKING:
+    from pipeline.run import Report
+
+_MOST_SHOWN = 12
 
 
 def info_command(run: RunArgument) -> None:
@@ -25,12 +31,27 @@ def info_command(run: RunArgument) -> None:
             ("frames", f"{found.frames} of {found.total if found.total is not None else 'endless'}"),
             ("segments", str(found.segments)),
             *(("checkpoint", f"{_place(frame)}: {health}") for frame, health in found.checkpoints.items()),
+            *_branched(found),
             ("time spent", clock(found.seconds)),
             ("film", str(found.film) if found.film is not None else "not joined yet (dreamreel assemble)"),
             ("preset from", found.origin if found.origin is not None else "Python"),
             *(("changed", change) for change in found.changes),
         ]
     )
+
+
+def _branched(found: Report) -> Iterator[tuple[str, str]]:
+    """Where the run comes from, and where branches of it may begin."""
+    origin, fps = found.ancestry, found.preset.fps
+    if origin is not None:
+        changes = ", ".join(f"{key}={value}" for key, value in origin.set.items())
+        yield "branch of", f"{origin.parent}, at {origin.at} (frame {origin.frame}): {changes or 'nothing changed'}"
+    for change in found.preset.changes:
+        yield "change", f"at {change.at} (frame {change.frame(fps)}): {', '.join(change.set)}"
+    if found.kept:
+        shown = [f"{float(frame / fps):g}s" for frame in found.kept]
+        shown = shown if len(shown) <= _MOST_SHOWN else [*shown[: _MOST_SHOWN - 2], "...", shown[-1]]
+        yield "kept states", f"{', '.join(shown)}: {found.kept_bytes / 1e6:.1f} MB, to branch from"
 
 
 def _place(frame: int) -> str:

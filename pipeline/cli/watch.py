@@ -118,6 +118,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def megabytes(count: float) -> str:
+    """`0.4 MB`, `12 MB`, `1.5 GB`."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
+
+
 def before_the_first(frames: int) -> str:
     """Where a lead-in stands that has so many frames to go."""
     return f"lead-in, {frames} frame{'s' if frames > 1 else ''} before the first"

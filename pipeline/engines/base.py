@@ -15,7 +15,7 @@ from pipeline.engines.plan import Climb
 from pipeline.objectives import Objective
 
 EngineName = Literal["reference", "folded", "packed", "graph"]
-PrecisionName = Literal["float32", "bfloat16"]
+PrecisionName = Literal["float32", "bfloat16", "int8"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 PRECISION_NAMES: tuple[PrecisionName, ...] = get_args(PrecisionName)
 log = logging.getLogger("pipeline.engines")
@@ -43,8 +43,8 @@ class EngineChoice:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that the network is computed in; pictures and gradients are float32 always."""
-        return torch.float32 if self.precision == "float32" else torch.bfloat16
+        """The type that the network computes in, beside its bytes; pictures and gradients are float32 always."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
 class Engine(ABC):

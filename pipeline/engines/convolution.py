@@ -133,7 +133,7 @@ def adjoint(weight: Tensor, geometry: Geometry, shape: tuple[int, ...]) -> Convo
     if any(p > r for p, r in zip(g.padding, reach, strict=True)):
         return _Native(weight, geometry, shape)
     if g.stride == (1, 1):
-        return _flipped(weight, geometry, (*shape[:1], weight.shape[0], *_output_side(weight, geometry, shape)))
+        return _flipped(weight, geometry, (*shape[:1], weight.shape[0], *output_side(weight, geometry, shape)))
     if kernel == (1, 1) and g.groups == 1:
         return _Spread(weight, geometry, shape)
     if g.groups == shape[1] == weight.shape[0] and g.dilation == (1, 1):
@@ -143,7 +143,8 @@ def adjoint(weight: Tensor, geometry: Geometry, shape: tuple[int, ...]) -> Convo
     return _Native(weight, geometry, shape)
 
 
-def _output_side(weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> tuple[int, int]:
+def output_side(weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> tuple[int, int]:
+    """The height and width of what a convolution makes of an input of `shape`."""
     sides = [
         (shape[2 + i] + 2 * g.padding[i] - g.dilation[i] * (int(weight.shape[2 + i]) - 1) - 1) // g.stride[i] + 1
         for i in (0, 1)
@@ -152,12 +153,17 @@ def _output_side(weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> tuple[i
 
 
 def _flipped(weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> Convolution:
+    exchanged, geometry = flipped(weight, g)
+    return Convolution(exchanged, None, geometry, shape)
+
+
+def flipped(weight: Tensor, g: Geometry) -> tuple[Tensor, Geometry]:
     """Stride 1: correlate with the weights upside down, input and output channels exchanged within each group."""
     out, inner, height, width = weight.shape
     grouped = weight.flip(2, 3).view(g.groups, out // g.groups, inner, height, width)
     exchanged = grouped.transpose(1, 2).reshape(g.groups * inner, out // g.groups, height, width)
     padding = (g.dilation[0] * (height - 1) - g.padding[0], g.dilation[1] * (width - 1) - g.padding[1])
-    return Convolution(exchanged, None, Geometry((1, 1), padding, g.dilation, g.groups), shape)
+    return exchanged, Geometry((1, 1), padding, g.dilation, g.groups)
 
 
 class _Spread:
@@ -165,7 +171,7 @@ class _Spread:
 
     def __init__(self, weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> None:
         self._shape, self._stride = shape, g.stride
-        inner = (*shape[:1], weight.shape[0], *_output_side(weight, g, shape))
+        inner = (*shape[:1], weight.shape[0], *output_side(weight, g, shape))
         self._convolution = _flipped(weight, replace(g, stride=(1, 1)), inner)
 
     def __call__(self, gradient: Tensor) -> Tensor:
@@ -183,7 +189,7 @@ class _Stuffed:
     def __init__(self, weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> None:
         sides = [shape[2 + i] + 2 * g.padding[i] - int(weight.shape[2 + i]) + 1 for i in (0, 1)]
         stuffed = (shape[0], shape[1], *sides)
-        self._stride, self._sides = g.stride, _output_side(weight, g, shape)
+        self._stride, self._sides = g.stride, output_side(weight, g, shape)
         # Its zeros are never written to, so it serves every call.
         self._buffer = channels_last(torch.zeros(stuffed, dtype=weight.dtype, device=weight.device))
         self._convolution = _flipped(weight, replace(g, stride=(1, 1)), stuffed)
@@ -207,7 +213,7 @@ class _Phases:
         split = whole.view(out, inner, taps[0], sy, taps[1], sx).permute(1, 3, 5, 0, 2, 4)
         phases = split.reshape(inner * sy * sx, out, *taps).flip(2, 3)
         padding = (taps[0] - 1, taps[1] - 1)
-        place = (*shape[:1], out, *_output_side(weight, g, shape))
+        place = (*shape[:1], out, *output_side(weight, g, shape))
         self._convolution = Convolution(phases.contiguous(), None, Geometry((1, 1), padding, (1, 1), 1), place)
         self._shape, self._stride, self._padding = shape, g.stride, g.padding
 

@@ -49,8 +49,7 @@ class Convolve:
         self.inputs = (source,) if other is None else (source, other)
         self.outputs = (output,)
         weight, bias = constant(node.args[1]), None if node.args[2] is None else constant(node.args[2])
-        stride, padding, dilation = (_pair(sides) for sides in node.args[3:6])
-        geometry = Geometry(stride, padding, dilation, node.args[8])
+        geometry = geometry_of(node)
         self._clip = clip
         self._forward = Convolution(weight, bias, geometry, shapes[source], clip)
         self._adjoint: Linear = adjoint(weight, geometry, shapes[source])
@@ -197,6 +196,12 @@ def is_convolution(node: Node) -> bool:
         and (node.args[2] is None or isinstance(node.args[2], StateTensor))
         and not node.args[6]  # transposed
     )
+
+
+def geometry_of(node: Node) -> Geometry:
+    """The numbers of a convolution."""
+    stride, padding, dilation = (_pair(sides) for sides in node.args[3:6])
+    return Geometry(stride, padding, dilation, node.args[8])
 
 
 def is_sum(node: Node, shapes: Shapes) -> bool:

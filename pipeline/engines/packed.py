@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from pipeline.backbones import Backbone
 from pipeline.backbones.tape import Node, Tape, Value
 from pipeline.engines.base import Engine, EngineChoice, PrecisionName, score_gradients
-from pipeline.engines.convolution import has_packed_convolution
+from pipeline.engines.convolution import Clip, has_packed_convolution
 from pipeline.engines.flat import FlatNetwork, channels_last, done_after
 from pipeline.engines.operators import Convolve, Operator, clip_of, is_convolution, is_sum, single_operator
 from pipeline.frame import Size, size_of
@@ -30,11 +31,14 @@ class PackedEngine(Engine):
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         size = size_of(image)
         if size not in self._chains:
-            self._chains[size] = OperatorChain(self._flat.tape(size), self._flat)
+            self._chains[size] = self._planned(self._flat.tape(size))
         chain = self._chains[size]
         score, gradients = score_gradients(objective, chain.forward(self._flat.normalised(image)))
         gradient = chain.backward(gradients)
         return score, gradient.to(torch.float32, memory_format=torch.contiguous_format) / self._flat.backbone.std
+
+    def _planned(self, tape: Tape) -> OperatorChain:
+        return OperatorChain(tape, [operator_of(fused, tape, self._flat) for fused in fuse(tape)])
 
     def forget(self) -> None:
         self._chains.clear()
@@ -47,15 +51,15 @@ class PackedEngine(Engine):
 class OperatorChain:
     """The operators for one picture size: forward, then backward, once each in turn."""
 
-    def __init__(self, tape: Tape, flat: FlatNetwork) -> None:
+    def __init__(self, tape: Tape, operators: Sequence[Operator]) -> None:
         self._targets = tape.targets
-        self._operators = lower(tape, flat)
-        self._done = done_after([operator.inputs for operator in self._operators], tape.targets.values())
+        self.operators = operators
+        self._done = done_after([operator.inputs for operator in self.operators], tape.targets.values())
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """The activations by layer of a normalised input."""
         values = {Value(0): image}
-        for operator, done in zip(self._operators, self._done, strict=True):
+        for operator, done in zip(self.operators, self._done, strict=True):
             results = operator.forward([values[value] for value in operator.inputs])
             values.update(zip(operator.outputs, results, strict=True))
             for value in done:
@@ -67,7 +71,7 @@ class OperatorChain:
         known: dict[Value, Tensor] = {}
         for name, gradient in gradients.items():
             _add(known, self._targets[name], gradient)
-        for operator in reversed(self._operators):
+        for operator in reversed(self.operators):
             after = [known.pop(value, None) for value in operator.outputs]
             if all(gradient is None for gradient in after):
                 continue
@@ -81,19 +85,42 @@ def _add(known: dict[Value, Tensor], value: Value, gradient: Tensor) -> None:
     known[value] = known[value] + gradient if value in known else channels_last(gradient)
 
 
-def lower(tape: Tape, flat: FlatNetwork) -> list[Operator]:
-    """The operators of a tape, with sums and clips drawn into the convolutions before them."""
+@dataclass(frozen=True)
+class Fused:
+    """What one operator does: a node, or a convolution with the sum and the clip behind it."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def output(self) -> Value:
+        """The value that it makes."""
+        return self.nodes[-1].outputs[0]
+
+    @property
+    def clip(self) -> Clip | None:
+        """The clip behind a convolution."""
+        return clip_of(self.nodes[-1]) if len(self.nodes) > 1 else None
+
+    @property
+    def other(self) -> Value | None:
+        """What is added to a convolution."""
+        made = self.nodes[0].outputs[0]
+        return next((v for node in self.nodes[1:2] for v in node.inputs if v != made), None)
+
+
+def fuse(tape: Tape) -> list[Fused]:
+    """The nodes of a tape in their order, sums and clips drawn into the convolutions before them."""
     uses = Counter(value for node in tape.nodes for value in node.inputs)
     uses.update(tape.targets.values())
     readers = {value: node for node in tape.nodes for value in node.inputs}
-    found: dict[Value, Operator] = {}  # by the output that the operator must stand in the place of
+    found: dict[Value, Fused] = {}  # by the output that the operator must stand in the place of
     drawn: set[Value] = set()
     for node in tape.nodes:
         if node.outputs[0] in drawn:
             continue
         chain = _fusible(node, tape, uses, readers, drawn) if is_convolution(node) else [node]
         drawn.update(each.outputs[0] for each in chain)
-        found[chain[-1].outputs[0]] = _operator(chain, tape, flat)
+        found[chain[-1].outputs[0]] = Fused(tuple(chain))
     return [found[node.outputs[0]] for node in tape.nodes if node.outputs[0] in found]
 
 
@@ -119,11 +146,8 @@ def _fusible(
     return chain
 
 
-def _operator(chain: list[Node], tape: Tape, flat: FlatNetwork) -> Operator:
-    if len(chain) == 1:
-        return single_operator(chain[0], tape.shapes, flat.constant)
-    convolution, *rest = chain
-    clip = clip_of(rest[-1])
-    others = [value for value in rest[0].inputs if value != convolution.outputs[0]]
-    other = others[0] if others else None
-    return Convolve(convolution, tape.shapes, flat.constant, other, clip, chain[-1].outputs[0])
+def operator_of(fused: Fused, tape: Tape, flat: FlatNetwork) -> Operator:
+    """The operator that computes in the network's own type."""
+    if len(fused.nodes) == 1:
+        return single_operator(fused.nodes[0], tape.shapes, flat.constant)
+    return Convolve(fused.nodes[0], tape.shapes, flat.constant, fused.other, fused.clip, fused.output)

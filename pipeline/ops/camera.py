@@ -51,6 +51,24 @@ def over_ground(rates: Rates) -> Rates:
     return replace(rates, pan=pan, shear=(none, none), tilt=(none, none))
 
 
+def at_disparity(rates: Rates, disparity: float) -> Rates:
+    """How things seem to move that lie at 1 / `disparity` of the distance that `rates` are meant for.
+
+    Moving in and aside is slower the further away they are; turning, slanting and tilting are the same everywhere.
+
+    Example:
+        >>> one, none = np.ones(1), (np.zeros(1), np.zeros(1))
+        >>> far = at_disparity(Rates(4 * one, one, pan=(one, 0 * one), centre=none, shear=none, tilt=none), 0.5)
+        >>> far.zoom.tolist(), far.pan[0].tolist(), far.degrees.tolist()
+        ([2.0], [0.5], [1.0])
+    """
+    if disparity == 1:
+        return rates
+    with np.errstate(all="ignore"):  # as in `rate_matrices`
+        zoom = rates.zoom**disparity
+    return replace(rates, zoom=zoom, pan=(rates.pan[0] * disparity, rates.pan[1] * disparity))
+
+
 def rate_matrices(rates: Rates, size: Size) -> Tensor:
     """The joint backward rate of all motions, float64 (N, 3, 3) per second, in pixels with centres at half-integers.
 
@@ -178,6 +196,22 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
         >>> torch.equal(still, torch.eye(3).double())
         True
     """
+    steps = torch.linalg.matrix_exp(path_generators(rates, start, end, breaks))
+    matrix = torch.eye(steps.shape[-1], dtype=torch.float64)
+    for step in steps:
+        matrix = matrix @ step
+    return matrix
+
+
+def path_generators(rates: Callable[[Array], Tensor], start: float, end: float, breaks: Array) -> Tensor:
+    """The same way in steps (N, 3, 3), or of another size, each a steady rate times its time.
+
+    It is the product of their exponentials.
+
+    Example:
+        >>> path_generators(lambda times: torch.ones(len(times), 3, 3).double(), 0.0, 0.5, np.empty(0)).sum(0)[0]
+        tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64)
+    """
     edges = cells(start, end, breaks, cells_per_second(end - start))
     length = np.diff(edges)
     early, late = edges[:-1] + (0.5 - _GAUSS) * length, edges[:-1] + (0.5 + _GAUSS) * length
@@ -185,11 +219,7 @@ def path_matrix(rates: Callable[[Array], Tensor], start: float, end: float, brea
     commutator = first @ second - second @ first
     steady = (first + second) / 2 + torch.from_numpy(length).view(-1, 1, 1) * (math.sqrt(3) / 12) * commutator
     inside = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None)
-    steps = torch.linalg.matrix_exp(steady * torch.from_numpy(inside).view(-1, 1, 1))
-    matrix = torch.eye(steps.shape[-1], dtype=torch.float64)
-    for step in steps:
-        matrix = matrix @ step
-    return matrix
+    return steady * torch.from_numpy(inside).view(-1, 1, 1)
 
 
 def cells_per_second(seconds: float) -> float:

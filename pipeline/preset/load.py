@@ -25,6 +25,7 @@ from pipeline.preset.overrides import Overrides, apply_override, as_overrides
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
 from pipeline.preset.shelf import find_preset
+from pipeline.preset.timeline import with_changes
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 from pipeline.signals import Signals
 from pipeline.stages import STAGES, Entry, Role, StageConfig
@@ -80,11 +81,16 @@ def parse_preset(
         if checked and (missing := missing_packages(document)):
             raise PresetError(missing)
         document.data.setdefault("name", name_from(Path(name).stem))
-        return _Builder(document, Path.cwd() if folder is None else folder, checked).build()
+        return _built(document, Path.cwd() if folder is None else folder, checked)
     except PresetError:
         raise
     except Exception as error:
         raise PresetError([Problem(name, (), mishap(error))]) from error
+
+
+def _built(document: Document, folder: Path, checked: bool) -> Preset:
+    base = _Builder(document, folder, checked).build()
+    return with_changes(base, document, lambda other: _Builder(other, folder, checked).build())
 
 
 class _Builder:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,13 +22,14 @@ from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig
 from pipeline.plugins import Offer
+from pipeline.preset.changes import ChangesField, place_in
 from pipeline.preset.entries import entry_name
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
 from pipeline.signals import Signals
 from pipeline.stages import Entry, RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage
-from pipeline.times import DurationField, SpanField, parse_duration
+from pipeline.times import DurationField, PauseField, SpanField, parse_duration
 from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 
 Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.!+_-]+)?$")]
@@ -83,8 +85,17 @@ class Preset(BaseModel):
         description="stages of other packages, and the package as pip takes it: "
         "{kaleidoscope: dreamreel-kaleidoscope==0.1.0}; written for you where a preset is written out",
     )
+    keep: PauseField = Field(
+        parse_duration("4s"),
+        description="how much film lies between the states that a run keeps to branch from, such as 10s; or none",
+    )
+    changes: ChangesField = Field(
+        (),
+        description="what becomes of the stages on the way: [{at: 12s, set: {dream.layer: blocks.4.1}}]",
+    )
     stages: tuple[SerializeAsAny[Entry], ...] = Field(description="the chain: a source, effects, encode")
 
+    _changed: tuple[Preset, ...] = PrivateAttr(())
     _origin: str | None = PrivateAttr(None)
     _heard: Signals | None = PrivateAttr(None)
 
@@ -109,6 +120,30 @@ class Preset(BaseModel):
     def chain(self) -> tuple[StageConfig, ...]:
         """What makes a frame: the source, then the effects. They stand first among `stages`, with the same indices."""
         return tuple(config for config in self.stages if isinstance(config, StageConfig))
+
+    @property
+    def turns(self) -> dict[int, Preset]:
+        """The preset, without `changes`, that each change makes of it, by the first frame that is made so, rising.
+
+        Of several at one frame it is what all of them make.
+        """
+        frames = (change.frame(self.fps) for change in self.changes)
+        return dict(zip(frames, self._changed, strict=True))
+
+    @property
+    def changed(self) -> tuple[Preset, ...]:
+        """What each of its changes makes of it."""
+        return self._changed
+
+    def at(self, frame: int) -> Preset:
+        """The preset that frame `frame` is made by; itself, before the first change."""
+        passed = [index for index in self.turns if index <= frame]
+        if not passed:
+            return self
+        here = self.turns[passed[-1]]
+        if here._heard is None and self._heard is not None:
+            here.hears(self._heard)
+        return here
 
     @property
     def encode(self) -> EncodeConfig:
@@ -140,6 +175,7 @@ class Preset(BaseModel):
             signals=self.signals,
             margin=self._margin,
             projection=self.projection,
+            parallax=any(stage.parallax for stage in self.chain),
         )
 
     @property
@@ -192,17 +228,23 @@ class Preset(BaseModel):
     def hears(self, signals: Signals) -> None:
         """Have the film hear what was heard before."""
         self._heard = signals
+        for each in self._changed:
+            each.hears(signals)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""
-        data = self.model_dump(mode="json", exclude={"plugins", "stages"})
+        data = self.model_dump(mode="json", exclude={"plugins", "stages", "changes"})
         if packages := self.packages():
             data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
-        return data | {"stages": [_plain_entry(stage) for stage in self.stages]}
+        data["stages"] = [_plain_entry(stage) for stage in self.stages]
+        if self.changes:
+            data["changes"] = [change.model_dump(mode="json") for change in self.changes]
+        return data
 
     def packages(self) -> dict[str, Offer]:
         """The packages of those stages that are not dreamreel's own, by the stages' names."""
-        offered = {name: package_of_stage(name) for name in map(entry_name, self.stages)}
+        stages = [stage for each in (self, *self._changed) for stage in each.stages]
+        offered = {name: package_of_stage(name) for name in map(entry_name, stages)}
         return {name: offer for name, offer in offered.items() if offer is not None}
 
     def to_yaml(self) -> str:
@@ -219,11 +261,21 @@ class Preset(BaseModel):
 
     def inputs(self) -> dict[str, Input]:
         """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
-        found = {format_path(each.place): each for each in inputs_of(self.model_copy(update={"stages": ()}))}
+        above = self.model_copy(update={"stages": (), "changes": ()})
+        found = {format_path(each.place): each for each in inputs_of(above)}
         for index, stage in enumerate(self.stages):
             for each in inputs_of(stage, ("stages", index)):
                 found[f"{self.stage_key(index)}.{format_path(each.place[2:])}"] = each
-        return found
+        return found | {format_path(each.place): each for each in self._inputs_of_changes()}
+
+    def _inputs_of_changes(self) -> Iterator[Input]:
+        """Those that the changes name, each where its change does."""
+        for number, (change, preset) in enumerate(zip(self.changes, self._changed, strict=True)):
+            for index, stage in enumerate(preset.stages):
+                for each in inputs_of(stage, ("stages", index)):
+                    place = place_in(change.set, each.place, preset.stage_key(index))
+                    if place is not None:
+                        yield replace(each, place=("changes", number, "set", *place))
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """`resolved`, with other texts for the inputs of these keys."""

@@ -46,6 +46,9 @@ def notes_on(preset: Preset) -> Iterator[str]:
         yield f"the curves were looked at in {spec.looks} of {spec.checked_frames} frames, and at every keyframe"
     if spec.fps < _STILL_FPS and moving:
         yield f"a frame lasts {float(1 / spec.fps):g}s: of what moves within it, the camera takes a sample"
+    for change in preset.changes:
+        if spec.frames is not None and change.frame(spec.fps) >= spec.frames:
+            yield f"the change at {change.at} lies past the end of the film, and is never made"
     if not is_there(spec.device):
         yield f"the device {preset.device!r} is not on this machine: it can be checked here, not rendered"
 

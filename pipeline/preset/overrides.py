@@ -37,6 +37,8 @@ class Override:
     label: str = "--set"
     quoted: bool = False
     """whether the value is text as it stands, not YAML"""
+    given: str | None = None
+    """the key as it was given, where that is another"""
 
     @staticmethod
     def of(text: str) -> Override:
@@ -49,7 +51,7 @@ class Override:
         return Override(*setting)
 
     def __str__(self) -> str:
-        key = f"{self.key}=" if self.label in ("--set", "override") else ""
+        key = f"{self.key if self.given is None else self.given}=" if self.label in ("--set", "override") else ""
         return f"{self.label} {shortened(key + self.value, _SHOWN)}"
 
 
@@ -100,7 +102,13 @@ def _worded(value: object) -> str | int | float:
 
 def apply_override(document: Document, override: Override) -> None:
     """Change the document's data. Raises PresetError that names the override."""
-    keys = document.written(_override_path(document, override))
+    value = override.value if override.quoted else typed(read_value(override.value, str(override)))
+    document.replace(put(document, override, value), str(override))
+
+
+def put(document: Document, override: Override, value: object) -> KeyPath:
+    """Put a value where an override means it; returns the place. Raises PresetError that names the override."""
+    keys = document.written(override_path(document, override))
     if not keys:
         raise _refusal(override, "needs a key, such as fps=30 or dream.steps=4")
     target: Any = document.data
@@ -111,8 +119,8 @@ def apply_override(document: Document, override: Override) -> None:
             target[key] = [None] if keys[depth + 1] == 0 and isinstance(keys[depth + 1], int) else {}
         target = target[key]
     _require_room(override, target, keys)
-    target[keys[-1]] = override.value if override.quoted else typed(read_value(override.value, str(override)))
-    document.replace(keys, str(override))
+    target[keys[-1]] = value
+    return keys
 
 
 def _require_room(override: Override, target: object, path: KeyPath) -> None:
@@ -122,7 +130,7 @@ def _require_room(override: Override, target: object, path: KeyPath) -> None:
         raise _refusal(override, f"{format_path(path[:-1]) or 'the preset'} has no {format_path(path[-1:])}")
 
 
-def _override_path(document: Document, override: Override) -> KeyPath:
+def override_path(document: Document, override: Override) -> KeyPath:
     """`dream.steps` stands for the one stage called dream; `stages[2].steps` and `fps` for themselves."""
     try:
         parts = parse_path(override.key)

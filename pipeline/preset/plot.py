@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.curves import curves_of
+from pipeline.curves import Curve, curves_of
 from pipeline.errors import PresetError, Problem
 from pipeline.frame import from_array
 from pipeline.media.chart import Canvas, Panel, draw_chart
 from pipeline.media.picture import write_png
 from pipeline.preset.model import Preset
+from pipeline.times import Array
 
 _MOST_POINTS = 4000
 
@@ -33,20 +34,34 @@ def draw(preset: Preset, panels: list[Panel]) -> Canvas:
     frames = preset.duration.to_frames(preset.fps)
     length = "endless" if frames is None else f"{float(frames / preset.fps):g} s"
     lines = [] if preset.signals is None else preset.signals.sections[1:].tolist()
+    lines += [float(frame / preset.fps) for frame in preset.turns]
     return draw_chart(f"{preset.name}, {length}, {preset.fps} fps", panels, lines)
 
 
 def _panels(preset: Preset) -> list[Panel]:
+    """One for each number that moves, by itself or by a change; it goes on as it was where its stage is gone."""
     spec = preset.spec()
-    clock = spec.clock
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
-    moments = clock.at_frames(frames)
+    moments = spec.clock.at_frames(frames)
     beats = [] if spec.signals is None else spec.signals.beats.tolist()
-    panels = []
-    for config in preset.chain:
-        for key, place, curve, _ in curves_of(config):
-            if curve.constant is None:
-                name = f"{config.id}.{key}{place}".strip()
-                values = curve.values(moments)
-                panels.append(Panel(name, str(curve), moments.seconds.tolist(), values.tolist(), ticks=beats))
-    return panels
+    values: dict[str, Array] = {}
+    curves: dict[str, list[Curve]] = {}
+    for start, here in ((0, preset), *preset.turns.items()):
+        for name, curve in _curves(here).items():
+            now = curve.values(moments)
+            values[name] = np.where(frames >= start, now, values.get(name, now))
+            curves[name] = [*curves.get(name, []), curve]
+    seconds = moments.seconds.tolist()
+    return [
+        Panel(name, ", then ".join(dict.fromkeys(map(str, curves[name]))), seconds, found.tolist(), ticks=beats)
+        for name, found in values.items()
+        if np.ptp(found) > 0 or any(curve.constant is None for curve in curves[name])
+    ]
+
+
+def _curves(preset: Preset) -> dict[str, Curve]:
+    return {
+        f"{config.id}.{key}{place}".strip(): curve
+        for config in preset.chain
+        for key, place, curve, _ in curves_of(config)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,6 @@ from pipeline.errors import RunError, reason_of
 from pipeline.frame import Size
 from pipeline.preset import Preset
 from pipeline.run.environment import environment
-from pipeline.run.folder import RunFolder
 from pipeline.run.settings import Settings
 from pipeline.times import parse_duration
 
@@ -62,7 +62,7 @@ def facts_now(chain: Chain, preset: Preset, inputs: Mapping[str, InputFacts]) ->
     return {
         "preset": preset.resolved(),
         "inputs": {key: each.model_dump() for key, each in inputs.items()},
-        "built": chain.fingerprints(preset),
+        "built": chain.fingerprints(),
         "environment": environment(chain.spec.device, preset.packages().values()),
         "settings": Settings.now().model_dump(),
     }
@@ -89,9 +89,9 @@ class Found:
         return self.previous.to(chain.spec.device)
 
 
-def load_found(folder: RunFolder, frame: int, size: Size) -> Found:
-    """The checkpoint at `frame`, checked. Raises ValueError saying what is damaged or foreign."""
-    loaded = checkpoint.load(folder.state, frame)
+def load_found(states: Path, frame: int, size: Size) -> Found:
+    """The checkpoint at `frame` in a folder, checked. Raises ValueError saying what is damaged or foreign."""
+    loaded = checkpoint.load(states, frame)
     try:
         facts = Facts.model_validate(loaded.facts)
     except ValidationError as error:

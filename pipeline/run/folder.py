@@ -35,6 +35,8 @@ class RunFolder:
         self.log_file = root / "run.jsonl"
         self.lock_file = root / ".lock"
         self.state = root / "state"
+        self.kept = self.state / "kept"
+        self.branch_file = root / "branch.json"
         self.segments = root / "segments"
         self.heard_file = root / "heard.safetensors"
         self.poster = root / "poster.png"
@@ -76,7 +78,8 @@ class RunFolder:
                     return
             own: tuple[Path, ...] = (self.film(preset),)
         else:
-            own = (self.preset_file, self.log_file, self.heard_file, self.film(preset), self.poster, self.sheet)
+            own = (self.preset_file, self.log_file, self.heard_file, self.branch_file)
+            own += (self.film(preset), self.poster, self.sheet)
             with self.writing():
                 own += tuple(each for folder in (self.state, self.segments) for each in _foreign(folder))
         for file in own:
@@ -86,7 +89,8 @@ class RunFolder:
     def drop_leftovers(self, preset: Preset) -> None:
         """Remove what interrupted processes left half-written beside the film, and nobody else's files."""
         film = self.film(preset)
-        stems = {file.stem for file in (self.preset_file, self.heard_file, film, self.poster, self.sheet)}
+        files = (self.preset_file, self.heard_file, self.branch_file, film, self.poster, self.sheet)
+        stems = {file.stem for file in files}
         stems.add(f"{film.stem}-silent")  # of earlier versions, whose runs can be gone on with
         for path in self.preset_file.parent.iterdir():
             if is_partial_of(path, stems):
@@ -113,8 +117,10 @@ class RunFolder:
                 self.film(preset).unlink(missing_ok=True)
                 self.drop_leftovers(preset)
             checkpoint.drop_all(self.state)
+            checkpoint.drop_all(self.kept)
             remove_pieces(self.segments)
-            for file in (self.log_file, self.heard_file, self.poster, self.sheet, self.plot, self.preset_file):
+            others = (self.log_file, self.heard_file, self.branch_file, self.poster, self.sheet, self.plot)
+            for file in (*others, self.preset_file):
                 file.unlink(missing_ok=True)
 
     def load_preset(

@@ -6,16 +6,16 @@ Frame n belongs to piece `n // length`. A spool is `NNNNNN.rgb24`, one (H, W, 3)
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.disk import digest_of, partial_path, replacing, sync
+from pipeline.disk import digest_of, partial_path, replacing, share, sync
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
 from pipeline.outputs import encode
@@ -108,6 +108,32 @@ class Pieces:
         sync(self._folder)  # the segments just seen are there for good
         return digests
 
+    def share(self, folder: Path, frame: int) -> None:
+        """Take over the first `frame` frames of a film that begins alike from its `folder`, which is only read.
+
+        Full pieces, which nobody writes to any more, are the same files by a second name; what there is of the last
+        one is copied. What is gone meanwhile is left out: `verify` tells. Raises OSError.
+        """
+        full, rest = divmod(max(0, frame), self.length)
+        for number in range(full):
+            # The segment once more: it may have come, and its spool have gone, between the first two looks.
+            for path in (self._segment(number), self._raw(number), self._segment(number)):
+                with contextlib.suppress(FileNotFoundError):
+                    share(folder / path.name, path)
+                    break
+        if rest:
+            with contextlib.suppress(FileNotFoundError), (folder / self._raw(full).name).open("rb") as file:
+                self._raw(full).write_bytes(file.read(rest * self._frame_bytes))
+        sync(self._folder)
+
+    def frames(self) -> int:
+        """How many frames there are, in segments and spools."""
+        raw, closed = self._there("rgb24"), self._there("mp4")
+        last = max((*raw, *closed), default=-1)
+        if last in raw:
+            return last * self.length + self._spooled_frames(last)
+        return 0 if last < 0 else last * self.length + count_frames(closed[last])
+
     def drop(self, frame: int) -> None:
         """Remove the spools of full pieces before `frame`, the oldest to go on from, whose segments are there."""
         for number, path in self._there("rgb24").items():
@@ -155,7 +181,7 @@ class Pieces:
         """How many segments there are."""
         return len(self._there("mp4"))
 
-    @contextmanager
+    @contextlib.contextmanager
     def so_far(self) -> Iterator[tuple[list[Path], int]]:
         """Films of all frames there are, in order, and how many frames these are; what is spooled is encoded meanwhile.
 
@@ -193,14 +219,30 @@ class Pieces:
         spool = self._raw(number)
         return spool.stat().st_size // self._frame_bytes if spool.exists() else 0
 
+    def kept_every(self) -> int | None:
+        """Frames between two states that are kept: whole pieces, so that neither needs a spool. None: none is kept."""
+        keep = self._preset.keep
+        return None if keep is None else max(1, round(keep.span(self._preset.fps) / self.length)) * self.length
+
+    def bytes_kept(self, frames: int | None) -> int:
+        """What the states that are kept of a film of so many frames take, those of one without end in a minute."""
+        every = self.kept_every()
+        frames = round(60 * self._preset.fps) if frames is None else frames
+        height, width = self._preset.canvas
+        return 0 if every is None else frames // every * height * width * 3 * 4
+
     def bytes_needed(self, frames: int | None) -> int:
         """At most what `frames` more frames take, or those to come soon of a film without end.
 
-        Spools and three checkpoints, and the film twice (segments and joined) at a generous rate.
+        What is there only meanwhile, states that are kept, and the film twice (segments and joined) at a generous rate.
         """
-        spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
         coming = 0 if frames is None else frames
-        return (spooled + 3 * 4) * self._frame_bytes + int(0.2 * coming * self._frame_bytes)
+        return self.bytes_working(frames) + int(0.2 * coming * self._frame_bytes) + self.bytes_kept(coming)
+
+    def bytes_working(self, frames: int | None) -> int:
+        """At most what of these is there only while it renders: spools and checkpoints."""
+        spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
+        return (spooled + 3 * 4) * self._frame_bytes
 
     def _segment(self, number: int) -> Path:
         return self._folder / f"{number:06d}.mp4"

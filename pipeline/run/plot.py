@@ -25,7 +25,8 @@ NOTES = {
 
 
 def plot(out: str | Path, picture: str | Path | None = None) -> Path:
-    """Draw brightness, contrast, saturation, clipped share and sharpness of every frame of a run over time.
+    """Draw brightness, contrast, saturation, clipped share and sharpness of every frame of a run over time, with
+    a line at every change of its preset.
 
     Writes a PNG, by default `plot.png` in the run's folder, and returns its path. Raises RunError when there is no
     run or it has no frame yet, MediaError when the picture can't be written.
@@ -38,7 +39,8 @@ def plot(out: str | Path, picture: str | Path | None = None) -> Path:
         raise RunError(f"{folder.path} has no frame yet; plot it when `{look}` shows some")
     path = folder.plot if picture is None else Path(picture)
     title = f"{preset.name}, {preset.size}, {len(records)} frames at {preset.fps} fps"
-    chart = draw_figures(title, list(records), list(records.values()), preset.fps)
+    turns = [float(frame / preset.fps) for frame in preset.turns]
+    chart = draw_figures(title, list(records), list(records.values()), preset.fps, lines=turns)
     write_png(from_array(chart), path)
     return path
 
@@ -49,10 +51,11 @@ def draw_figures(
     figures: Sequence[Mapping[str, Any]],
     fps: Fraction,
     bands: Mapping[str, tuple[float, float]] | None = None,
+    lines: Sequence[float] = (),
 ) -> Canvas:
     """The chart of the figures of `frames`, each a mapping with all names of `Look`; (H, W, 3) RGB.
 
-    `bands` are ranges to shade, by figure.
+    `bands` are ranges to shade, by figure; `lines` stand at these seconds.
     """
     seconds = [float(index / fps) for index in frames]
     bands = {} if bands is None else bands
@@ -60,7 +63,7 @@ def draw_figures(
         Panel(name, NOTES[name], seconds, [float(facts[name]) for facts in figures], bands.get(name))
         for name in Look._fields
     ]
-    return draw_chart(title, panels)
+    return draw_chart(title, panels, lines)
 
 
 def _is_whole(facts: Mapping[str, Any]) -> bool:

@@ -55,12 +55,17 @@ class Recorder(Output):
             self._pieces.close()
         self._encode(self._pieces.last(self._next))
 
-    def save(self, frame: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Save a checkpoint that counts `frame` frames, once they are safe; below 0 it lies within the lead-in."""
+    def save(self, frame: int, tensors: dict[str, Tensor], facts: dict[str, Any], kept: bool = False) -> None:
+        """Save a checkpoint that counts `frame` frames, once they are safe; below 0 it lies within the lead-in.
+
+        One that is `kept` stays when newer ones come.
+        """
         with self._timed():
             require_space(self._folder)
             saved = Checkpoint(frame, tensors, {**facts, "spools": self._pieces.secure(frame)})
             checkpoint.save(self._folder.state, saved)
+            if kept:
+                checkpoint.keep(self._folder.state, frame, self._folder.kept)
             self._log.event("checkpoint", frame=frame)
             self._drop_spools()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline import checkpoint
 from pipeline.chain import Chain
 from pipeline.curves import curves_of
@@ -12,6 +14,7 @@ from pipeline.run.environment import environment
 from pipeline.run.facts import Facts, Found, load_found
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import masked
+from pipeline.run.pieces import Pieces
 from pipeline.times import Clock, parse_duration
 
 
@@ -22,9 +25,9 @@ def find_checkpoint(folder: RunFolder, preset: Preset) -> tuple[Found | None, li
     can be used: starting again is for the user to decide.
     """
     damaged: list[str] = []
-    for frame in reversed(checkpoint.frames_kept(folder.state)):
+    for frame, states in saved_states(folder):
         try:
-            return load_whole(folder, preset, frame), damaged
+            return load_whole(folder, preset, frame, states), damaged
         except ValueError as error:
             damaged.append(f"the checkpoint at frame {frame} can't be used: {error}")
     if damaged:
@@ -36,10 +39,21 @@ def find_checkpoint(folder: RunFolder, preset: Preset) -> tuple[Found | None, li
     return None, []
 
 
-def load_whole(folder: RunFolder, preset: Preset, frame: int) -> Found:
-    """The checkpoint at `frame`, with every frame that it counts. Raises ValueError saying what is damaged."""
-    found = load_found(folder, frame, preset.canvas)
-    folder.pieces(preset).verify(frame, found.facts.spools)
+def saved_states(folder: RunFolder) -> list[tuple[int, Path]]:
+    """The frame of every checkpoint that there is, newest first, and the folder where it lies."""
+    newest, kept = checkpoint.frames_kept(folder.state), checkpoint.frames_kept(folder.kept)
+    return sorted((dict.fromkeys(kept, folder.kept) | dict.fromkeys(newest, folder.state)).items(), reverse=True)
+
+
+def load_whole(
+    folder: RunFolder, preset: Preset, frame: int, states: Path | None = None, pieces: Pieces | None = None
+) -> Found:
+    """The checkpoint at `frame`, with every frame that it counts. Raises ValueError saying what is damaged.
+
+    It lies in the folder `states`, by default among the newest, and its frames in `pieces`, by default the run's own.
+    """
+    found = load_found(folder.state if states is None else states, frame, preset.canvas)
+    (folder.pieces(preset) if pieces is None else pieces).verify(frame, found.facts.spools)
     return found
 
 
@@ -48,9 +62,10 @@ def require_same_preset(before: Facts, preset: Preset) -> None:
     places = [each.place for key, each in preset.inputs().items() if key in before.inputs]
     old, new = masked(before.preset, places), masked(preset.resolved(), places)
     if old.pop("duration") != new.pop("duration"):
-        require_same_curves(before, preset)
+        require_same_curves(before.preset["duration"], preset)
     for data in (old, new):
         data.pop("audio", None)  # it touches no frame
+        data.pop("keep", None)  # nor does this
         data.pop("plugins", None)  # their versions stand in the environment
     changes = changed_keys(old, new)
     if changes:
@@ -61,19 +76,20 @@ def require_same_preset(before: Facts, preset: Preset) -> None:
         )
 
 
-def require_same_curves(before: Facts, preset: Preset) -> None:
-    """No curve takes another way because the film gets another length. Raises RunError naming those that do."""
-    frames = parse_duration(before.preset["duration"]).to_frames(preset.fps)
+def require_same_curves(duration: object, preset: Preset) -> None:
+    """No curve takes another way for the film had another `duration`. Raises RunError naming those that do."""
+    frames = parse_duration(duration).to_frames(preset.fps)
     if frames == preset.duration.to_frames(preset.fps):
         return
     clock = Clock(preset.fps, frames, preset.seed, preset.signals)
+    stages = [stage for each in (preset, *preset.changed) for stage in each.chain]
     keys = [
         f"{stage.id}.{key}"
-        for stage in preset.chain
+        for stage in stages
         for key, _, curve, _ in curves_of(stage)
         if curve.depends_on_length(clock)
     ]
-    keys += [stage.id for stage in preset.chain if stage.closes]
+    keys += [stage.id for stage in stages if stage.closes]
     if keys:
         raise RunError(
             f"{', '.join(dict.fromkeys(keys))} follows the film's length (n, p, max_f, keyframes past "
@@ -89,8 +105,8 @@ def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[st
     Raises RunError naming what is not, since the frames from here on would be others. Returns a line for everything
     else of the machine and its software that is not as it was, and may or may not matter.
     """
-    changes = changed_keys(preset.resolved(), chain.pin(preset).resolved())
-    changes += changed_keys(before.built, chain.fingerprints(preset))
+    changes = changed_keys(chain.preset.resolved(), chain.pin(chain.preset).resolved())
+    changes += changed_keys(before.built, chain.fingerprints())
     if changes:
         listed = "\n  ".join(changes)
         raise RunError(

@@ -37,6 +37,8 @@ class Rendering:
     facts: Mapping[str, Any]
     began: float
     """on time.perf_counter's clock, less what the run took before"""
+    keep_every: int | None
+    """frames between two checkpoints that stay; None: none does"""
     most_unsaved: int
     """on a fast device, a checkpoint comes after so many frames whatever the clock says: it lets spools go, which
     bounds the disk"""
@@ -58,7 +60,8 @@ class Rendering:
             index, previous = index + 1, made.feedback
             now = time.perf_counter()
             # Early by a frame's time, for the work that would be lost while the next one is made.
-            if now - saved_at + (now - began) >= self.options.checkpoint_seconds or self._much_is_unsaved():
+            due = now - saved_at + (now - began) >= self.options.checkpoint_seconds
+            if due or self._is_kept(index) or self._much_is_unsaved():
                 self._save(previous, index)
                 saved, saved_at = index, now
         result.finished = result.finished or index == chain.spec.frames
@@ -89,10 +92,17 @@ class Rendering:
         for stage, seconds in times.items():
             self.result.times[stage] = self.result.times.get(stage, 0.0) + seconds
 
+    def _is_kept(self, frame: int) -> bool:
+        return self.keep_every is not None and frame >= 0 and frame % self.keep_every == 0
+
     def _much_is_unsaved(self) -> bool:
         return self.result.rendered > 0 and self.result.rendered % self.most_unsaved == 0
 
     def _save(self, previous: Tensor, frame: int) -> None:
         tensors = {PREVIOUS: previous.detach().to("cpu", copy=True), **self.chain.state_dict()}
-        facts = {**self.facts, "seconds": round(time.perf_counter() - self.began, 3)}
-        self.recording.put(partial(self.recorder.save, frame, tensors, facts))
+        facts = {
+            **self.facts,
+            "built": self.chain.fingerprints(),
+            "seconds": round(time.perf_counter() - self.began, 3),
+        }
+        self.recording.put(partial(self.recorder.save, frame, tensors, facts, self._is_kept(frame)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline import checkpoint
 from pipeline.chain import Chain
+from pipeline.change import settled
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.media.behind import Behind
@@ -114,7 +115,8 @@ class _Session:
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
                 with self._folder.film_locked(self._options.on_message):
                     self._folder.clear()
-            self._preset = chain.pin(self._preset)
+            self._preset = settled(chain.pin(self._preset), chain.spec.device)
+            chain.follow(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
                 self._note(log, "begin", preset_file=self._origin)
@@ -130,9 +132,10 @@ class _Session:
         self._require_same(found, moved)
         self._say_notes()
         settings = Settings.now() if found is None else found.facts.settings
-        with self._hinted(), settings.kept(), Chain(self._preset) as chain:
+        with self._hinted(), settings.kept(), Chain(self._preset, None if found is None else found.frame) as chain:
             if found is None:
-                self._preset = chain.pin(self._preset)
+                self._preset = settled(chain.pin(self._preset), chain.spec.device)
+                chain.follow(self._preset)
             else:
                 self._say(require_same_machine(found.facts, self._preset, chain))
                 self._seconds_before = found.facts.seconds
@@ -184,6 +187,7 @@ class _Session:
         frame = found.frame if found is not None else 0
         with self._folder.film_locked(self._options.on_message), self._folder.writing():
             checkpoint.drop_after(self._folder.state, frame)
+            checkpoint.drop_after(self._folder.kept, frame)
             self._folder.drop_leftovers(self._preset)
             self._pieces.rewind(frame)
 
@@ -202,7 +206,10 @@ class _Session:
                 Behind("recorder", depth=4) as recording,
             ):
                 began, most = self._started - self._seconds_before, 8 * self._pieces.length
-                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, most).run(found)
+                kept = self._pieces.kept_every()
+                Rendering(chain, recorder, recording, beside, self._options, result, facts, began, kept, most).run(
+                    found
+                )
             result.times[self._preset.encode.id] = recorder.seconds
             result.notes += chain.report()
             if result.finished or (chain.spec.frames is None and result.frames > 0):

@@ -13,6 +13,7 @@ from pipeline.errors import PipelineError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.media.paths import resolve_sound
 from pipeline.preset import Preset, load_preset
+from pipeline.run.ancestry import Ancestry, read_ancestry
 from pipeline.run.changes import changed_keys
 from pipeline.run.environment import versions
 from pipeline.run.facts import Found, load_found
@@ -46,6 +47,12 @@ class Report:
     changes: list[str]
     """keys whose values differ from the file the preset came from"""
     origin: str | None
+    ancestry: Ancestry | None
+    """of a branch: what it is one of"""
+    kept: list[int]
+    """the frames at which a state is kept to branch from"""
+    kept_bytes: int
+    """what these take on the disk, shared with other runs or not"""
 
 
 def report(out: str | Path) -> Report:
@@ -72,6 +79,9 @@ def report(out: str | Path) -> Report:
         film=film if film.exists() else None,
         changes=_changes(origin, preset),
         origin=origin,
+        ancestry=read_ancestry(folder.branch_file),
+        kept=checkpoint.frames_kept(folder.kept),
+        kept_bytes=checkpoint.bytes_kept(folder.kept),
     )
 
 
@@ -79,7 +89,7 @@ def _newest(folder: RunFolder, preset: Preset) -> Found | None:
     """The newest checkpoint whose own files are whole."""
     for frame in reversed(checkpoint.frames_kept(folder.state)):
         try:
-            return load_found(folder, frame, preset.canvas)
+            return load_found(folder.state, frame, preset.canvas)
         except ValueError:
             continue
     return None

@@ -52,6 +52,8 @@ class StageConfig(Entry):
     """of a source: whether its frames go on from the previous output"""
     closes: ClassVar[bool] = False
     """whether no stage behind it may feed back"""
+    alternatives: ClassVar[frozenset[str]] = frozenset()
+    """keys of which a preset has one: a change that sets one takes the others out"""
 
     @property
     def feeds_back(self) -> bool:
@@ -61,6 +63,11 @@ class StageConfig(Entry):
     @property
     def uses_motion(self) -> bool:
         """Whether the stage reads how the picture moves, so that finding it out is worth the time."""
+        return False
+
+    @property
+    def parallax(self) -> bool:
+        """Whether the stage moves near and far parts of the picture differently."""
         return False
 
     @property

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from pipeline.curves import Moments
 from pipeline.errors import StageError
+from pipeline.frame import size_of
 from pipeline.ops.camera import seen_from
 from pipeline.ops.motion import Motion, under_camera
+from pipeline.ops.relief import Relief, Sight, under_parallax
 from pipeline.ops.symmetry import Symmetry
-from pipeline.ops.warp import warp_matrix
+from pipeline.ops.warp import plan_sampling, sample, warp_matrix
 from pipeline.stages.spec import RunSpec
 
 _ORDER = ("show", "move", "fold", "reveal")
@@ -120,6 +122,20 @@ class FrameContext:
         if told.previous_source is not None:
             told.previous_source = _seen(told.previous_source, before)
 
+    def look(self, now: Sight, before: tuple[Relief, Sight] | None) -> None:
+        """Tell, instead of `move`, of a camera that sees depth: its view now, and the last frame's scene and view.
+
+        A source that feeds back shows the previous output, so `before` is None there.
+        """
+        self._require_turn("move")
+        told = self._told
+        if not self.fresh and self.spec.wants_motion:
+            told.motion = under_parallax(told.motion, now, before)
+        if told.source is not None:
+            told.source = _looked_at(told.source, now)
+        if told.previous_source is not None and before is not None:
+            told.previous_source = _looked_at(told.previous_source, before[1])
+
     def fold(self, symmetry: Symmetry) -> None:
         """Tell of a symmetry that the camera shows its picture in."""
         self._require_turn("fold")
@@ -187,3 +203,8 @@ class FrameContext:
 
 def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
     return warp_matrix(picture, matrix).clamp(0, 1)
+
+
+def _looked_at(picture: Tensor, sight: Sight) -> Tensor:
+    x, y = sight.positions[0]
+    return sample(picture, plan_sampling(x, y, size_of(picture))).clamp(0, 1)

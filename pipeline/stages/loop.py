@@ -34,6 +34,8 @@ class LoopConfig(StageConfig):
             yield "over", f"is {self.over}, the film lasts {length}; make it shorter, or `duration` longer"
         elif self.over.span(spec.fps) > _MOST_FRAMES:
             yield "over", f"is {self.over.span(spec.fps)} frames, may be at most {_MOST_FRAMES}; make it shorter"
+        if spec.parallax:
+            yield "", "paints along one motion of the whole picture, and `depth` has many; leave out one of the two"
         if not spec.continues:
             yield "", "closes films that grow out of themselves; footage can't, leave the stage out"
 

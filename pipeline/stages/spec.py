@@ -41,6 +41,8 @@ class RunSpec:
     """the picture that a stage is guided by, the first where there are more"""
     signals: Signals | None = None
     """what the film's sound says, if it listens to any"""
+    parallax: bool = False
+    """whether near and far parts of the picture move differently, so that no matrix says where all of it is going"""
     margin: Size = NO_MARGIN
     """how far the pictures reach beyond the film's frame on each side, in pixels"""
     projection: Projection = "flat"

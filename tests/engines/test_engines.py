@@ -21,6 +21,7 @@ from pipeline import backbones
 from pipeline.backbones import Backbone
 from pipeline.backbones.recipes import Recipe
 from pipeline.engines import Climb, EngineChoice, build_engine, choose_engine, climb
+from pipeline.engines.bytes import largest_weight
 from pipeline.engines.choose import cache_file, candidates
 from pipeline.engines.convolution import Convolution, Geometry, adjoint, has_packed_convolution
 from pipeline.engines.folded import FoldedEngine
@@ -34,6 +35,7 @@ from pipeline.stages import Dream, DreamConfig, FrameContext, RunSpec
 
 CPU = torch.device("cpu")
 CHOICES = [EngineChoice(e, p) for e in ("folded", "packed") for p in ("float32", "bfloat16")]
+CHOICES += [EngineChoice("packed", "int8")] if largest_weight() else []
 EXACT = [choice for choice in CHOICES if choice.precision == "float32"]
 NETWORKS = {
     "lite0": "blocks.5.0",
@@ -180,14 +182,16 @@ def test_every_engine_dreams_as_well_as_the_reference(choice: EngineChoice) -> N
     truth = EngineChoice("reference", "float32")
     # A processor without bfloat16 computes it many times slower, to the same numbers.
     slow = choice.precision == "bfloat16" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
-    assert median(_reached(choice, seed) / _reached(truth, seed) for seed in range(3 if slow else 5)) >= 0.97
+    # In eight bits single dreams scatter by 5 %: the benchmark holds the median of sixteen to 0.97, here are five.
+    least = 0.93 if choice.precision == "int8" else 0.97
+    assert median(_reached(choice, seed) / _reached(truth, seed) for seed in range(3 if slow else 5)) >= least
 
 
 def test_a_choice_reads_back() -> None:
     for choice in [*CHOICES, EngineChoice("reference", "float32"), EngineChoice("graph", "bfloat16")]:
         assert EngineChoice.parse(str(choice)) == choice
     with pytest.raises(ValueError, match="must be ENGINE/PRECISION"):
-        EngineChoice.parse("packed/int8")
+        EngineChoice.parse("packed/int4")
 
 
 class _Odd(nn.Module):

@@ -62,7 +62,7 @@ def from_models(draw: Draw) -> Case:
     data: dict[str, Any] = {"name": "mine", "size": "64x48", "duration": "6f", "fps": 12, "device": "cpu"}
     top = schema(None)
     for key in draw(st.lists(st.sampled_from(sorted(set(top["properties"]) - {"stages"})), max_size=3, unique=True)):
-        data[key] = draw(_value(key, top["properties"][key], {}))
+        data[key] = draw(_value(key, top["properties"][key], top.get("$defs", {})))
     data["stages"] = [{"stage": name} | draw(_stage(name)) for name in chosen]
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     if draw(st.integers(0, 5)) == 0:

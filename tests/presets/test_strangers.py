@@ -33,6 +33,9 @@ for name, path in shelf().items():
     small |= {"lead_in": "1f", "loop.over": "2f", "hold.settle": "1f"} if name == "spiral" else {}
     small |= {"dream.octave_weights": "[1]"} if name == "journey" else {}
     small |= {"dream.precision": "float32"}
+    if name == "flight":  # which has two dreams
+        asked = {key: small.pop(key) for key in [*small] if key.startswith("dream.")}
+        small |= {key.replace("dream", each): value for each in ("castles", "ground") for key, value in asked.items()}
     try:
         result = render(load_preset(path, [Override(key, value) for key, value in small.items()]), name)
         said[name] = result.frames

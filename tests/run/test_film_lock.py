@@ -70,7 +70,10 @@ def test_an_assembly_waits_for_a_run_that_finishes(
     assert held.reached.wait(60)
     said: list[str] = []
     assembly, assembled = beside(lambda: pipeline.assemble(run, on_message=said.append))
-    time.sleep(1.5)
+    until = time.monotonic() + 60
+    while not said and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(0.5)
     assert not assembled and said == [f"another process is writing the film in {run}: waiting for it"]
     held.go.set()
     assembly.join(60), finishing.join(60)

@@ -180,3 +180,16 @@ def test_memory_that_runs_out_is_no_answer_about_convolutions(monkeypatch: pytes
         convolution.has_packed_convolution(torch.float64)
     monkeypatch.undo()
     convolution.has_packed_convolution(torch.float64)  # asked again, it is probed again
+
+
+def test_no_engine_is_chosen_anew_at_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_layer(backbone: Any, objective: Any, size: Any, engine: str, precision: str) -> choose.EngineChoice:
+        fastest = "folded" if "blocks.1.0" in backbone.layers else "packed"
+        return choose.EngineChoice(fastest if engine == "auto" else engine, "float32")  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pipeline.dreamer.choose_engine", by_layer)
+    stages = STAGES.replace("engine: packed, precision: float32", "engine: auto")
+    preset = quick(tmp_path, stages=stages, more="changes: [{at: 1s, set: {dream.layer: blocks.1.1}}]\n")
+    whole = pipeline.render(preset, tmp_path / "whole").path.read_bytes()
+    pipeline.render(preset, tmp_path / "run", options=stop_after(8))
+    assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole

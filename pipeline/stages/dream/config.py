@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -25,6 +25,8 @@ from pipeline.stages.spec import RunSpec
 
 class DreamConfig(StageConfig):
     """Enhance whatever a layer of a network responds to (Mordvintsev, Olah, Tyka 2015)."""
+
+    alternatives: ClassVar[frozenset[str]] = frozenset(("layer", "objective"))
 
     model: Annotated[str, NamesFile(prefixes=tuple(ONNX_INPUTS))] = Field(
         "lite0",
@@ -107,7 +109,9 @@ class DreamConfig(StageConfig):
         "auto", description="what computes the gradient; auto takes the fastest on this machine, reference is plain"
     )
     precision: PrecisionKey = Field(
-        "auto", description="auto, float32 or bfloat16: half the digits, another dream of the same quality, less time"
+        "auto",
+        description="auto, float32, bfloat16 (half the digits) or int8 (eight bits, on CPUs): another dream, as good, "
+        "in less time",
     )
     memory: str = Field(
         "auto",
@@ -196,6 +200,13 @@ class DreamConfig(StageConfig):
     def problems(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
         if self.engine == "reference" and self.precision == "bfloat16":
             yield "precision", "is bfloat16, but the reference engine computes in float32; leave one of the two at auto"
+        if self.precision == "int8" and self.engine not in ("auto", "packed"):
+            yield (
+                "precision",
+                f"is int8, which the packed engine alone computes in, and `engine` is {self.engine}; use auto",
+            )
+        elif self.precision == "int8" and spec.device.type != "cpu":
+            yield "precision", f"is int8, which only CPUs compute in, and the device is {spec.device}; use auto"
         if self.weights not in (AUTO, RANDOM) and not Path(self.weights).is_file():
             yield "weights", f"is {self.weights}, and there is no such file; name one, or use auto"
         if self.mask is not None:

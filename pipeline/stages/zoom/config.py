@@ -25,6 +25,7 @@ from pipeline.curves import (
 from pipeline.ops.camera import Rates, cells, cells_per_second, gauss_points, joined_pan
 from pipeline.stages.base import StageConfig
 from pipeline.stages.spec import RunSpec
+from pipeline.stages.zoom.depth import DepthField, GeometryDepth
 from pipeline.stages.zoom.symmetry import SymmetryConfig, SymmetryField
 
 Array = NDArray[np.float64]
@@ -79,6 +80,17 @@ class ZoomConfig(StageConfig):
         "{mirror: x|y|both}, {tiles: [3, 2]} or {droste: 4}; the dream is, too",
     )
 
+    depth: DepthField | None = Field(
+        None,
+        description="how far away things are, so that near ones pass by faster: {geometry: tunnel|ground|dome}, "
+        "{picture: luminance|saliency}, {image: map.png}, {film: maps.mp4} or {network: midas.onnx}; `zoom` and `pan` "
+        "are then meant for what is at distance 1",
+    )
+
+    @property
+    def parallax(self) -> bool:
+        return self.depth is not None and self.depth.parallax
+
     @property
     def steady(self) -> bool:
         """Whether the camera moves alike at all times."""
@@ -107,6 +119,9 @@ class ZoomConfig(StageConfig):
                 "",
                 "moves a flat picture, and this film is a sphere; use `stage: sphere`, with zoom, roll, yaw, pitch",
             )
+        if self.depth is not None:
+            yield from self._without_depth(spec)
+            yield from ((f"depth.{key}", message) for key, message in self.depth.problems())
         moving = [(*found, spec.timeline(found[2])) for found in curves_of(self) if found[2].constant is None]
         if not moving or any(curve.problem(spec.clock) for _, _, curve, _, _ in moving):
             return  # told already
@@ -128,6 +143,18 @@ class ZoomConfig(StageConfig):
                     key,
                     f"moves, which tears {kind} apart: only {' and '.join(only)} may; leave it out, or use {remedy}",
                 )
+
+    def _without_depth(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        """What can't be had with it."""
+        if isinstance(self.depth, GeometryDepth) and self.depth.parallax and not spec.continues:
+            remedy = "footage has distances of its own; use {picture: ...}, {image: ...}, {film: ...} or {network: ...}"
+            yield (
+                "depth.geometry",
+                f"is {self.depth.geometry}, through which one flies out of noise or a picture; {remedy}",
+            )
+        if self.symmetry is not None and self.symmetry.only is not None:
+            kind = next(iter(type(self.symmetry).model_fields))
+            yield "depth", f"would tear {kind} apart; leave it out, or use {{kaleidoscope: ...}} or mirrored tiles"
 
     def _between(self, spec: RunSpec) -> Moments:
         """Where the camera's way is looked at; in a long film in some of the cells, and in those next to keyframes."""

@@ -1,0 +1,185 @@
+"""What a render will cost, by rendering a little of it here: seconds, memory and disk."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.activity import report
+from pipeline.chain import Chain
+from pipeline.device import out_of_memory_said
+from pipeline.errors import RunError
+from pipeline.frame import Pass, to_uint8
+from pipeline.outputs.encode import encode
+from pipeline.preset import Preset
+from pipeline.run.pieces import Pieces
+from pipeline.stages import EndOfFootage
+from pipeline.stages.dream import DreamConfig
+
+PROBE_SECONDS = 20.0
+_FEWEST, _MOST = 3, 48  # frames of each part of the film, between two changes
+_AT_LEAST = 0.1  # of the seconds, what no probe tells: how fast the machine is in an hour
+_FILM_LESS, _FILM_MORE = 0.4, 1.3  # of the bytes of a few first frames, what frames of a whole film take
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number that is not known for sure: most likely `value`, and between `low` and `high`."""
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a render costs. Bytes are those of the disk; of a film without end, all is that of a minute."""
+
+    frames: int
+    seconds: Range
+    memory: int | None
+    """bytes, at its peak: of the process, or of the GPU; None where the system does not tell"""
+    film: Range
+    """bytes of the film, which lies there twice: in segments, and joined"""
+    states: int
+    """how many are kept to branch from"""
+    state_bytes: int
+    """of each"""
+    working: int
+    """bytes at most for frames that are not encoded yet, and for checkpoints, while it renders"""
+    device: str
+
+
+def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
+    """Render some frames at their real size, for about so many seconds, and reckon what the whole costs.
+
+    With changes, some frames of every part between two of them. Nothing is left on the disk. Raises as a render does.
+    """
+    began = time.perf_counter()
+    with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, Chain(preset) as chain:
+        probe = _Probe(chain, preset, Path(folder))
+        probe.setup = time.perf_counter() - began
+        probe.run(seconds)
+        return probe.estimate()
+
+
+class _Probe:
+    """Some frames of a film, and what they took."""
+
+    def __init__(self, chain: Chain, preset: Preset, folder: Path) -> None:
+        self._chain, self._preset, self._raw, self._film = chain, preset, folder / "raw", folder / "film.mp4"
+        self.setup = 0.0
+        end = chain.spec.checked_frames
+        self._parts = [0, *(frame for frame in preset.turns if 0 < frame < end)]
+        self._taken: dict[int, list[float]] = {}
+        self._first = 0.0
+        self._frames = 0
+        self._state = 0
+
+    def run(self, seconds: float) -> None:
+        """Render the beginning of each part. Raises RunError where there is no frame."""
+        previous: Tensor | None = None
+        with self._raw.open("wb") as file:
+            for number, made, taken in self._passes(seconds):
+                if previous is None:
+                    self._first = taken
+                else:
+                    self._taken.setdefault(number, []).append(taken)
+                previous = made.feedback
+                file.write(np.ascontiguousarray(to_uint8(self._chain.spec.cut(made.image))).data)
+                self._frames += 1
+        if previous is None:
+            raise RunError(f"{self._preset.name} has no frame; its footage ends before it begins")
+        tensors = [previous, *self._chain.state_dict().values()]
+        self._state = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def _passes(self, seconds: float) -> Iterator[tuple[int, Pass, float]]:
+        """Frames, each with its part's number and the seconds it took."""
+        previous, index = None, 0
+        for number, start in enumerate(self._parts):
+            if start:
+                self._chain.change(self._preset.turns[start], start)
+            index, until = max(index, start), time.perf_counter() + seconds / len(self._parts)
+            for count in range(_MOST):
+                began = time.perf_counter()
+                try:
+                    made = self._chain.step(index, previous)
+                except EndOfFootage:
+                    break
+                self._chain.require_numbers()  # on a GPU, the frame is done
+                yield number, made, time.perf_counter() - began
+                previous, index = made.feedback, index + 1
+                report("trying some frames", number * _MOST + count, len(self._parts) * _MOST)
+                if count >= _FEWEST * self._cadence and time.perf_counter() > until:
+                    break
+
+    @property
+    def _cadence(self) -> int:
+        return max((config.every for config in self._chain.preset.chain if isinstance(config, DreamConfig)), default=1)
+
+    def estimate(self) -> Estimate:
+        """What the frames say of the whole film."""
+        spec = self._chain.spec
+        frames = spec.checked_frames if spec.frames is not None else round(60 * spec.fps)
+        began = time.perf_counter()
+        encode(self._raw, self._film, self._preset.size, self._preset.fps, self._preset.encode)
+        encoding = (time.perf_counter() - began) / self._frames
+        pieces, bytes_each = Pieces(self._raw.parent, self._preset), self._film.stat().st_size / self._frames
+        film = Range(*(share * bytes_each * frames for share in (_FILM_LESS, 1.0, _FILM_MORE)))
+        every = pieces.kept_every()
+        return Estimate(
+            frames,
+            self._seconds(frames, spec.lead_in, encoding),
+            peak_memory(spec.device),
+            film,
+            0 if every is None else frames // every,
+            self._state,
+            pieces.bytes_working(frames),
+            spec.device.type,
+        )
+
+    def _seconds(self, frames: int, lead_in: int, encoding: float) -> Range:
+        """With encoding, which goes on beside where there are processors to spare, or takes its turn."""
+        ends = [*self._parts[1:], frames]
+        likely, unsure = self._first, 0.0
+        for number, (start, end) in enumerate(zip(self._parts, ends, strict=True)):
+            taken = self._taken.get(number) or [self._first]
+            count = max(0, min(end, frames) - start) + (lead_in if number == 0 else 0)
+            likely += count * statistics.fmean(taken) * self._work(start, min(end, frames), len(taken))
+            spread = statistics.stdev(taken) / math.sqrt(len(taken)) if len(taken) > 1 else taken[0]
+            unsure += count * 2 * spread
+        unsure += _AT_LEAST * likely  # and setting up, which takes longest when it is done first
+        return Range(likely - unsure, likely + frames * encoding / 2, likely + unsure + frames * encoding + self.setup)
+
+    def _work(self, start: int, end: int, probed: int) -> float:
+        """How much more a part's dreams have to do on average than in the frames that were tried: moving `steps`."""
+        here = self._preset.at(start)
+        clock = here.spec().clock
+        whole, tried = (
+            clock.at_frames(np.arange(start, max(start + 1, e), dtype=np.float64)) for e in (end, start + probed)
+        )
+        dreams = [config for config in here.chain if isinstance(config, DreamConfig)]
+        work = [sum(d.octaves * float(d.steps.values(at).mean()) / d.every for d in dreams) for at in (whole, tried)]
+        return work[0] / work[1] if dreams and work[1] else 1.0
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes that this process has had so far, or has had of the GPU; None where the system can't tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    import sys
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

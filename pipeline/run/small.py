@@ -1,0 +1,141 @@
+"""A preset made small, to be seen soon: the same film without its finest octaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.disk import make_folder
+from pipeline.frame import Size
+from pipeline.media.picture import write_png
+from pipeline.ops.warp import resize
+from pipeline.preset import Preset, parse_preset, plain_yaml
+from pipeline.preset.changes import STAGES, differences
+from pipeline.stages import FrameContext, Source
+from pipeline.stages.dream import DreamConfig
+from pipeline.stages.lookup import build_stage
+from pipeline.stages.noise import NoiseConfig
+
+SUFFIX = "-preview"
+_LONGEST_SIDE = 320  # pixels
+_DREAMS_A_SECOND = 12
+_IN_PIXELS = {"grain": ("size", 1.0), "sharpen": ("radius", 0.3)}
+"""keys that are lengths in the film's pixels, with the least they may be"""
+
+
+def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
+    """The preset with no side longer than 320 pixels, and what is not as in the film, a sentence each.
+
+    Each octave is larger than the last by `octave_scale`, so a film that is smaller by that factor k times has, without
+    its k finest octaves, the others in the same pixels: motifs are as large in the frame, and camera and seed are the
+    same. It stays as large as its octaves want it. Dreams come about 12 times a second, by `every`, which spreads them.
+    Noise that the film begins with, made smaller, is written to a picture in `folder`, so that it begins alike.
+
+    Raises PresetError, and what a source raises.
+    """
+    factor = _factor(preset)
+    first = _first_picture(preset, folder) if factor > 1 else None
+    shrink = _Shrink(factor, max(1, round(preset.fps / _DREAMS_A_SECOND)), first)
+    if first is not None:
+        make_folder(folder)
+        write_png(resize(_begins_with(preset), shrink.size(preset)).clamp_(0, 1), first)
+    data, before, changes = shrink.preset(preset), preset, []
+    for change, after in zip(preset.changes, preset.changed, strict=True):
+        names = [before.stage_key(index) for index in range(len(before.stages))]
+        found = differences(shrink.preset(before), shrink.preset(after), names)
+        changes += [{"at": str(change.at), "set": found}] if found else []
+        before = after
+    made = parse_preset(plain_yaml({**data, "changes": changes}), name=preset.name)
+    if preset.signals is not None:
+        made.hears(preset.signals)
+    return made, list(_what_differs(preset, made, shrink.dreams_seldom))
+
+
+def _first_picture(preset: Preset, folder: Path) -> Path | None:
+    """Where the picture goes that the small film begins with; None where it is no noise, or reaches beyond it."""
+    noise = isinstance(preset.chain[0], NoiseConfig) and preset.margin == 0
+    return folder.absolute() / "begins.png" if noise else None
+
+
+def _begins_with(preset: Preset) -> Tensor:
+    spec = preset.spec(torch.device("cpu"))
+    with closing(build_stage(preset.chain[0], spec)) as source:
+        assert isinstance(source, Source)
+        ctx = FrameContext(-spec.lead_in, spec, None)
+        ctx.hand_to(source.config.id)
+        return source(ctx)
+
+
+def _dreams(preset: Preset) -> list[DreamConfig]:
+    presets = (preset, *preset.changed)
+    return [config for each in presets for config in each.chain if isinstance(config, DreamConfig)]
+
+
+def _factor(preset: Preset) -> float:
+    """How much smaller the film is made: by whole octaves of its first dream, and no dream goes without any."""
+    wanted, dreams = max(1.0, max(preset.size) / _LONGEST_SIDE), _dreams(preset)
+    if not dreams:
+        return wanted
+    scale = dreams[0].octave_scale
+    steps = math.ceil(math.log(wanted) / math.log(scale) - 1e-9)
+    while steps and any(_octaves_left(dream.octaves, dream.octave_scale, scale**steps) < 1 for dream in dreams):
+        steps -= 1
+    return float(scale**steps)
+
+
+def _octaves_left(octaves: int, scale: float, factor: float) -> int:
+    return octaves - round(math.log(factor) / math.log(scale))
+
+
+@dataclass(frozen=True)
+class _Shrink:
+    """Makes resolved presets smaller by a factor, dreaming on one frame of so many."""
+
+    factor: float
+    dreams_seldom: int
+    first: Path | None
+    """the picture that takes the place of noise"""
+
+    def preset(self, preset: Preset) -> dict[str, Any]:
+        """Plain data of the small one, without changes."""
+        data = preset.resolved()
+        data.pop("changes", None)
+        more = {"name": f"{preset.name}{SUFFIX}", "size": str(self.size(preset)), "keep": "none"}
+        return {**data, **more, STAGES: [self._stage(stage) for stage in data[STAGES]]}
+
+    def size(self, preset: Preset) -> Size:
+        """That of the small frame; both sides are even."""
+        height, width = (2 * math.ceil(side / self.factor / 2) for side in preset.size)
+        if self.factor == 1:
+            return preset.size
+        return Size(height, 2 * height if preset.on_sphere else width)
+
+    def _stage(self, stage: dict[str, Any]) -> dict[str, Any]:
+        if stage["stage"] == "dream":
+            octaves = _octaves_left(stage["octaves"], stage["octave_scale"], self.factor)
+            weights = {key: stage[key][:octaves] for key in ("octave_weights",) if key in stage}
+            return stage | weights | {"octaves": octaves, "every": stage["every"] * self.dreams_seldom}
+        if stage["stage"] == "noise" and self.first is not None:
+            return {"stage": "image", "id": stage["id"], "path": str(self.first)}
+        key, least = _IN_PIXELS.get(stage["stage"], ("", 0.0))
+        length = stage.get(key)
+        return stage | {key: max(least, length / self.factor)} if isinstance(length, int | float) else stage
+
+
+def _what_differs(preset: Preset, made: Preset, seldom: int) -> Iterator[str]:
+    if made.size != preset.size:
+        yield f"{made.size} instead of {preset.size}"
+    for before, after in zip(_dreams(preset)[:1], _dreams(made)[:1], strict=True):
+        if after.octaves != before.octaves:
+            yield f"the coarsest {after.octaves} of {before.octaves} octaves: motifs are as large in the frame"
+    if seldom > 1 and _dreams(preset):
+        yield f"dreams on {'every second frame' if seldom == 2 else f'one frame of {seldom}'}, and spreads that"
+    if max(made.size) > _LONGEST_SIDE:
+        yield "any smaller, with as few octaves, its motifs would be larger in the frame"
