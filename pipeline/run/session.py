@@ -11,7 +11,6 @@ from typing import Any
 
 from pipeline import checkpoint
 from pipeline.chain import Chain
-from pipeline.change import settled
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.media.behind import Behind
@@ -115,8 +114,7 @@ class _Session:
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
                 with self._folder.film_locked(self._options.on_message):
                     self._folder.clear()
-            self._preset = settled(chain.pin(self._preset), chain.spec.device)
-            chain.follow(self._preset)
+            self._preset = chain.settle(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
                 self._note(log, "begin", preset_file=self._origin)
@@ -134,8 +132,7 @@ class _Session:
         settings = Settings.now() if found is None else found.facts.settings
         with self._hinted(), settings.kept(), Chain(self._preset, None if found is None else found.frame) as chain:
             if found is None:
-                self._preset = settled(chain.pin(self._preset), chain.spec.device)
-                chain.follow(self._preset)
+                self._preset = chain.settle(self._preset)
             else:
                 self._say(require_same_machine(found.facts, self._preset, chain))
                 self._seconds_before = found.facts.seconds

@@ -156,6 +156,13 @@ _SPECIAL = {
         _file(),
     ),
     "layer": _layer,
+    "set": lambda: st.dictionaries(
+        st.sampled_from(
+            ["dream.layer", "dream.strength", "zoom.zoom", "palette.to", "stages[1]", "encode.crf", "size"]
+        ),
+        st.one_of(_layer(), numbers(0, 3, False), junk()),
+        max_size=3,
+    ),
     "model": lambda: st.sampled_from(
         ["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:", "onnx:p.png", "onnx:"]
     ),
