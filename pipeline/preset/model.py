@@ -19,7 +19,7 @@ from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
-from pipeline.outputs import EncodeConfig
+from pipeline.outputs import EncodeConfig, Film, Rendition
 from pipeline.plugins import Offer
 from pipeline.preset.entries import entry_name
 from pipeline.preset.names import require_name
@@ -112,8 +112,15 @@ class Preset(BaseModel):
 
     @property
     def encode(self) -> EncodeConfig:
-        """What becomes of the frames: how the film is written. The last of `stages`."""
-        return next(config for config in self.stages if isinstance(config, EncodeConfig))
+        """What becomes of the frames: how the film is written; where it is in several ways, in the first."""
+        return self.renditions[0].config
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """The ways in which the film is written, which stand last among `stages`."""
+        film = Film(self.size, self.fps, self.on_sphere)
+        configs = (config for config in self.stages if isinstance(config, EncodeConfig))
+        return tuple(Rendition(config, film, number) for number, config in enumerate(configs, 1))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -243,4 +250,4 @@ def plain_yaml(data: object) -> str:
 
 
 def _plain_entry(config: Entry) -> dict[str, Any]:
-    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True)
+    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True, by_alias=True)
