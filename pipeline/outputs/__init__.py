@@ -8,13 +8,13 @@ from pipeline.outputs.finishing import count_finished, finish, remove_finished, 
 from pipeline.outputs.hardware import require_encoder
 from pipeline.outputs.latest import Latest, Shown
 from pipeline.outputs.raw import Spool
-from pipeline.outputs.rendition import Film, Rendition
+from pipeline.outputs.rendition import Master, Rendition
 
 __all__ = [
     "Beside",
     "EncodeConfig",
-    "Film",
     "Latest",
+    "Master",
     "Output",
     "Rendition",
     "Shown",

@@ -30,7 +30,7 @@ def finish(
     """
     match rendition.config.form.kind:
         case "film":
-            join(pieces, target, rendition.fps, comment, sound, on_sphere=rendition.film.on_sphere)
+            join(pieces, target, rendition.fps, comment, sound, on_sphere=rendition.master.on_sphere)
         case "pictures":
             _write_pictures(pieces, target, rendition)
         case "animation":

@@ -41,7 +41,7 @@ class Spool:
 
 def fed(spool: Spool, rendition: Rendition) -> Iterator[bytes]:
     """The frames of an output that show those of a spool, in their order, as `RAW_PIXELS` has them."""
-    frames = spool.read(rendition.film.size)
+    frames = spool.read(rendition.master.size)
     shown: tuple[int, bytes] | None = None
     for frame in range(rendition.frames(spool.first), rendition.frames(spool.end)):
         index = rendition.shown(frame)
@@ -67,7 +67,7 @@ def made(pixels: Pixels, index: int, rendition: Rendition) -> Pixels:
 
 
 def _fitted(picture: Tensor, rendition: Rendition) -> Tensor:
-    size, film = rendition.size, rendition.film
+    size, film = rendition.size, rendition.master
     if size == film.size:
         return picture
     with torch.no_grad():

@@ -14,7 +14,7 @@ from pipeline.outputs.formats import SEGMENTS
 
 
 @dataclass(frozen=True)
-class Film:
+class Master:
     """What is rendered, for all of its outputs."""
 
     size: Size
@@ -27,19 +27,19 @@ class Rendition:
     """A film, written in one way."""
 
     config: EncodeConfig
-    film: Film
+    master: Master
     number: int = 1
     """its place among the film's outputs: 1 is the film itself"""
 
     @property
     def size(self) -> Size:
         """Of its frames."""
-        return self.config.size_of(self.film.size)
+        return self.config.size_of(self.master.size)
 
     @property
     def fps(self) -> Fraction:
         """Its own rate."""
-        return self.config.fps_of(self.film.fps)
+        return self.config.fps_of(self.master.fps)
 
     @property
     def is_deep(self) -> bool:
@@ -54,7 +54,7 @@ class Rendition:
     @property
     def is_plain(self) -> bool:
         """Whether its frames are the film's, but for their depth."""
-        same = (self.size, self.fps) == (self.film.size, self.film.fps)
+        same = (self.size, self.fps) == (self.master.size, self.master.fps)
         return same and self.config.mask is None
 
     @cached_property
@@ -63,7 +63,7 @@ class Rendition:
 
         One thread's at a time.
         """
-        return None if self.config.mask is None else MaskReel(self.config.mask, self.film.fps)
+        return None if self.config.mask is None else MaskReel(self.config.mask, self.master.fps)
 
     @property
     def segment_suffix(self) -> str:
@@ -79,12 +79,12 @@ class Rendition:
 
     def frames(self, film: int) -> int:
         """How many frames it has of the first `film` frames of the film."""
-        return ceil(film * self.fps / self.film.fps)
+        return ceil(film * self.fps / self.master.fps)
 
     def film_frames(self, frames: int) -> int:
         """How many frames of the film its first `frames` frames tell of."""
-        return int(frames * self.film.fps / self.fps)
+        return int(frames * self.master.fps / self.fps)
 
     def shown(self, frame: int) -> int:
         """The film's frame that its frame shows: the one whose time has come."""
-        return int(frame * self.film.fps / self.fps)
+        return int(frame * self.master.fps / self.fps)

@@ -19,7 +19,7 @@ from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
-from pipeline.outputs import EncodeConfig, Film, Rendition
+from pipeline.outputs import EncodeConfig, Master, Rendition
 from pipeline.plugins import Offer
 from pipeline.preset.entries import entry_name
 from pipeline.preset.names import require_name
@@ -118,9 +118,9 @@ class Preset(BaseModel):
     @property
     def renditions(self) -> tuple[Rendition, ...]:
         """The ways in which the film is written, which stand last among `stages`."""
-        film = Film(self.size, self.fps, self.on_sphere)
+        master = Master(self.size, self.fps, self.on_sphere)
         configs = (config for config in self.stages if isinstance(config, EncodeConfig))
-        return tuple(Rendition(config, film, number) for number, config in enumerate(configs, 1))
+        return tuple(Rendition(config, master, number) for number, config in enumerate(configs, 1))
 
     @property
     def notes(self) -> tuple[str, ...]:

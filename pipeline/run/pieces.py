@@ -222,7 +222,7 @@ class Pieces:
         Spools and three checkpoints, and every output twice (segments and joined) at a generous rate.
         """
         spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
-        written = sum(2 * each.frame_bytes * each.fps / each.film.fps for each in self.renditions)
+        written = sum(2 * each.frame_bytes * each.fps / each.master.fps for each in self.renditions)
         return (spooled + 3 * 4) * self._frame_bytes + int(written * (0 if frames is None else frames))
 
     def _segment(self, number: int, rendition: Rendition) -> Path:
