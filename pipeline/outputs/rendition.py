@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -11,6 +12,8 @@ from pipeline.frame import Size
 from pipeline.masks import MaskReel
 from pipeline.outputs.encode import EncodeConfig
 from pipeline.outputs.formats import SEGMENTS
+
+_CUT_TOLD, _ENLARGED_TOLD = 0.05, 1.05
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,21 @@ class Rendition:
         if self.config.form.kind == "pictures":
             return f"{film}-frames" if self.number == 1 else stem
         return f"{stem}.{self.config.suffix}"
+
+    def notes(self) -> Iterator[str]:
+        """What may surprise: pixels made out of few, and a part of the film that is cut away."""
+        (height, width), film, fit = self.size, self.master.size, self.config.fit
+        if self.config.size is None or self.size == film:
+            return
+        ratios = height / film.height, width / film.width
+        larger = min(ratios) if fit == "pad" else max(ratios)
+        said = []
+        if fit == "crop" and (lost := 1 - min(ratios) / max(ratios)) > _CUT_TOLD:
+            said.append(f"shows {100 * (1 - lost):.0f} % of the film's {film}, the rest is cut away")
+        if larger > _ENLARGED_TOLD:
+            said.append(f"is enlarged {larger:.1f} times")
+        if said:
+            yield f"{self.config.id} {', and '.join(said)}; `size: {self.size}` of the preset renders it whole"
 
     def frames(self, film: int) -> int:
         """How many frames it has of the first `film` frames of the film."""

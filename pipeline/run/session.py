@@ -198,7 +198,8 @@ class _Session:
 
     def _run(self, chain: Chain, log: RunLog, found: Found | None) -> Result:
         start = max(0, found.frame) if found is not None else 0
-        result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
+        film, *others = self._folder.outputs(self._preset)
+        result = Result(film, self._folder.path, start, 0, 0.0, others=tuple(others))
         self._require_space(start)
         facts = facts_now(chain, self._preset, self._inputs)
         with contextlib.ExitStack() as stack:  # what watches sees the end of the film before its own

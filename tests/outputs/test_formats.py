@@ -55,7 +55,9 @@ def test_a_film(name: str, tmp_path: Path) -> None:
         assert (stream.codec_context.codec.canonical_name, stream.format.name) == (codec, pixel_format)
         assert stream.average_rate is not None and float(stream.average_rate) == pytest.approx(float(FPS), rel=1e-3)
         assert container.metadata.get("comment", container.metadata.get("COMMENT")) == COMMENT
-        shown = [(frame.pts * frame.time_base, frame.to_ndarray(format="rgb48le")) for frame in container.decode(stream)]
+        shown = [
+            (frame.pts * frame.time_base, frame.to_ndarray(format="rgb48le")) for frame in container.decode(stream)
+        ]
     assert len(shown) == FRAMES == count_finished(film, output)
     slack = Fraction(0) if film.suffix in (".mp4", ".mov") else Fraction(1, 2000)
     assert all(abs(time - number / FPS) <= slack for number, (time, _) in enumerate(shown))
