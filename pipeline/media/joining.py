@@ -89,7 +89,10 @@ def _mux(
     with av.open(str(film), "w", format=muxer, options=options) as target:
         target.metadata["comment"] = comment
         with av.open(str(pieces[0])) as first:
-            stream = target.add_stream_from_template(first.streams.video[0], opaque=True)
+            template = first.streams.video[0]
+            stream = target.add_stream_from_template(template, opaque=True)
+            if "alpha_mode" in template.metadata:  # without it players leave out the transparency of VP9
+                stream.metadata["alpha_mode"] = template.metadata["alpha_mode"]
         stream.time_base = 1 / Fraction(fps.numerator)
         packets: list[Iterator[av.Packet[Any]]] = [_pictures(pieces, counts, fps, stream)]
         if sound is not None:

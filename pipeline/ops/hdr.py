@@ -30,8 +30,8 @@ def tone_map(coded: Tensor, transfer: Transfer) -> Tensor:
 
     Example:
         >>> grey = torch.full((1, 3, 1, 1), 0.58069)  # 203 cd/m2
-        >>> tone_map(grey, 'pq').flatten().round(decimals=2).tolist()
-        [0.89, 0.89, 0.89]
+        >>> [round(value, 2) for value in tone_map(grey, 'pq').flatten().tolist()]
+        [0.9, 0.9, 0.9]
     """
     light = pq_light(coded) if transfer == "pq" else hlg_light(coded)
     red, green, blue = light.unbind(1)
@@ -55,7 +55,7 @@ def pq_code(light: Tensor) -> Tensor:
     """The PQ codes of light in cd/m2.
 
     Example:
-        >>> pq_code(torch.tensor([0.0, 100.0, 10000.0])).round(decimals=3).tolist()
+        >>> [round(code, 3) for code in pq_code(torch.tensor([0.0, 100.0, 10000.0])).tolist()]
         [0.0, 0.508, 1.0]
     """
     power = (light / 10000).clamp(0, 1) ** _M1
