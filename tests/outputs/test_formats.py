@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_args
@@ -14,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from pipeline.frame import narrowed
-from pipeline.outputs import Rendition, count_finished
+from pipeline.frame import Size, narrowed
+from pipeline.outputs import Master, Rendition, count_finished
 from pipeline.outputs.formats import FORMATS, FormatName
 from tests.outputs.written import COMMENT, FPS, SIZE, ramps, rendition, written
 
@@ -187,3 +188,23 @@ def test_an_eight_bit_output_beside_a_deep_one_is_rounded(tmp_path: Path) -> Non
     frames = ramps(2)
     target = written(tmp_path, rendition({"format": "png"}), frames, deep=True)
     assert np.array_equal(pictures(target)[1], narrowed(frames[1]))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"format": "h264", **FAST},
+        {"format": "hevc", **FAST},
+        {"format": "av1", **FAST},
+        {"format": "vp9", "container": "mp4", **FAST},
+        {"format": "prores"},
+        {"format": "prores-4444"},
+    ],
+    ids=str,
+)
+def test_a_sphere_is_marked_as_one(keys: dict[str, Any], tmp_path: Path) -> None:
+    size = Size(64, 128)
+    output = replace(rendition(keys, size), master=Master(size, FPS, on_sphere=True))
+    with av.open(str(written(tmp_path, output, ramps(3, size)))) as film:
+        frames = list(film.decode(video=0))
+    assert len(frames) == 3 and all("SPHERICAL" in {side.type.name for side in frame.side_data} for frame in frames)
