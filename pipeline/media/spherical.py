@@ -40,7 +40,7 @@ class _Box(NamedTuple):
 
 
 def mark_film(film: Path) -> None:
-    """Have an mp4 or mov say that the picture of its first track is a whole sphere, in place; nothing else in it changes.
+    """Have an mp4 or mov say that the picture of its first track is a whole sphere, in place, and change nothing else.
 
     Raises MediaError when the file is neither, OSError when the disk refuses; it may then be damaged.
     """
