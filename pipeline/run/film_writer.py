@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -65,20 +65,17 @@ def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) ->
             notes += write_output(pieces.films(frames, rendition), preset, rendition, target, comment)
         report("drawing the contact sheet")
         first = pieces.renditions[0]
-        lengths = [first.frames(end) for end in range(0, frames, pieces.length)]
-        pictures = _read(pieces.films(frames, first), lengths, _shown(first.frames(frames), pieces.length), first)
+        pictures = _read(pieces.films(frames, first), _shown(first.frames(frames), pieces.length), first)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
     return list(dict.fromkeys(notes))
 
 
-def _read(
-    pieces: Sequence[Path], firsts: Sequence[int], indices: Sequence[int], rendition: Rendition
-) -> list[NDArray[np.uint8]]:
-    """The frames of an output at rising indices, from its pieces, which begin at the frames `firsts`."""
+def _read(pieces: Sequence[Path], indices: Sequence[int], rendition: Rendition) -> list[NDArray[np.uint8]]:
+    """The frames of an output at rising indices, from its pieces."""
     found: list[NDArray[np.uint8]] = []
-    for number, (piece, first) in enumerate(zip(pieces, firsts, strict=True)):
-        inside = [index - first for index in indices if bisect_right(firsts, index) - 1 == number]
+    for piece, (first, end) in zip(pieces, pairwise(accumulate(map(count_frames, pieces), initial=0)), strict=True):
+        inside = [index - first for index in indices if first <= index < end]
         found += read_frames_at(piece, inside, rendition.fps) if inside else []
     return found
 

@@ -25,7 +25,7 @@ from pipeline.preset import Preset
 
 SEGMENT_SECONDS = 2
 _OURS = re.compile(r"[0-9]{6,}(-[0-9]+)?(-assembly)?(\.part-[0-9]+)?\.(mp4|mov|mkv|nut|rgb24|rgb48)")
-_NUMBER = re.compile(r"[0-9]{6,}")
+_NAME = re.compile(r"[0-9]{6,}")
 
 
 class Piece(NamedTuple):
@@ -90,7 +90,7 @@ class Pieces:
 
         Raises MediaError when ffmpeg fails or a frame is missing.
         """
-        for rendition in self.renditions:
+        for rendition in self._shown_in(piece):
             with replacing(self._segment(piece.number, rendition)) as partial:
                 encode(self._spool_of(piece), partial, rendition)
                 found, wanted = count_frames(partial), self._wanted(piece, rendition)
@@ -101,6 +101,10 @@ class Pieces:
     def _spool_of(self, piece: Piece) -> Spool:
         first = piece.number * self.length
         return Spool(self._raw(piece.number), self.deep, first, first + piece.frames)
+
+    def _shown_in(self, piece: Piece) -> list[Rendition]:
+        """The outputs that have a frame of a piece: a slow one may have none of a short piece."""
+        return [each for each in self.renditions if self._wanted(piece, each)]
 
     def _wanted(self, piece: Piece, rendition: Rendition) -> int:
         """How many frames a piece has in an output."""
@@ -164,7 +168,9 @@ class Pieces:
 
     def films(self, frames: int, rendition: Rendition) -> list[Path]:
         """The segments of an output that hold the first `frames` frames of the film, in order."""
-        return [self._segment(number, rendition) for number in range(-(-frames // self.length))]
+        starts = range(0, frames, self.length)
+        pieces = (Piece(number, min(self.length, frames - start)) for number, start in enumerate(starts))
+        return [self._segment(piece.number, rendition) for piece in pieces if self._wanted(piece, rendition)]
 
     def closed(self) -> int:
         """How many pieces have all of their segments."""
@@ -180,17 +186,17 @@ class Pieces:
         closed = self._closed_whole()
         number = len(closed)
         spooled = self._raw(number).exists()
-        films = [[self._segment(each, rendition) for each in closed] for rendition in self.renditions]
+        segments = [[self._segment(each, rendition) for each in closed] for rendition in self.renditions]
+        films = [[path for path in found if path.exists()] for found in segments]
         extras: list[Path] = []
         try:
             first = self.renditions[0]
             whole = first.film_frames(sum(map(count_frames, films[0])))
             more = self._spooled_frames(number)
-            for rendition, found in zip(self.renditions, films, strict=True):
-                if more and self._wanted(Piece(number, more), rendition):
-                    extras.append(self._extra(number, rendition))
-                    encode(self._spool_of(Piece(number, more)), extras[-1], rendition)
-                    found.append(extras[-1])
+            for rendition in self._shown_in(Piece(number, more)):
+                extras.append(self._extra(number, rendition))
+                encode(self._spool_of(Piece(number, more)), extras[-1], rendition)
+                films[rendition.number - 1].append(extras[-1])
             yield films, whole + more
         except (MediaError, FileNotFoundError):
             if spooled and not self._raw(number).exists():
@@ -237,29 +243,27 @@ class Pieces:
         return self._folder / f"{number:06d}.{'rgb48' if self.deep else 'rgb24'}"
 
     def _has_segments(self, number: int) -> bool:
-        return all(self._segment(number, each).exists() for each in self.renditions)
+        return all(self._segment(number, each).exists() for each in self._shown_in(Piece(number, self.length)))
 
     def _is_whole(self, number: int) -> bool:
         """Whether the segments of a full piece are there, with all of its frames."""
         piece = Piece(number, self.length)
         try:
             return self._has_segments(number) and all(
-                count_frames(self._segment(number, each)) == self._wanted(piece, each) for each in self.renditions
+                count_frames(self._segment(number, each)) == self._wanted(piece, each) for each in self._shown_in(piece)
             )
         except MediaError:
             return False
 
     def _closed(self) -> list[int]:
         """The numbers of pieces that have all of their segments, rising."""
-        first = self.renditions[0].segment_suffix
-        return [number for number in self._numbers(first) if self._has_segments(number)]
+        named = (_NAME.match(path.name) for path in _ours(self._folder))
+        numbers = sorted({int(name[0]) for name in named if name is not None})
+        return [number for number in numbers if self._has_segments(number)]
 
     def _spools(self) -> dict[int, Path]:
-        return {number: self._raw(number) for number in self._numbers(self._raw(0).suffix)}
-
-    def _numbers(self, suffix: str) -> list[int]:
-        ours = (path for path in _ours(self._folder) if path.suffix == suffix)
-        return sorted(int(path.stem) for path in ours if _NUMBER.fullmatch(path.stem))
+        ours = (path for path in _ours(self._folder) if path.suffix == self._raw(0).suffix and path.stem.isdigit())
+        return dict(sorted((int(path.stem), path) for path in ours))
 
 
 def remove_pieces(folder: Path) -> None:

@@ -28,8 +28,10 @@ stages:
   - {{stage: encode, id: frames, format: png, mask: {{image: {photograph("chelsea.png")}}}, writes: mask}}
   - {{stage: encode, id: phone, format: h264, size: 36x64, fit: pad, fps: 10, preset: ultrafast}}
   - {{stage: encode, id: slow, format: ffv1, fps: 3}}
+  - {{stage: encode, id: stills, format: prores, fps: 0.4}}
 """
-NAMES = ["quick-frames", "quick-loop.gif", "quick-master.mov", "quick-phone.mp4", "quick-slow.mkv", "quick.mp4"]
+NAMES = ["quick-frames", "quick-loop.gif", "quick-master.mov", "quick-phone.mp4", "quick-slow.mkv"]
+NAMES += ["quick-stills.mov", "quick.mp4"]
 FRAMES = 21  # at 4 a second
 
 
@@ -53,7 +55,7 @@ def test_each_has_its_name_size_rate_and_length(preset: Preset, tmp_path: Path) 
     run = pipeline.render(preset, tmp_path / "run").folder
     assert sorted(path.name for path in run.glob("quick*")) == NAMES
     found = {}
-    for name in ("quick.mp4", "quick-master.mov", "quick-phone.mp4", "quick-slow.mkv"):
+    for name in NAMES[2:]:
         with av.open(str(run / name)) as film:
             stream = film.streams.video[0]
             found[name] = (stream.width, stream.height, count_frames(run / name))
@@ -62,6 +64,7 @@ def test_each_has_its_name_size_rate_and_length(preset: Preset, tmp_path: Path) 
         "quick-master.mov": (64, 48, 21),
         "quick-phone.mp4": (36, 64, 53),  # 5.25 seconds at 10 a second
         "quick-slow.mkv": (64, 48, 16),
+        "quick-stills.mov": (64, 48, 3),  # none of them in the last piece
     }
     assert len(list((run / "quick-frames").iterdir())) == 21
     assert (run / "poster.png").exists() and (run / "sheet.png").exists()
@@ -85,7 +88,7 @@ def test_what_there_is_can_be_assembled_and_the_run_goes_on(
     film, frames = pipeline.assemble(run)
     assert frames == 11 == count_frames(film)
     ours = zip(preset.renditions, RunFolder(run).outputs(preset), strict=True)
-    assert [count_finished(path, each) for each, path in ours] == [11, 11, 11, 11, 28, 9]
+    assert [count_finished(path, each) for each, path in ours] == [11, 11, 11, 11, 28, 9, 2]
     pipeline.resume(run)
     assert outputs(run) == whole
     again = pipeline.render(preset, run, overwrite=True, options=stop_after(3)).folder
