@@ -77,8 +77,8 @@ class EncodeConfig(Entry):
     )
     encoder: EncoderName = Field(
         "software",
-        description="software, whose bytes are the same everywhere; or nvenc, qsv, amf, vaapi, videotoolbox: "
-        "hardware, for h264, hevc and av1",
+        description="software; or nvenc, qsv, amf, vaapi, videotoolbox: "
+        "hardware, for h264, hevc and av1, whose bytes are others",
     )
 
     @model_validator(mode="before")
