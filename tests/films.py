@@ -135,6 +135,19 @@ FILMS = {
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
 """,
+    "in ProRes, sixteen bits": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}}}
+  - {{stage: encode, format: prores-4444, mask: {{luminance: [0.3, 1]}}}}
+""",
+    "a gif, and the film": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.3, rotate: 20}}
+  - {{{FOLDED}}}
+  - {{stage: encode, format: gif, fps: 6}}
+  - {{stage: encode, id: film, for: web}}
+""",
     "each place what it resembles": f"""
   - {{stage: image, path: {CHELSEA}}}
   - {{stage: zoom, zoom: 1.2}}

@@ -241,7 +241,7 @@ class _Builder:
         return self._models.get(name)
 
     def _check_order(self, listed: list[Any]) -> None:
-        """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
+        """One source, first; encodes last. Judged by name, so that broken keys don't hide it."""
         names = [
             str(entry["stage"])
             for entry in listed
@@ -259,8 +259,8 @@ class _Builder:
                 first = sources & set(names[:index])
                 reason = "is a second source; keep one" if first else "is a source; it must stand first"
                 self._add(path, f"{name} {reason}")
-            if name == ENCODE and index < len(names) - 1:
-                self._add(path, f"{name} must stand last, and once")
+            if name == ENCODE and set(names[index:]) != {ENCODE}:
+                self._add(path, f"{name} must stand last; nothing but others of its kind may follow")
 
     def _check_run(self, preset: Preset, stages: list[Entry | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""
