@@ -43,6 +43,19 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    extends: tuple[str, ...] = Field(
+        (),
+        exclude=True,
+        description="what the preset begins as, before its own keys replace some: another preset's file, the name of "
+        "one on `dreamreel presets`, or a list of them, of which later ones win",
+    )
+    vars: dict[str, Any] = Field(
+        {},
+        exclude=True,
+        max_length=256,
+        description="values by names of yours: {speed: 1.3}; `${speed}` stands for one, and `--set vars.speed=2` "
+        "gives it another",
+    )
     name: str = Field(
         max_length=1000,
         description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",

@@ -16,7 +16,7 @@ from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import NamesFile, Typed, absolute, from_here
+from pipeline.media.paths import NamesFile, Placed, absolute, from_here
 from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import StageConfig
@@ -181,7 +181,7 @@ class DreamConfig(StageConfig):
     @classmethod
     def _typed_model(cls, model: Any) -> Any:
         prefix, file = _onnx(model)
-        return prefix + from_here(Typed(file)) if isinstance(model, Typed) and prefix else model
+        return prefix + from_here(Placed(file, model.folder)) if isinstance(model, Placed) and prefix else model
 
     @field_validator("model")
     @classmethod
