@@ -11,7 +11,7 @@ import filelock
 
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
-from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
+from pipeline.errors import PipelineError, PresetError, RunError, TroubleError, format_path, shell_word
 from pipeline.listen import read_signals, write_signals
 from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
@@ -214,11 +214,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Turns what the disk says into a RunError that names the folder and the way on."""
+        """Turns what the disk says into a TroubleError that names the folder and the way on."""
         try:
             yield
         except OSError as error:
-            raise RunError(self.trouble(error)) from error
+            raise TroubleError(self.trouble(error)) from error
 
     def trouble(self, error: OSError) -> str:
         """What an error of the disk means for the run."""
@@ -229,14 +229,14 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out. The system frees the lock of a dead one. Raises RunError when it is taken."""
+        """Keeps other processes out. The system frees the lock of a dead one. Raises TroubleError when it is taken."""
         with self.writing():
             make_folder(self.path)
             lock = filelock.FileLock(self.lock_file)
             try:
                 lock.acquire(timeout=1)  # `info` holds it for a moment
             except filelock.Timeout:
-                raise RunError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
+                raise TroubleError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
         try:
             yield
         finally:
