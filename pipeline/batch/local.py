@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.batch.planning import Work
-from pipeline.errors import PipelineError
-from pipeline.run.estimate import expected_memory
 from pipeline.run.standing import Standing
 
 RESUMABLE = 75
@@ -102,9 +100,8 @@ class Pool:
     def _needs(self, work: Work) -> int:
         shape = _shape(work)
         if shape not in self._expected:
-            with contextlib.suppress(PipelineError):  # which its own process tells
-                self._expected[shape] = expected_memory(work.folder.load_preset())
-        return max(self._expected.get(shape, 0), self._taken.get(shape, 0))
+            self._expected[shape] = work.expected_memory()
+        return max(self._expected[shape], self._taken.get(shape, 0))
 
     def _begin(self, work: Work, running: Sequence[Attempt]) -> Attempt:
         used = Counter(each.gpu for each in running)

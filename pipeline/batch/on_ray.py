@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,11 +15,11 @@ import torch
 from pipeline.batch.local import FRUITLESS, RESUMABLE, Outcome
 from pipeline.batch.planning import Work
 from pipeline.errors import RunError
-from pipeline.run.estimate import expected_memory
 
 KIND = "dreamreel-"
 _STORE_BYTES = 100 * 2**20  # Ray takes a third of the machine by default, for objects that we have none of
 _LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 10.0
 _PLENTY = 1_000_000
 
 
@@ -46,7 +47,7 @@ def render_on_ray(
             task = ray.remote(
                 num_cpus=threads,
                 num_gpus=gpus,
-                memory=expected_memory(work.folder.load_preset()),
+                memory=work.expected_memory() or None,
                 resources=needs,
                 max_retries=-1,
             )(_task())
@@ -70,6 +71,7 @@ def _joined(address: str | None) -> Any:
         import ray
     except ImportError:
         raise RunError("Ray is not installed; pip install 'dreamreel[ray]'") from None
+    _require_listener(address)
     here: Mapping[str, Any] = {
         "include_dashboard": False,
         "object_store_memory": _STORE_BYTES,
@@ -81,6 +83,18 @@ def _joined(address: str | None) -> Any:
         said = str(error).strip().splitlines()
         raise RunError(f"--address {address}: no Ray cluster can be joined there: {said[0] if said else ''}") from None
     return ray
+
+
+def _require_listener(address: str | None) -> None:
+    """Ray itself goes on trying for minutes. Raises RunError."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS).close()
+    except OSError as error:
+        said = f"--address {address}: no Ray cluster can be joined there: {error.strerror or error}"
+        raise RunError(f"{said}; `ray status` on its head shows whether it runs") from None
 
 
 def _kind_of(work: Work, number: int, kinds: Mapping[str, float]) -> str | None:
@@ -101,6 +115,7 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int,
 
     def render(words: Sequence[str], more: Mapping[str, str], fruitless: int, resumable: int) -> tuple[int, str]:
         """The exit status of the last try, and the last words."""
+        import contextlib
         import ctypes
         import os
         import signal
@@ -123,8 +138,12 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int,
                 preexec_fn=die_with_us if os.uname().sysname == "Linux" else None,
             )
             try:
-                said = process.communicate()[0].decode(errors="replace")
-            except BaseException:  # cancelled
+                output = None
+                while output is None:  # a cancelled task hears of that only between two waits
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        output = process.communicate(timeout=0.5)[0]
+                said = output.decode(errors="replace")
+            except BaseException:
                 process.terminate()
                 process.wait()
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Any
 from pipeline.batch.config import BatchFile
 from pipeline.batch.expand import Planned
 from pipeline.disk import digest_of, read_regular, write_whole
-from pipeline.errors import PresetError, Problem, RunError, shell_word
+from pipeline.errors import PipelineError, PresetError, Problem, RunError, shell_word
 from pipeline.preset import Override, Preset, load_preset
+from pipeline.run.estimate import expected_memory
 from pipeline.run.folder import RunFolder
 from pipeline.run.session import plan
 from pipeline.run.standing import Standing, standing
@@ -43,6 +45,12 @@ class Work:
     def standing(self) -> Standing:
         """How it stands now."""
         return standing(self.folder)
+
+    def expected_memory(self) -> int:
+        """Bytes that it is expected to take; 0 where its preset can't be read, which its own process tells."""
+        with contextlib.suppress(PipelineError):
+            return expected_memory(self.folder.load_preset())
+        return 0
 
     @property
     def note(self) -> dict[str, Any]:
