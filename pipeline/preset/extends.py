@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.disk import read_regular
 from pipeline.errors import PresetError
-from pipeline.media.paths import placed
+from pipeline.media.paths import Placed, placed
 from pipeline.preset.explain import shown
 from pipeline.preset.merging import merged
 from pipeline.preset.shelf import find_preset
@@ -64,7 +64,7 @@ class _Reader:
 
     def _found(self, document: Document, text: str, folder: Path) -> Path:
         try:
-            return find_preset(text, folder)
+            return find_preset(text, _home(text, folder))
         except PresetError as error:
             raise _refusal(document, str(error)) from None
 
@@ -99,10 +99,15 @@ def _named(document: Document) -> list[str]:
     return listed
 
 
+def _home(text: str, folder: Path) -> Path:
+    """Where a relative path is meant from that stands in a file of this folder, or has come there from elsewhere."""
+    return folder if not isinstance(text, Placed) or text.folder is None else text.folder
+
+
 def _shown_name(document: Document, text: str, folder: Path, path: Path) -> str:
     """What messages call a base: as its reader would name it from where the preset is named."""
     beside = os.path.normpath(os.path.join(os.path.dirname(document.name), text))
-    return beside if path == folder / text and not os.path.isabs(text) else str(path)
+    return beside if _home(text, folder) == folder and path == folder / text and not os.path.isabs(text) else str(path)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,37 @@ class Document:
             if key in self.lines:
                 return Problem(self.files.get(key, self.name), path, message, self.lines[key])
         return Problem(self.name, path, message)
+
+    def part(self, path: KeyPath) -> Document:
+        """What stands at `path`, as a document of its own, with all that is known of where it comes from."""
+        value = self.data
+        for key in path:
+            value = value[key]
+        inner = Document(self.name, value)
+        inner.take(self, lambda key: key[len(path) :] if key[: len(path)] == path else None)
+        return inner
+
+    def put_part(self, path: KeyPath, part: Document) -> None:
+        """Put a document in the place of what stands at `path`."""
+        holder = self.data
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = part.data
+        self.replace(path, "")
+        del self.sources[path]
+        self.take(part, lambda key: path + key)
+        for place in part.lines:
+            self.files.setdefault(path + place, part.name)
+
+    def take(self, other: Document, place: Callable[[KeyPath], KeyPath | None]) -> None:
+        """Take over where another document's values come from; `place` says where they stand here, None: nowhere."""
+        for theirs, ours in (
+            (other.sources, self.sources),
+            (other.files, self.files),
+            (other.variables, self.variables),
+        ):
+            ours |= {to: each for key, each in theirs.items() if (to := place(key)) is not None}
+        self.lines |= {to: each for key, each in other.lines.items() if (to := place(key)) is not None}
 
     def place(self, path: KeyPath) -> str:
         """Where a value stands: `film.yaml:12`, or its override."""

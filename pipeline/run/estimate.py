@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.chain import Chain
+from pipeline.chain import Film, open_film
 from pipeline.device import out_of_memory_said
 from pipeline.errors import RunError
 from pipeline.frame import Pass, to_uint8, to_uint16
@@ -65,7 +65,7 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
     With changes, some frames of every part between two of them. Nothing is left on the disk. Raises as a render does.
     """
     began = time.perf_counter()
-    with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, Chain(preset) as chain:
+    with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, open_film(preset) as chain:
         probe = _Probe(chain, preset, Path(folder))
         probe.setup = time.perf_counter() - began
         probe.run(seconds)
@@ -75,7 +75,7 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
 class _Probe:
     """Some frames of a film, and what they took."""
 
-    def __init__(self, chain: Chain, preset: Preset, folder: Path) -> None:
+    def __init__(self, chain: Film, preset: Preset, folder: Path) -> None:
         self._chain, self._preset, self._pieces, self._raw = chain, preset, Pieces(folder, preset), folder / "raw"
         self.setup = 0.0
         end = chain.spec.checked_frames
