@@ -62,14 +62,44 @@ class Estimate:
 def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
     """Render some frames at their real size, for about so many seconds, and reckon what the whole costs.
 
-    With changes, some frames of every part between two of them. Nothing is left on the disk. Raises as a render does.
+    With changes, some frames of every part between two of them; of a film of scenes, some of each. Nothing is left on
+    the disk. Raises as a render does.
     """
+    if preset.scenes:
+        share = seconds / len(preset.scenes)
+        return _together(preset, [estimate(_written_as(preset, scene.preset), share) for scene in preset.scenes])
     began = time.perf_counter()
     with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, open_film(preset) as chain:
         probe = _Probe(chain, preset, Path(folder))
         probe.setup = time.perf_counter() - began
         probe.run(seconds)
         return probe.estimate()
+
+
+def _written_as(film: Preset, scene: Preset) -> Preset:
+    return scene.model_copy(update={"stages": (*scene.chain, *film.stages), "keep": film.keep})
+
+
+def _together(film: Preset, scenes: list[Estimate]) -> Estimate:
+    """That of a film of scenes: within a fade two of them are rendered, and written once."""
+    made = sum(each.frames for each in scenes)
+    frames = film.duration.to_frames(film.fps)
+    shown, pieces = made if frames is None else frames, Pieces(Path(), film)
+    every, memory = pieces.kept_every(), [each.memory for each in scenes if each.memory is not None]
+    return Estimate(
+        shown,
+        _sum([each.seconds for each in scenes], 1.0),
+        max(memory) if memory else None,
+        _sum([each.film for each in scenes], shown / made),
+        0 if every is None else shown // every,
+        max(each.state_bytes for each in scenes),
+        pieces.bytes_working(shown),
+        scenes[0].device,
+    )
+
+
+def _sum(ranges: list[Range], share: float) -> Range:
+    return Range(*(share * sum(getattr(each, key) for each in ranges) for key in ("low", "value", "high")))
 
 
 class _Probe:
