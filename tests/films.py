@@ -224,7 +224,8 @@ FILMS = {
 }
 
 
-SCENES = """\
+SCENES = (
+    """\
 scenes:
   - {extends: chelsea, duration: 4f, stages: [{DREAM, octaves: 1}]}
   - duration: 5f
@@ -237,7 +238,10 @@ scenes:
   - duration: 4f
     fade: 2f
     stages: [{stage: video, path: CARPHONE}, {stage: flow}, {FOLDED}, {stage: grain, shown_only: true}]
-""".replace("{DREAM", f"{{{DREAM}").replace("{FOLDED", f"{{{FOLDED}").replace("CARPHONE", str(CARPHONE))
+""".replace("{DREAM", f"{{{DREAM}")
+    .replace("{FOLDED", f"{{{FOLDED}")
+    .replace("CARPHONE", str(CARPHONE))
+)
 SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
 TOPS = {
