@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -66,11 +67,11 @@ class Scenes(Film):
     def _open(self, number: int, frame: int | None) -> _Playing:
         scene = self.preset.scenes[number]
         playing = self._playing[number] = _Playing(scene, Chain(scene.preset, frame))
-        chain = playing.chain
-        if self._settled and chain.pin(scene.preset).resolved() != scene.preset.resolved():
+        missing = [f"{stage}.{key}" for stage, key in _missing(playing.chain)] if self._settled else []
+        if missing:
             raise RunError(
-                f"scene {number + 1} can't have what the run was begun with: its engine, precision or memory; try "
-                "again when the machine is as it was then, or render anew, with --out"
+                f"scene {number + 1} can't have the {', '.join(missing)} that the run began with; try again when the "
+                "machine is as it was then, or render anew, with --out"
             )
         return playing
 
@@ -177,6 +178,14 @@ class Scenes(Film):
         with ExitStack() as stack:
             while self._playing:
                 stack.callback(self._playing.popitem()[1].chain.close)
+
+
+def _missing(chain: Chain) -> Iterator[tuple[str, str]]:
+    """What a chain was asked for and has not got, by stage and key."""
+    for stage in chain.stages:
+        for key, taken in stage.pinned().items():
+            if getattr(stage.config, key) not in ("auto", taken):
+                yield stage.config.id, key
 
 
 def _decides(preset: Preset) -> bool:
