@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,19 +14,20 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, WithJsonSchema, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
-from pipeline.errors import MediaError, format_path
+from pipeline.errors import MediaError
 from pipeline.frame import Projection, Size
 from pipeline.listen import SOURCE, ListenField, hear, song_of
-from pipeline.media.inputs import Input, inputs_of
+from pipeline.media.inputs import Input
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig, Master, Rendition
 from pipeline.plugins import Offer
-from pipeline.preset.changes import ChangesField, place_in
+from pipeline.preset.changes import ChangesField
 from pipeline.preset.entries import entry_name
+from pipeline.preset.inputs import named_inputs
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.preset.scene import SCENE_WIDE, Scene
+from pipeline.preset.scene import SCENE_WIDE, SCHEMA, Scene
 from pipeline.signals import Signals
 from pipeline.stages import Entry, RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage
@@ -39,7 +40,7 @@ Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z
 if TYPE_CHECKING:
     Scenes = tuple[Scene, ...]
 else:  # which the loader makes of mappings, each of them a preset
-    Scenes = Annotated[tuple[Any, ...], WithJsonSchema({"type": "array", "items": {"type": "object"}})]
+    Scenes = Annotated[tuple[Any, ...], WithJsonSchema(SCHEMA)]
 
 MUTE_SOURCE = "is source, and the source has no sound; name a file with sound"
 
@@ -49,7 +50,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    extends: tuple[str, ...] = Field(
+    extends: str | tuple[str, ...] = Field(
         (),
         exclude=True,
         description="what the preset begins as, before its own keys replace some: another preset's file, the name of "
@@ -304,25 +305,7 @@ class Preset(BaseModel):
 
     def inputs(self) -> dict[str, Input]:
         """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
-        above = self.model_copy(update={"stages": (), "changes": (), "scenes": ()})
-        found = {format_path(each.place): each for each in inputs_of(above)}
-        for index, stage in enumerate(self.stages):
-            for each in inputs_of(stage, ("stages", index)):
-                found[f"{self.stage_key(index)}.{format_path(each.place[2:])}"] = each
-        for number, scene in enumerate(self.scenes):
-            place: tuple[str | int, ...] = ("scenes", number)
-            for key, each in scene.preset.inputs().items():
-                found[f"{format_path(place)}.{key}"] = replace(each, place=(*place, *each.place))
-        return found | {format_path(each.place): each for each in self._inputs_of_changes()}
-
-    def _inputs_of_changes(self) -> Iterator[Input]:
-        """Those that the changes name, each where its change does."""
-        for number, (change, preset) in enumerate(zip(self.changes, self._changed, strict=True)):
-            for index, stage in enumerate(preset.stages):
-                for each in inputs_of(stage, ("stages", index)):
-                    place = place_in(change.set, each.place, preset.stage_key(index))
-                    if place is not None:
-                        yield replace(each, place=("changes", number, "set", *place))
+        return named_inputs(self)
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """`resolved`, with other texts for the inputs of these keys."""

@@ -17,6 +17,28 @@ FILM_WIDE = ("name", "size", "projection", "fps", "device", "audio", "plugins", 
 """keys that belong to the whole film, and to no scene of it"""
 SCENE_WIDE = ("margin", "lead_in", "listen", "changes")
 """keys that belong to a scene, and not to a film of scenes"""
+SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "extends": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+            "vars": {"type": "object"},
+            "fade": {
+                "type": "string",
+                "description": "how long it is faded in over the scene before",
+                "examples": ["2s"],
+            },
+            "duration": {"type": "string", "examples": ["8s"]},
+            "seed": {"type": "integer", "minimum": 0},
+            "margin": {"type": "number", "minimum": 0, "maximum": 1},
+            "lead_in": {"type": "string", "examples": ["2s"]},
+            "changes": {"type": "array"},
+            "stages": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+}
+"""of `scenes` in a preset, for whoever makes presets or completes them"""
 
 
 @dataclass(frozen=True)

@@ -119,10 +119,18 @@ def _placed(presets: list[Preset], fades: list[Time | None], fps: Fraction) -> I
         yield Scene(preset, fade, start, end, overlap)
 
 
+def _written(frames: int | None, fps: Fraction) -> Time:
+    """So many frames as a length, in seconds where these come to just as many."""
+    if frames is None:
+        return parse_duration("endless")
+    seconds = parse_duration(f"{max(float(frames / fps), 0.001):.3f}".rstrip("0").rstrip(".") + "s")
+    return seconds if seconds.to_frames(fps) == frames else parse_duration(f"{frames}f")
+
+
 def _length(film: Preset, document: Document, scenes: tuple[Scene, ...]) -> Time:
     """As long as all scenes, or what the film says, which may be less. Raises PresetError where it is more."""
     end = scenes[-1].end
-    whole = parse_duration("endless" if end is None else f"{end}f")
+    whole = _written(end, film.fps)
     if document.data.get("duration") is None:
         return whole
     wanted, rounding = film.duration.to_frames(film.fps), 1
