@@ -180,7 +180,9 @@ def _parse(text: str, name: str) -> Document:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-        raise _refusal(name, _explain(error), line) from None
+        unquoted = "${" in "".join(text.splitlines()[line - 1 : line])
+        hint = "; inside {...} and [...], ${name} stands in quotes" if unquoted else ""
+        raise _refusal(name, _explain(error) + hint, line) from None
     except (ValueError, OverflowError):
         raise _refusal(name, "holds an escape that stands for no character", loader.line + 1) from None
     document = Document(name, None)
