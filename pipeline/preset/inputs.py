@@ -24,7 +24,8 @@ def named_inputs(preset: Preset) -> dict[str, Input]:
     for number, scene in enumerate(preset.scenes):
         place: KeyPath = ("scenes", number)
         for key, each in named_inputs(scene.preset).items():
-            found[f"{format_path(place)}.{key}"] = replace(each, place=(*place, *each.place))
+            first = each.first_only and number == 0  # a later scene has its first frame before it
+            found[f"{format_path(place)}.{key}"] = replace(each, place=(*place, *each.place), first_only=first)
     return found | {format_path(each.place): each for each in _inputs_of_changes(preset)}
 
 

@@ -67,7 +67,7 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
     """
     if preset.scenes:
         share = seconds / len(preset.scenes)
-        return _together(preset, [estimate(_written_as(preset, scene.preset), share) for scene in preset.scenes])
+        return _together(preset, [_of_scene(preset, number, share) for number in range(len(preset.scenes))])
     began = time.perf_counter()
     with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, open_film(preset) as chain:
         probe = _Probe(chain, preset, Path(folder))
@@ -76,8 +76,15 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
         return probe.estimate()
 
 
-def _written_as(film: Preset, scene: Preset) -> Preset:
-    return scene.model_copy(update={"stages": (*scene.chain, *film.stages), "keep": film.keep})
+def _of_scene(film: Preset, number: int, seconds: float) -> Estimate:
+    """That of one scene; the one that it is faded in over is open meanwhile, and takes its memory."""
+    scene = film.scenes[number]
+    written = scene.preset.model_copy(update={"stages": (*scene.preset.chain, *film.stages), "keep": film.keep})
+    if not scene.overlap:
+        return estimate(written, seconds)
+    with open_film(film.scenes[number - 1].preset) as before:
+        before.step(before.first, None)
+        return estimate(written, seconds)
 
 
 def _together(film: Preset, scenes: list[Estimate]) -> Estimate:
