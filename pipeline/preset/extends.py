@@ -15,30 +15,29 @@ from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 
 EXTENDS = "extends"
-MAX_DEPTH, MAX_FILES = 16, 64
+MAX_DEPTH, MAX_FILES = 16, 256
 _WANTED = "must be a preset's file, the name of one on `dreamreel presets`, or a list of them"
 
 
-def with_bases(document: Document, folder: Path) -> tuple[Document, list[Any]]:
-    """The document over those that it extends, which are looked for from `folder`; and what each file says by itself.
-
-    Text from another folder's file is marked as such, so that paths in it stay right. Raises PresetError.
-    """
-    reader = _Reader(folder)
-    own = folder / Path(document.name).name
-    return reader.extended(document, folder, (own,)), reader.files
-
-
-class _Reader:
-    """Reads bases up to a bound for all of them together."""
+class Bases:
+    """Finds and reads what the documents of one preset extend, up to a bound for all of them together."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._bytes = 0
-        self.files: list[Any] = []
+        self._files = self._bytes = 0
+        self._said: list[Any] = []
 
-    def extended(self, document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
-        self.files.append(dict(document.data))
+    def below(self, document: Document) -> tuple[Document, list[Any]]:
+        """A document of the folder over those that it extends, and what each of them says by itself.
+
+        Text from another folder's file is marked as such, so that paths in it stay right. Raises PresetError.
+        """
+        self._said = []
+        own = self._folder / Path(document.name).name
+        return self._extended(document, self._folder, (own,)), self._said
+
+    def _extended(self, document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
+        self._said.append(dict(document.data))
         if EXTENDS not in document.data:
             return document
         below: Document | None = None
@@ -60,7 +59,7 @@ class _Reader:
         home = path.parent.absolute()
         if home != self._folder:
             base.data = placed(base.data, home)
-        return self.extended(base, home, (*chain, path))
+        return self._extended(base, home, (*chain, path))
 
     def _found(self, document: Document, text: str, folder: Path) -> Path:
         try:
@@ -80,13 +79,14 @@ class _Reader:
         return raw
 
     def _require_bounds(self, document: Document, path: Path, chain: tuple[Path, ...]) -> None:
+        self._files += 1
         around = [each for each in chain if _is_same(each, path)]
         if around:
             circle = " -> ".join(each.name for each in (*chain[chain.index(around[0]) :], path))
             raise _refusal(document, f"goes round in a circle: {circle}; take one of them out")
         if len(chain) > MAX_DEPTH:
             raise _refusal(document, f"more than {MAX_DEPTH} files extend one another; bring some of them together")
-        if len(self.files) > MAX_FILES:
+        if self._files > MAX_FILES:
             raise _refusal(document, f"more than {MAX_FILES} files are extended, each time counted")
 
 

@@ -88,8 +88,7 @@ class Document:
         for key in path[:-1]:
             holder = holder[key]
         holder[path[-1]] = part.data
-        self.replace(path, "")
-        del self.sources[path]
+        self._forget(path)
         self.take(part, lambda key: path + key)
         for place in part.lines:
             self.files.setdefault(path + place, part.name)
@@ -111,9 +110,14 @@ class Document:
 
     def replace(self, path: KeyPath, source: str) -> None:
         """Take note that the value at `path` comes from elsewhere now."""
-        self.lines = {key: line for key, line in self.lines.items() if key[: len(path)] != path}
-        self.sources = {key: old for key, old in self.sources.items() if key[: len(path)] != path} | {path: source}
-        self.variables = {key: old for key, old in self.variables.items() if key[: len(path)] != path}
+        self._forget(path)
+        self.sources[path] = source
+
+    def _forget(self, path: KeyPath) -> None:
+        known: tuple[dict[KeyPath, Any], ...] = (self.lines, self.sources, self.files, self.variables)
+        for each in known:
+            for key in [key for key in each if key[: len(path)] == path]:
+                del each[key]
 
     def locate(self, path: KeyPath, other: Document, where: KeyPath) -> None:
         """Take note that the value at `path` stands at `where` in another document, or in this one."""
