@@ -75,6 +75,12 @@ FILMS = {
      punch: "0.1 * square(t)"}}
   - {{{FOLDED}, every: 2}}
 """,
+    "fine octaves seldom": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, pan: [0.3, 0.0], edges: noise}}
+  - {{{DREAM}, engine: folded, octaves: 3, octave_scale: 1.2, layer: blocks.2.1, every: [1, 2, 3],
+     mask: {{luminance: [0.2, 1.0]}}}}
+""",
     "over ground, with a margin": f"""
   - {{stage: image, path: {CHELSEA}}}
   - {{stage: zoom, zoom: 2.5, pan: [0.2, 0.0], edges: noise, depth: {{geometry: ground, sky: 0.2}}}}

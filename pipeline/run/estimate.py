@@ -162,7 +162,7 @@ class _Probe:
 
     @property
     def _cadence(self) -> int:
-        return max((config.every for config in self._chain.preset.chain if isinstance(config, DreamConfig)), default=1)
+        return max((config.seldom for config in self._chain.preset.chain if isinstance(config, DreamConfig)), default=1)
 
     def estimate(self) -> Estimate:
         """What the frames say of the whole film."""
@@ -213,7 +213,7 @@ class _Probe:
             clock.at_frames(np.arange(start, max(start + 1, e), dtype=np.float64)) for e in (end, start + probed)
         )
         dreams = [config for config in here.chain if isinstance(config, DreamConfig)]
-        work = [sum(d.octaves * float(d.steps.values(at).mean()) / d.every for d in dreams) for at in (whole, tried)]
+        work = [sum(d.work * float(d.steps.values(at).mean()) for d in dreams) for at in (whole, tried)]
         return work[0] / work[1] if dreams and work[1] else 1.0
 
 

@@ -140,8 +140,12 @@ class _Shrink:
     def _stage(self, stage: dict[str, Any]) -> dict[str, Any]:
         if stage["stage"] == "dream":
             octaves = _octaves_left(stage["octaves"], stage["octave_scale"], self.factor)
-            weights = {key: stage[key][:octaves] for key in ("octave_weights",) if key in stage}
-            return stage | weights | {"octaves": octaves, "every": stage["every"] * self.dreams_seldom}
+            lists = {
+                key: stage[key][:octaves] for key in ("octave_weights", "every") if isinstance(stage.get(key), list)
+            }
+            every = lists.get("every", [stage["every"]])
+            seldom = [each * self.dreams_seldom for each in every]
+            return stage | lists | {"octaves": octaves, "every": seldom if "every" in lists else seldom[0]}
         if stage["stage"] == "noise" and self.first is not None:
             return {"stage": "image", "id": stage["id"], "path": str(self.first)}
         key, least = _IN_PIXELS.get(stage["stage"], ("", 0.0))
