@@ -45,6 +45,7 @@ test: setup
 torture: setup
 	$(BIN)/python -m tests.torture --kills 25
 	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
+	$(BIN)/python -m tests.torture --kills 15 --scenes
 	$(BIN)/python -m tests.torture_branches --rounds 60
 
 fuzz: setup

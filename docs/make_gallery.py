@@ -26,6 +26,7 @@ Picture = NDArray[np.uint8]
 FOLDER = Path(__file__).parent / "gallery"
 FPS, SECONDS = 12, 8  # of the film that is rendered
 LOOP, FADE = 3 * FPS, FPS  # frames of the loop, its last ones fading into what comes before its first
+LAPSE = 4  # of a film of scenes, which is shown whole, one frame of so many
 WIDEST, LOOP_WIDTH = 288, 288  # pixels
 COLUMNS = 2
 
@@ -46,7 +47,9 @@ def main(names: list[str]) -> None:
 
 def photograph(name: str) -> float:
     """Render a preset, small, and keep a still and a loop of it; the kilobytes that both take."""
-    pictures = [frame.pixels for frame in frames(small(load_preset(name)))]
+    preset = small(load_preset(name))
+    pictures = [frame.pixels for frame in frames(preset)]
+    pictures = pictures[::LAPSE] if preset.scenes else pictures
     still, loop = FOLDER / f"{name}.jpg", FOLDER / f"{name}.webp"
     Image.fromarray(pictures[-1]).save(still, quality=90)
     first, *others = (reduced(picture) for picture in looped(pictures))
@@ -60,7 +63,8 @@ def small(preset: Preset) -> Preset:
     share = min(Fraction(1), Fraction(WIDEST, width))
     size = f"{round(width * share / 2) * 2}x{round(height * share / 2) * 2}"
     length = preset.duration.to_frames(preset.fps)
-    seconds = SECONDS if length is None else min(SECONDS, float(length / preset.fps))
+    seconds = SECONDS if length is None else float(length / preset.fps)
+    seconds = seconds if preset.scenes else min(SECONDS, seconds)
     return load_preset(preset.name, {"size": size, "fps": FPS, "duration": f"{seconds:g}s"})
 
 

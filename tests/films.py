@@ -206,6 +206,9 @@ FILMS = {
   - {{stage: flow, half_life: 2}}
   - {{{FOLDED}, objective: {{layer: blocks.2.1, channel: strongest, count: 3}}}}
 """,
+    "scenes": """
+  - {stage: encode}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
@@ -227,6 +230,24 @@ FILMS = {
 }
 
 
+SCENES = (
+    """\
+scenes:
+  - {extends: chelsea, duration: 4f, stages: [{DREAM, octaves: 1}]}
+  - duration: 5f
+    fade: 0.25s
+    margin: 0.1
+    lead_in: 2f
+    seed: 4
+    stages: [{stage: noise}, {stage: zoom, pan: [0.3, 0.0], edges: noise}, {FOLDED}, {stage: palette, to: seed}]
+    changes: [{at: 3f, set: {zoom.rotate: 20, dream.every: 2}}]
+  - duration: 4f
+    fade: 2f
+    stages: [{stage: video, path: CARPHONE}, {stage: flow}, {FOLDED}, {stage: grain, shown_only: true}]
+""".replace("{DREAM", f"{{{DREAM}")
+    .replace("{FOLDED", f"{{{FOLDED}")
+    .replace("CARPHONE", str(CARPHONE))
+)
 SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
 TOPS = {
@@ -236,6 +257,7 @@ TOPS = {
     "out through a margin": "margin: 0.26\n",
     "over ground, with a margin": "margin: 0.2\n",
     "a wallpaper that drifts": "margin: 0.1\n",
+    "scenes": SCENES,
     "changed on the way": """\
 changes:
   - {at: 2f, set: {dream.layer: blocks.4.1, zoom.zoom: {0f: 1.5, 8f: 0.8}}}

@@ -1,6 +1,6 @@
 """A real render in a process of its own, killed at random moments until it is done; then the same bytes?
 
-    python -m tests.torture [--kills 25] [--seed 0] [--lead-in 16]
+    python -m tests.torture [--kills 25] [--seed 0] [--lead-in 16 | --scenes]
 
 `make torture` runs it; `make test` calls it with a handful of kills.
 """
@@ -35,10 +35,31 @@ PRESET += """changes:
 """
 PRESET = PRESET.replace("zoom: 1.5", 'zoom: "1.3 + 0.4 * kick"\n    punch: "0.1 * decay(snare, 0.2)"')
 
+# Another film, of three scenes: 60 frames too, 24 of which are of two scenes.
+SCENES = """name: small
+size: 64x48
+fps: 4
+device: cpu
+scenes:
+  - {duration: 28f, stages: [{stage: noise}, {stage: zoom, zoom: 1.5}, DREAM, {stage: hold, sharpness: first}]}
+  - duration: 30f
+    fade: 3s
+    lead_in: 2s
+    margin: 0.1
+    seed: 5
+    stages: [{stage: noise}, {stage: zoom, pan: [0.1, 0], edges: noise}, DREAM, {stage: palette, to: seed}]
+    changes: {at: 4s, set: {zoom.rotate: 20, dream.layer: blocks.2.1}}
+  - {duration: 26f, fade: 3s, stages: [{stage: noise, kind: white}, {stage: flow, still: 0.5}, DREAM]}
+stages:
+  - {stage: encode, preset: ultrafast}
+  - {stage: encode, id: master, format: prores}
+  - {stage: encode, id: loop, format: gif}
+""".replace("DREAM", "{stage: dream, octaves: 1, steps: 1, first_steps: 2, every: 2}")
+
 IN_LEAD_IN, IN_JOINING = "the lead-in", "the film half-joined"
 
 
-def torture(folder: Path, kills: int, seed: int, lead_in: int = 0) -> Counter[str]:
+def torture(folder: Path, kills: int, seed: int, lead_in: int = 0, text: str = PRESET) -> Counter[str]:
     """Render, kill `kills` times, resume to the end and compare. Returns what was going on at the kills.
 
     A lead-in of so many frames comes before the film's 60, and is as much of the work. The first quarter of the kills
@@ -48,7 +69,7 @@ def torture(folder: Path, kills: int, seed: int, lead_in: int = 0) -> Counter[st
     """
     chance = random.Random(seed)
     preset = folder / "small.yaml"
-    preset.write_text(PRESET + (f"lead_in: {lead_in}f\n" if lead_in else ""))
+    preset.write_text(text + (f"lead_in: {lead_in}f\n" if lead_in else ""))
     run_dreamreel("render", str(preset), "-o", str(folder / "whole"))
     scenes: Counter[str] = Counter()
     run, aimed = folder / "killed", max(1, kills // 4)
@@ -150,9 +171,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lead-in", type=int, default=0)
+    parser.add_argument("--scenes", action="store_true", help="a film of scenes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        scenes = torture(Path(folder), arguments.kills, arguments.seed, arguments.lead_in)
+        text = SCENES if arguments.scenes else PRESET
+        scenes = torture(Path(folder), arguments.kills, arguments.seed, arguments.lead_in, text)
     print(f"{arguments.kills} kills, the same bytes; interrupted: {dict(scenes)}")
 
 

@@ -4,6 +4,17 @@ from pipeline.preset.begun import begun_with
 from pipeline.preset.load import load_preset, parse_preset
 from pipeline.preset.model import Preset, plain_yaml
 from pipeline.preset.overrides import Override
+from pipeline.preset.scene import Scene
 from pipeline.preset.shelf import find_preset, shelf
 
-__all__ = ["Override", "Preset", "begun_with", "find_preset", "load_preset", "parse_preset", "plain_yaml", "shelf"]
+__all__ = [
+    "Override",
+    "Preset",
+    "Scene",
+    "begun_with",
+    "find_preset",
+    "load_preset",
+    "parse_preset",
+    "plain_yaml",
+    "shelf",
+]

@@ -8,37 +8,36 @@ from typing import Any
 
 from pipeline.disk import read_regular
 from pipeline.errors import PresetError
-from pipeline.media.paths import placed
+from pipeline.media.paths import Placed, placed
 from pipeline.preset.explain import shown
 from pipeline.preset.merging import merged
 from pipeline.preset.shelf import find_preset
 from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 
 EXTENDS = "extends"
-MAX_DEPTH, MAX_FILES = 16, 64
+MAX_DEPTH, MAX_FILES = 16, 256
 _WANTED = "must be a preset's file, the name of one on `dreamreel presets`, or a list of them"
 
 
-def with_bases(document: Document, folder: Path) -> tuple[Document, list[Any]]:
-    """The document over those that it extends, which are looked for from `folder`; and what each file says by itself.
-
-    Text from another folder's file is marked as such, so that paths in it stay right. Raises PresetError.
-    """
-    reader = _Reader(folder)
-    own = folder / Path(document.name).name
-    return reader.extended(document, folder, (own,)), reader.files
-
-
-class _Reader:
-    """Reads bases up to a bound for all of them together."""
+class Bases:
+    """Finds and reads what the documents of one preset extend, up to a bound for all of them together."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._bytes = 0
-        self.files: list[Any] = []
+        self._files = self._bytes = 0
+        self._said: list[Any] = []
 
-    def extended(self, document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
-        self.files.append(dict(document.data))
+    def below(self, document: Document) -> tuple[Document, list[Any]]:
+        """A document of the folder over those that it extends, and what each of them says by itself.
+
+        Text from another folder's file is marked as such, so that paths in it stay right. Raises PresetError.
+        """
+        self._said = []
+        own = self._folder / Path(document.name).name
+        return self._extended(document, self._folder, (own,)), self._said
+
+    def _extended(self, document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
+        self._said.append(dict(document.data))
         if EXTENDS not in document.data:
             return document
         below: Document | None = None
@@ -60,11 +59,11 @@ class _Reader:
         home = path.parent.absolute()
         if home != self._folder:
             base.data = placed(base.data, home)
-        return self.extended(base, home, (*chain, path))
+        return self._extended(base, home, (*chain, path))
 
     def _found(self, document: Document, text: str, folder: Path) -> Path:
         try:
-            return find_preset(text, folder)
+            return find_preset(text, _home(text, folder))
         except PresetError as error:
             raise _refusal(document, str(error)) from None
 
@@ -80,13 +79,14 @@ class _Reader:
         return raw
 
     def _require_bounds(self, document: Document, path: Path, chain: tuple[Path, ...]) -> None:
+        self._files += 1
         around = [each for each in chain if _is_same(each, path)]
         if around:
             circle = " -> ".join(each.name for each in (*chain[chain.index(around[0]) :], path))
             raise _refusal(document, f"goes round in a circle: {circle}; take one of them out")
         if len(chain) > MAX_DEPTH:
             raise _refusal(document, f"more than {MAX_DEPTH} files extend one another; bring some of them together")
-        if len(self.files) > MAX_FILES:
+        if self._files > MAX_FILES:
             raise _refusal(document, f"more than {MAX_FILES} files are extended, each time counted")
 
 
@@ -99,10 +99,15 @@ def _named(document: Document) -> list[str]:
     return listed
 
 
+def _home(text: str, folder: Path) -> Path:
+    """Where a relative path is meant from that stands in a file of this folder, or has come there from elsewhere."""
+    return folder if not isinstance(text, Placed) or text.folder is None else text.folder
+
+
 def _shown_name(document: Document, text: str, folder: Path, path: Path) -> str:
     """What messages call a base: as its reader would name it from where the preset is named."""
     beside = os.path.normpath(os.path.join(os.path.dirname(document.name), text))
-    return beside if path == folder / text and not os.path.isabs(text) else str(path)
+    return beside if _home(text, folder) == folder and path == folder / text and not os.path.isabs(text) else str(path)
 
 
 def _is_same(one: Path, other: Path) -> bool:

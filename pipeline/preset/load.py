@@ -10,26 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.disk import read_regular
-from pipeline.errors import KeyPath, MediaError, PresetError, Problem, mishap, parse_path
+from pipeline.errors import KeyPath, MediaError, PresetError, Problem, mishap
 from pipeline.listen import SOURCE, ListenConfig, hear, parse_listen, song_of
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig
 from pipeline.preset.boundary import ModelT, validated
-from pipeline.preset.curves import curve_problems
+from pipeline.preset.checks import Findings, order_problems, round_problems, run_problems
 from pipeline.preset.entries import ENCODE, begins_film, entry_names, find_entry
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import MUTE_SOURCE, Preset
 from pipeline.preset.names import name_from
-from pipeline.preset.notes import looks_at
 from pipeline.preset.overrides import Overrides
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
+from pipeline.preset.scene import SCENE_WIDE
+from pipeline.preset.scenes import SCENES, scene_wide, with_scenes
 from pipeline.preset.shelf import find_preset
 from pipeline.preset.timeline import with_changes
 from pipeline.preset.whole import read_whole
 from pipeline.preset.yaml12 import MAX_BYTES, Document
 from pipeline.signals import Signals
-from pipeline.stages import STAGES, Entry, Role, StageConfig
+from pipeline.stages import Entry, StageConfig
 from pipeline.stages.lookup import PluginError
 
 MAX_STAGES = 64
@@ -93,14 +94,16 @@ class _Builder:
     """Validates the document part by part, so that one mistake does not hide the next."""
 
     def __init__(self, document: Document, folder: Path, checked: bool) -> None:
-        self._document, self._checked = document, checked
+        self._document, self._folder, self._checked = document, folder, checked
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
         self._models: dict[str, type[Entry]] = {}
         self._deaf = False
 
     def build(self) -> Preset:
-        top = {key: value for key, value in self._document.data.items() if key != "stages"}
+        top = {key: value for key, value in self._document.data.items() if key not in ("stages", SCENES)}
+        if SCENES in self._document.data:
+            return self._film_of_scenes(top)
         self._context["signals"] = self._hear(top.get("listen"))
         stages = self._stages()
         ordered = not self._problems
@@ -114,9 +117,26 @@ class _Builder:
             preset = preset.as_long_as_song(self._context["signals"])
         begins = bool(stages) and stages[0] is not None and begins_film(type(stages[0]))
         if self._checked and preset is not None and natural is not None and begins and not self._deaf:
-            self._check_run(preset, stages)
+            self._add_all(run_problems(preset, stages))
             if ordered:
-                self._check_round(preset)
+                self._add_all(round_problems(preset))
+        return self._required(preset)
+
+    def _film_of_scenes(self, top: dict[str, Any]) -> Preset:
+        """A film whose chains stand in scenes: here are only its keys, and how it is written."""
+        self._problems += scene_wide(self._document)
+        stages = self._stages()
+        keys = {"audio": "none"} | {key: value for key, value in top.items() if key not in SCENE_WIDE}
+        if keys["audio"] in ("source", "song"):
+            self._add(("audio",), f"is {keys['audio']}, which a film of scenes has not; name a file, or none")
+        film = self._preset(keys, tuple(config for config in stages if config is not None))
+        film = with_scenes(self._required(film), self._document, self._again)
+        if self._checked:
+            self._add_all(run_problems(film, stages))
+        return self._required(film)
+
+    def _required(self, preset: Preset | None) -> Preset:
+        """The preset, if all is well with it. Raises PresetError."""
         if self._problems or preset is None:
             more = [Problem(self._document.name, (), f"and more; these are the first {MOST_TOLD} problems")]
             raise PresetError([*self._problems[:MOST_TOLD], *(more if len(self._problems) > MOST_TOLD else [])])
@@ -150,6 +170,13 @@ class _Builder:
             raise MediaError(MUTE_SOURCE)
         return sound
 
+    def _again(self, document: Document) -> Preset:
+        return _built(document, self._folder, self._checked)
+
+    def _add_all(self, findings: Findings) -> None:
+        for path, message in findings:
+            self._add(path, message)
+
     def _add(self, path: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(path, message))
 
@@ -182,7 +209,9 @@ class _Builder:
 
     def _stages(self) -> list[Entry | None]:
         listed = self._document.data.get("stages")
-        if not isinstance(listed, list) or not listed:
+        if SCENES in self._document.data and "stages" not in self._document.data:
+            listed = []
+        elif not isinstance(listed, list) or not listed:
             found = "is missing" if "stages" not in self._document.data else f"is {shown(listed)}"
             self._add(("stages",), f"{found}, must be a list such as `- stage: noise`")
             return []
@@ -196,7 +225,7 @@ class _Builder:
             if config is not None:
                 taken.add(config.id)
             configs.append(config)
-        self._check_order(listed)
+        self._add_all(order_problems(listed, self._models, has_scenes=SCENES in self._document.data))
         if not any(isinstance(entry, dict) and entry.get("stage") == ENCODE for entry in listed):
             configs.append(EncodeConfig.model_validate({"id": _free_id(ENCODE, taken)}))
         return configs
@@ -235,64 +264,6 @@ class _Builder:
         else:
             self._models[name] = model
         return self._models.get(name)
-
-    def _check_order(self, listed: list[Any]) -> None:
-        """One source, first; encodes last. Judged by name, so that broken keys don't hide it."""
-        names = [
-            str(entry["stage"])
-            for entry in listed
-            if isinstance(entry, dict) and str(entry.get("stage")) in self._models
-        ]
-        if len(names) < len(listed):
-            return
-        sources = {name for name, model in self._models.items() if begins_film(model)}
-        if not sources & set(names):
-            ours = (name for name, kind in STAGES.items() if begins_film(kind.config))
-            self._add(("stages",), f"has no source; begin with one of {', '.join(ours)}")
-        for index, name in enumerate(names):
-            path = ("stages", index, "stage")
-            if name in sources and index > 0:
-                first = sources & set(names[:index])
-                reason = "is a second source; keep one" if first else "is a source; it must stand first"
-                self._add(path, f"{name} {reason}")
-            if name == ENCODE and set(names[index:]) != {ENCODE}:
-                self._add(path, f"{name} must stand last; nothing but others of its kind may follow")
-
-    def _check_run(self, preset: Preset, stages: list[Entry | None]) -> None:
-        """What the run says of each stage that can be read, though another can't."""
-        spec = preset.spec()
-        spec = replace(spec, looks=looks_at(stages))
-        for index, config in enumerate(stages):
-            with self._located(("stages", index)):
-                curves = curve_problems(config, spec) if isinstance(config, StageConfig) else ()
-                within = spec if isinstance(config, StageConfig) and config.feeds_back else spec.shown
-                for key, message in () if config is None else (*curves, *config.problems(within)):
-                    self._add(("stages", index, *parse_path(key)), message)
-        if spec.on_sphere and preset.margin:
-            self._add(
-                ("margin",), f"is {preset.margin:g}, but a sphere ends nowhere: nothing lies beyond it; leave it out"
-            )
-        elif spec.on_sphere and not spec.size.is_sphere:
-            height = max(2, round(spec.size.width / 4) * 2)
-            wanted = f"twice as wide as high with `projection: equirectangular`, such as {2 * height}x{height}"
-            self._add(("size",), f"is {spec.size}, must be {wanted}")
-        if spec.lead_in and not spec.continues:
-            self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
-        if preset.margin and not spec.continues:
-            remedy = "leave it out; `edges: reflect` of the zoom stage shows its mirror image there"
-            self._add(("margin",), f"is {preset.margin:g}, but footage has nothing beyond its frame; {remedy}")
-
-    def _check_round(self, preset: Preset) -> None:
-        """Behind a stage that ends the round from frame to frame, nothing feeds back."""
-        ender: StageConfig | None = None
-        for index, config in enumerate(preset.chain):
-            if config.role is not Role.EFFECT:
-                continue
-            if ender is not None and config.feeds_back:
-                remedy = ", or give it `shown_only: true`" if "shown_only" in type(config).model_fields else ""
-                self._add(("stages", index), f"{config.id} feeds back, so it must stand before {ender.id}{remedy}")
-            if config.closes or not config.feeds_back:
-                ender = config
 
 
 def _free_id(name: str, taken: set[str]) -> str:

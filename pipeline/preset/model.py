@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, WithJsonSchema, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
-from pipeline.errors import MediaError, format_path
+from pipeline.errors import MediaError
 from pipeline.frame import Projection, Size
 from pipeline.listen import SOURCE, ListenField, hear, song_of
-from pipeline.media.inputs import Input, inputs_of
+from pipeline.media.inputs import Input
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig, Master, Rendition
 from pipeline.plugins import Offer
-from pipeline.preset.changes import ChangesField, place_in
+from pipeline.preset.changes import ChangesField
 from pipeline.preset.entries import entry_name
+from pipeline.preset.inputs import named_inputs
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
+from pipeline.preset.scene import SCENE_WIDE, SCHEMA, Scene
 from pipeline.signals import Signals
 from pipeline.stages import Entry, RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage
@@ -35,6 +37,11 @@ from pipeline.units import FpsField, SizeField, parse_fps, parse_size
 Requirement = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.!+_-]+)?$")]
 
 
+if TYPE_CHECKING:
+    Scenes = tuple[Scene, ...]
+else:  # which the loader makes of mappings, each of them a preset
+    Scenes = Annotated[tuple[Any, ...], WithJsonSchema(SCHEMA)]
+
 MUTE_SOURCE = "is source, and the source has no sound; name a file with sound"
 
 
@@ -43,7 +50,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    extends: tuple[str, ...] = Field(
+    extends: str | tuple[str, ...] = Field(
         (),
         exclude=True,
         description="what the preset begins as, before its own keys replace some: another preset's file, the name of "
@@ -105,6 +112,12 @@ class Preset(BaseModel):
     changes: ChangesField = Field(
         (),
         description="what becomes of the stages on the way: [{at: 12s, set: {dream.layer: blocks.4.1}}]",
+    )
+    scenes: Scenes = Field(
+        (),
+        exclude=True,
+        description="several chains in one film: [{extends: tide, duration: 8s}, {extends: spiral, fade: 2s}], each a "
+        "preset of its own, faded in over the one before; what belongs to the whole film stands above them",
     )
     stages: tuple[SerializeAsAny[Entry], ...] = Field(description="the chain: a source, effects, encode")
 
@@ -181,7 +194,13 @@ class Preset(BaseModel):
         return self.projection == "equirectangular"
 
     def spec(self, device: torch.device | None = None) -> RunSpec:
-        """What the stages are told about the run, on an open device; without, on the one that would be opened."""
+        """What the stages are told about the run, on an open device; without, on the one that would be opened.
+
+        Of a film of scenes, what its outputs are told.
+        """
+        if self.scenes:
+            first = self.scenes[0].preset.spec(device)
+            return replace(first.shown, frames=self.duration.to_frames(self.fps), seed=self.seed)
         return RunSpec(
             size=self.canvas,
             fps=self.fps,
@@ -213,7 +232,7 @@ class Preset(BaseModel):
             case "none":
                 return None
             case "source":
-                return self.chain[0].sound(self.fps)
+                return self.chain[0].sound(self.fps) if self.chain else None
             case "song":
                 return self.song()
         return Soundtrack(Path(self.audio))
@@ -256,6 +275,10 @@ class Preset(BaseModel):
         data = self.model_dump(mode="json", exclude={"plugins", "stages", "changes"})
         if packages := self.packages():
             data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
+        if self.scenes:
+            for key in SCENE_WIDE:
+                data.pop(key, None)
+            data["scenes"] = [scene.resolved() for scene in self.scenes]
         data["stages"] = [_plain_entry(stage) for stage in self.stages]
         if self.changes:
             data["changes"] = [change.model_dump(mode="json") for change in self.changes]
@@ -263,7 +286,8 @@ class Preset(BaseModel):
 
     def packages(self) -> dict[str, Offer]:
         """The packages of those stages that are not dreamreel's own, by the stages' names."""
-        stages = [stage for each in (self, *self._changed) for stage in each.stages]
+        presets = [each for each in (self, *(scene.preset for scene in self.scenes))]
+        stages = [stage for preset in presets for each in (preset, *preset._changed) for stage in each.stages]
         offered = {name: package_of_stage(name) for name in map(entry_name, stages)}
         return {name: offer for name, offer in offered.items() if offer is not None}
 
@@ -281,21 +305,7 @@ class Preset(BaseModel):
 
     def inputs(self) -> dict[str, Input]:
         """Every file, folder or pattern that the preset names, by its key: `dream.objective[0].guide`."""
-        above = self.model_copy(update={"stages": (), "changes": ()})
-        found = {format_path(each.place): each for each in inputs_of(above)}
-        for index, stage in enumerate(self.stages):
-            for each in inputs_of(stage, ("stages", index)):
-                found[f"{self.stage_key(index)}.{format_path(each.place[2:])}"] = each
-        return found | {format_path(each.place): each for each in self._inputs_of_changes()}
-
-    def _inputs_of_changes(self) -> Iterator[Input]:
-        """Those that the changes name, each where its change does."""
-        for number, (change, preset) in enumerate(zip(self.changes, self._changed, strict=True)):
-            for index, stage in enumerate(preset.stages):
-                for each in inputs_of(stage, ("stages", index)):
-                    place = place_in(change.set, each.place, preset.stage_key(index))
-                    if place is not None:
-                        yield replace(each, place=("changes", number, "set", *place))
+        return named_inputs(self)
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """`resolved`, with other texts for the inputs of these keys."""

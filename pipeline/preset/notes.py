@@ -33,14 +33,22 @@ def looks_at(stages: Sequence[Entry | None]) -> int:
 
 def notes_on(preset: Preset) -> Iterator[str]:
     """One sentence each; nothing about files that can't be read, which are a problem and not a note."""
-    spec = replace(preset.spec(), looks=looks_at(preset.chain))
-    for config in preset.chain:
-        with contextlib.suppress(PipelineError):
-            yield from config.notes()
+    for number, scene in enumerate(preset.scenes, 1):
+        yield from (f"scene {number}: {note}" for note in _on_chain(scene.preset))
+    yield from _on_chain(preset)
     for rendition in preset.renditions:
         yield from rendition.notes()
     yield from shadowed(map(entry_name, preset.stages))
     yield from _on_sound(preset)
+    if not is_there(preset.spec().device):
+        yield f"the device {preset.device!r} is not on this machine: it can be checked here, not rendered"
+
+
+def _on_chain(preset: Preset) -> Iterator[str]:
+    spec = replace(preset.spec(), looks=looks_at(preset.chain))
+    for config in preset.chain:
+        with contextlib.suppress(PipelineError):
+            yield from config.notes()
     moving = any(curve.cost for config in preset.chain for _, _, curve, _ in curves_of(config))
     if moving and spec.frames is None:
         yield f"an endless film: its curves were looked at over its first {ENDLESS_SECONDS // 60} minutes"
@@ -51,8 +59,6 @@ def notes_on(preset: Preset) -> Iterator[str]:
     for change in preset.changes:
         if spec.frames is not None and change.frame(spec.fps) >= spec.frames:
             yield f"the change at {change.at} lies past the end of the film, and is never made"
-    if not is_there(spec.device):
-        yield f"the device {preset.device!r} is not on this machine: it can be checked here, not rendered"
 
 
 def _on_sound(preset: Preset) -> Iterator[str]:

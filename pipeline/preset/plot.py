@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.frame import from_array
 from pipeline.media.chart import Canvas, Panel, draw_chart
 from pipeline.media.picture import write_png
 from pipeline.preset.model import Preset
+from pipeline.preset.scene import Scene
 from pipeline.times import Array
 
 _MOST_POINTS = 4000
@@ -34,12 +36,15 @@ def draw(preset: Preset, panels: list[Panel]) -> Canvas:
     frames = preset.duration.to_frames(preset.fps)
     length = "endless" if frames is None else f"{float(frames / preset.fps):g} s"
     lines = [] if preset.signals is None else preset.signals.sections[1:].tolist()
-    lines += [float(frame / preset.fps) for frame in preset.turns]
+    lines += [float(frame / preset.fps) for frame in (*preset.turns, *(scene.start for scene in preset.scenes[1:]))]
     return draw_chart(f"{preset.name}, {length}, {preset.fps} fps", panels, lines)
 
 
 def _panels(preset: Preset) -> list[Panel]:
     """One for each number that moves, by itself or by a change; it goes on as it was where its stage is gone."""
+    if preset.scenes:
+        numbered = enumerate(preset.scenes)
+        return [_later(panel, number, scene) for number, scene in numbered for panel in _panels(scene.preset)]
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
     moments = spec.clock.at_frames(frames)
@@ -57,6 +62,13 @@ def _panels(preset: Preset) -> list[Panel]:
         for name, found in values.items()
         if np.ptp(found) > 0 or any(curve.constant is None for curve in curves[name])
     ]
+
+
+def _later(panel: Panel, number: int, scene: Scene) -> Panel:
+    """A scene's panel, at its place in the film."""
+    start = float(scene.start / scene.preset.fps)
+    seconds, ticks = ([start + second for second in each] for each in (panel.seconds, panel.ticks))
+    return replace(panel, title=f"scenes[{number}].{panel.title}", seconds=seconds, ticks=ticks)
 
 
 def _curves(preset: Preset) -> dict[str, Curve]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, parse_path
@@ -29,12 +30,20 @@ def names_used(value: Any) -> set[str]:
     return {name for each in value for name in names_used(each)} if isinstance(value, list) else set()
 
 
-class Variables:
-    """What the variables of one document stand for; what they make of it is bounded."""
+@dataclass
+class Made:
+    """How much variables have made of all documents of one preset, which is bounded."""
 
-    def __init__(self, document: Document) -> None:
-        """Raises PresetError for `vars` that are none."""
-        self._document = document
+    values: int = 0
+    letters: int = 0
+
+
+class Variables:
+    """What the variables of one document stand for."""
+
+    def __init__(self, document: Document, made: Made) -> None:
+        """`made` counts on. Raises PresetError for `vars` that are none."""
+        self._document, self._made = document, made
         given = document.data[VARS]
         if given is not None and not isinstance(given, dict):
             raise self._refusal((VARS,), f"is {shown(given)}, must be a mapping such as {{speed: 1.2}}")
@@ -45,7 +54,6 @@ class Variables:
             if not _NAME.fullmatch(name):
                 raise self._refusal((VARS, name), f"is no name of a variable; {_NAMES}")
         self._values: dict[str, Any] = {}
-        self._nodes = self._letters = 0
 
     def override(self, override: Override) -> None:
         """Give variables other values, as `vars.speed=2` does. Raises PresetError for those that are not there."""
@@ -102,8 +110,8 @@ class Variables:
         return value
 
     def _count(self, path: KeyPath) -> None:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
+        self._made.values += 1
+        if self._made.values > MAX_NODES:
             raise self._refusal(path, f"variables make more than {MAX_NODES} values of the preset")
         if len(path) > MAX_DEPTH:
             raise self._refusal(path, f"is nested too deeply, more than {MAX_DEPTH} levels")
@@ -186,8 +194,8 @@ class Variables:
         return value
 
     def _weigh(self, text: str, path: KeyPath) -> None:
-        self._letters += len(text)
-        if self._letters > MAX_BYTES:
+        self._made.letters += len(text)
+        if self._made.letters > MAX_BYTES:
             raise self._refusal(path, f"variables make more than {MAX_BYTES} letters of text")
 
     def _refusal(self, path: KeyPath, message: str) -> PresetError:

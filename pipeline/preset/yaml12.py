@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,36 @@ class Document:
                 return Problem(self.files.get(key, self.name), path, message, self.lines[key])
         return Problem(self.name, path, message)
 
+    def part(self, path: KeyPath) -> Document:
+        """What stands at `path`, as a document of its own, with all that is known of where it comes from."""
+        value = self.data
+        for key in path:
+            value = value[key]
+        inner = Document(self.name, value)
+        inner.take(self, lambda key: key[len(path) :] if key[: len(path)] == path else None)
+        return inner
+
+    def put_part(self, path: KeyPath, part: Document) -> None:
+        """Put a document in the place of what stands at `path`."""
+        holder = self.data
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = part.data
+        self._forget(path)
+        self.take(part, lambda key: path + key)
+        for place in part.lines:
+            self.files.setdefault(path + place, part.name)
+
+    def take(self, other: Document, place: Callable[[KeyPath], KeyPath | None]) -> None:
+        """Take over where another document's values come from; `place` says where they stand here, None: nowhere."""
+        for theirs, ours in (
+            (other.sources, self.sources),
+            (other.files, self.files),
+            (other.variables, self.variables),
+        ):
+            ours |= {to: each for key, each in theirs.items() if (to := place(key)) is not None}
+        self.lines |= {to: each for key, each in other.lines.items() if (to := place(key)) is not None}
+
     def place(self, path: KeyPath) -> str:
         """Where a value stands: `film.yaml:12`, or its override."""
         found = self.problem(path, "")
@@ -79,9 +110,14 @@ class Document:
 
     def replace(self, path: KeyPath, source: str) -> None:
         """Take note that the value at `path` comes from elsewhere now."""
-        self.lines = {key: line for key, line in self.lines.items() if key[: len(path)] != path}
-        self.sources = {key: old for key, old in self.sources.items() if key[: len(path)] != path} | {path: source}
-        self.variables = {key: old for key, old in self.variables.items() if key[: len(path)] != path}
+        self._forget(path)
+        self.sources[path] = source
+
+    def _forget(self, path: KeyPath) -> None:
+        known: tuple[dict[KeyPath, Any], ...] = (self.lines, self.sources, self.files, self.variables)
+        for each in known:
+            for key in [key for key in each if key[: len(path)] == path]:
+                del each[key]
 
     def locate(self, path: KeyPath, other: Document, where: KeyPath) -> None:
         """Take note that the value at `path` stands at `where` in another document, or in this one."""
@@ -148,7 +184,9 @@ def _parse(text: str, name: str) -> Document:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-        raise _refusal(name, _explain(error), line) from None
+        unquoted = "${" in "".join(text.splitlines()[line - 1 : line])
+        hint = "; inside {...} and [...], ${name} stands in quotes" if unquoted else ""
+        raise _refusal(name, _explain(error) + hint, line) from None
     except (ValueError, OverflowError):
         raise _refusal(name, "holds an escape that stands for no character", loader.line + 1) from None
     document = Document(name, None)

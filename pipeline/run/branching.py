@@ -66,6 +66,9 @@ def begin_branch(
     """Make the folder of a branch, which `resume` goes on with. Raises as `branch` does."""
     parent = RunFolder(run)
     preset = parent.load_preset()
+    if preset.scenes:
+        said = "is a film of scenes, which can't be branched; a scene has `changes` of its own"
+        raise RunError(f"{parent.path} {said}: render its preset anew, with --out")
     text = parent.preset_file.read_bytes()
     overrides = as_overrides(changes)
     instant = _instant(at, preset)

@@ -35,6 +35,9 @@ def film_camera(preset: Preset, film: Path) -> Path:
     if preset.on_sphere:
         said = "is a whole sphere, over which no grid is drawn; preview it without --camera"
         raise PresetError([Problem(preset.name, (), said)])
+    if preset.scenes:
+        said = "is a film of scenes; preview it without --camera, or the camera of what one of them extends"
+        raise PresetError([Problem(preset.name, (), said)])
     motion = _Motion(preset)
     if not motion.moves():
         raise PresetError([Problem(preset.name, (), "has no stage that moves a camera, such as `zoom`")])

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.chain import Chain
+from pipeline.chain import Film, open_film
 from pipeline.device import out_of_memory_said
 from pipeline.engines import parse_memory
 from pipeline.errors import RunError
@@ -64,10 +65,14 @@ class Estimate:
 def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
     """Render some frames at their real size, for about so many seconds, and reckon what the whole costs.
 
-    With changes, some frames of every part between two of them. Nothing is left on the disk. Raises as a render does.
+    With changes, some frames of every part between two of them; of a film of scenes, some of each. Nothing is left on
+    the disk. Raises as a render does.
     """
+    if preset.scenes:
+        share = seconds / len(preset.scenes)
+        return _together(preset, [_of_scene(preset, number, share) for number in range(len(preset.scenes))])
     began = time.perf_counter()
-    with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, Chain(preset) as chain:
+    with out_of_memory_said(), tempfile.TemporaryDirectory() as folder, open_film(preset) as chain:
         probe = _Probe(chain, preset, Path(folder))
         probe.setup = time.perf_counter() - began
         probe.run(seconds)
@@ -76,16 +81,52 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
 
 def expected_memory(preset: Preset) -> int:
     """Bytes that a render takes at its peak, reckoned generously from its size alone; `estimate` measures it."""
+    if preset.scenes:  # within a fade, two are there at once
+        each = [expected_memory(scene.preset) for scene in preset.scenes]
+        return max([*each, *(a + b - _PROCESS_BYTES for a, b in pairwise(each))])
     pixels = preset.canvas.height * preset.canvas.width
     dreams = [config for each in (preset, *preset.changed) for config in each.chain if isinstance(config, DreamConfig)]
     budgets = [_DREAM_BYTES * pixels if d.memory == "auto" else parse_memory(d.memory) for d in dreams]
     return _PROCESS_BYTES + _LOOP_BYTES * pixels + max((min(b, _DREAM_BYTES * pixels) for b in budgets), default=0)
 
 
+def _of_scene(film: Preset, number: int, seconds: float) -> Estimate:
+    """That of one scene; the one that it is faded in over is open meanwhile, and takes its memory."""
+    scene = film.scenes[number]
+    written = scene.preset.model_copy(update={"stages": (*scene.preset.chain, *film.stages), "keep": film.keep})
+    if not scene.overlap:
+        return estimate(written, seconds)
+    with open_film(film.scenes[number - 1].preset) as before:
+        before.step(before.first, None)
+        return estimate(written, seconds)
+
+
+def _together(film: Preset, scenes: list[Estimate]) -> Estimate:
+    """That of a film of scenes: within a fade two of them are rendered, and written once."""
+    made = sum(each.frames for each in scenes)
+    frames = film.duration.to_frames(film.fps)
+    shown, pieces = made if frames is None else frames, Pieces(Path(), film)
+    every, memory = pieces.kept_every(), [each.memory for each in scenes if each.memory is not None]
+    return Estimate(
+        shown,
+        _sum([each.seconds for each in scenes], 1.0),
+        max(memory) if memory else None,
+        _sum([each.film for each in scenes], shown / made),
+        0 if every is None else shown // every,
+        max(each.state_bytes for each in scenes),
+        pieces.bytes_working(shown),
+        scenes[0].device,
+    )
+
+
+def _sum(ranges: list[Range], share: float) -> Range:
+    return Range(*(share * sum(getattr(each, key) for each in ranges) for key in ("low", "value", "high")))
+
+
 class _Probe:
     """Some frames of a film, and what they took."""
 
-    def __init__(self, chain: Chain, preset: Preset, folder: Path) -> None:
+    def __init__(self, chain: Film, preset: Preset, folder: Path) -> None:
         self._chain, self._preset, self._pieces, self._raw = chain, preset, Pieces(folder, preset), folder / "raw"
         self.setup = 0.0
         end = chain.spec.checked_frames

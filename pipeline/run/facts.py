@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import Tensor
 
 from pipeline import checkpoint
-from pipeline.chain import Chain
+from pipeline.chain import Film
 from pipeline.errors import RunError, reason_of
 from pipeline.frame import Size
 from pipeline.preset import Preset
@@ -57,7 +57,7 @@ class Facts(BaseModel):
         return preset
 
 
-def facts_now(chain: Chain, preset: Preset, inputs: Mapping[str, InputFacts]) -> dict[str, Any]:
+def facts_now(chain: Film, preset: Preset, inputs: Mapping[str, InputFacts]) -> dict[str, Any]:
     """What every checkpoint of a run says alike: all of `Facts` but `seconds` and `spools`, as plain data."""
     return {
         "preset": preset.resolved(),
@@ -79,7 +79,7 @@ class Found:
     """what the next frame is made from"""
     facts: Facts
 
-    def restore(self, chain: Chain) -> Tensor:
+    def restore(self, chain: Film) -> Tensor:
         """Give every stage its state back; returns the frame that the next is made from. Raises RunError."""
         try:
             chain.load_state_dict(dict(self.tensors))

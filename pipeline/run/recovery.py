@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import checkpoint
-from pipeline.chain import Chain
+from pipeline.chain import Film
 from pipeline.curves import curves_of
 from pipeline.errors import RunError, shell_word
 from pipeline.preset import Preset
@@ -99,7 +99,7 @@ def require_same_curves(duration: object, preset: Preset) -> None:
         )
 
 
-def require_same_machine(before: Facts, preset: Preset, chain: Chain) -> list[str]:
+def require_same_machine(before: Facts, preset: Preset, chain: Film) -> list[str]:
     """What the run took for itself is what it gets now: engine, precision, memory, device, a network's numbers.
 
     Raises RunError naming what is not, since the frames from here on would be others. Returns a line for everything

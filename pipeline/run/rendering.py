@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.chain import Chain, clock
+from pipeline.chain import Film, clock
 from pipeline.device import HostCopies
 from pipeline.frame import Frame, Pass
 from pipeline.media.behind import Behind
@@ -26,7 +26,7 @@ from pipeline.stages import EndOfFootage
 class Rendering:
     """What one process makes of a run, from where it stands to its end or a stop."""
 
-    chain: Chain
+    chain: Film
     recorder: Recorder
     recording: Behind
     """the recorder's thread; what goes wrong there ends the loop"""

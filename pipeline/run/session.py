@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
-from pipeline.chain import Chain
+from pipeline.chain import Film, open_film
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, MediaError, PipelineError, PresetError, RunError, TroubleError
 from pipeline.media.behind import Behind
@@ -169,7 +169,7 @@ class _Session:
     def begin(self) -> Result:
         """Render from the first frame."""
         self._say_notes()
-        with self._hinted(), Chain(self._preset) as chain:
+        with self._hinted(), open_film(self._preset) as chain:
             self._require_space(0)
             self._inputs = as_facts(fingerprints(self._preset, self._options.on_message), None)
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
@@ -191,7 +191,7 @@ class _Session:
         self._require_same(found, moved)
         self._say_notes()
         settings = Settings.now() if found is None else found.facts.settings
-        with self._hinted(), settings.kept(), Chain(self._preset, None if found is None else found.frame) as chain:
+        with self._hinted(), settings.kept(), open_film(self._preset, None if found is None else found.frame) as chain:
             if found is None:
                 self._preset = chain.settle(self._preset)
             else:
@@ -249,7 +249,7 @@ class _Session:
             self._folder.drop_leftovers(self._preset)
             self._pieces.rewind(frame)
 
-    def _run(self, chain: Chain, log: RunLog, found: Found | None) -> Result:
+    def _run(self, chain: Film, log: RunLog, found: Found | None) -> Result:
         start = max(0, found.frame) if found is not None else 0
         film, *others = self._folder.outputs(self._preset)
         result = Result(film, self._folder.path, start, 0, 0.0, others=tuple(others))

@@ -41,28 +41,45 @@ def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
 
     Raises PresetError, and what a source raises.
     """
-    factor = _factor(preset)
-    first = _first_picture(preset, folder) if factor > 1 else None
-    shrink = _Shrink(factor, max(1, round(preset.fps / _DREAMS_A_SECOND)), first)
-    if first is not None:
-        make_folder(folder)
-        write_png(resize(_begins_with(preset), shrink.size(preset)).clamp_(0, 1), first)
+    presets = [scene.preset for scene in preset.scenes] if preset.scenes else [preset]
+    factor, seldom = min(map(_factor, presets)), max(1, round(preset.fps / _DREAMS_A_SECOND))
+    shrunk = []
+    for number, each in enumerate(presets, 1):
+        picture = folder.absolute() / ("begins.png" if number == 1 else f"begins-{number}.png")
+        shrunk.append(_shrunk(each, _Shrink(factor, seldom, picture if factor > 1 and _is_noise(each) else None)))
+    data = _of_scenes(preset, shrunk) if preset.scenes else shrunk[0]
+    made = parse_preset(plain_yaml(data), name=preset.name)
+    if preset.signals is not None:
+        made.hears(preset.signals)
+    return made, list(_what_differs(preset, made, seldom))
+
+
+def _of_scenes(film: Preset, shrunk: list[dict[str, Any]]) -> dict[str, Any]:
+    """Plain data of a film of scenes that were made smaller."""
+    data = film.resolved()
+    for scene, small in zip(data["scenes"], shrunk, strict=True):
+        scene |= {STAGES: small[STAGES][:-1], "changes": small["changes"]}
+    wide = {key: shrunk[0][key] for key in ("name", "size", "keep")}
+    return data | wide | {STAGES: [{"stage": ENCODE, "id": film.encode.id}]}
+
+
+def _shrunk(preset: Preset, shrink: _Shrink) -> dict[str, Any]:
+    """Plain data of the small preset; the picture that it begins with is written."""
+    if shrink.first is not None:
+        make_folder(shrink.first.parent)
+        write_png(resize(_begins_with(preset), shrink.size(preset)).clamp_(0, 1), shrink.first)
     data, before, changes = shrink.preset(preset), preset, []
     for change, after in zip(preset.changes, preset.changed, strict=True):
         names = [before.stage_key(index) for index in range(len(before.chain) + 1)]
         found = differences(shrink.preset(before), shrink.preset(after), names)
         changes += [{"at": str(change.at), "set": found}] if found else []
         before = after
-    made = parse_preset(plain_yaml({**data, "changes": changes}), name=preset.name)
-    if preset.signals is not None:
-        made.hears(preset.signals)
-    return made, list(_what_differs(preset, made, shrink.dreams_seldom))
+    return {**data, "changes": changes}
 
 
-def _first_picture(preset: Preset, folder: Path) -> Path | None:
-    """Where the picture goes that the small film begins with; None where it is no noise, or reaches beyond it."""
-    noise = isinstance(preset.chain[0], NoiseConfig) and preset.margin == 0
-    return folder.absolute() / "begins.png" if noise else None
+def _is_noise(preset: Preset) -> bool:
+    """Whether it begins with noise, all of which is seen."""
+    return isinstance(preset.chain[0], NoiseConfig) and preset.margin == 0
 
 
 def _begins_with(preset: Preset) -> Tensor:
@@ -75,7 +92,8 @@ def _begins_with(preset: Preset) -> Tensor:
 
 
 def _dreams(preset: Preset) -> list[DreamConfig]:
-    presets = (preset, *preset.changed)
+    wholes = [preset, *(scene.preset for scene in preset.scenes)]
+    presets = [each for whole in wholes for each in (whole, *whole.changed)]
     return [config for each in presets for config in each.chain if isinstance(config, DreamConfig)]
 
 

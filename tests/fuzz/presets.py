@@ -183,6 +183,7 @@ _SPECIAL = {
             ["2f", "6f", "1s", "1s", "0.5s", "2s", "0.1s", "endless", "1h", "100h", "999999999f", "0s", "1m", "x"]
         ),
     ),
+    "scenes": lambda: st.one_of(st.just([{"extends": "droste"}, {"extends": "droste", "fade": "1s"}]), junk()),
     "extends": lambda: st.sampled_from([FILE, "no.yaml", "droste", "p.png", [], ["droste", "droste"]]),
     "vars": lambda: st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([1, "${a}", "${b}", []]), max_size=2),
     "device": lambda: st.sampled_from(["cpu", "auto", "cuda", "cpu:0", "meta", "mps"]),
@@ -296,6 +297,45 @@ def extended(draw: Draw) -> Case:
 
 
 @st.composite
+def of_scenes(draw: Draw) -> Case:
+    """A film of several scenes: presets from the shelf, files, and chains on the spot."""
+    text = yaml.safe_dump(
+        {"size": "64x48", "fps": 12, "device": "cpu"}
+        | draw(st.dictionaries(st.sampled_from(_FILM_KEYS), st.one_of(st.just("1s"), st.just(2), junk()), max_size=1))
+        | {
+            "scenes": draw(
+                st.one_of(st.lists(_scene(), min_size=1, max_size=3), st.lists(_scene(), max_size=1), junk())
+            )
+        },
+        sort_keys=False,
+        allow_unicode=True,
+    )
+    options = draw(st.sampled_from([(), (), (), ("--set", "scenes[1].zoom.zoom=2"), ("--set", "scenes[0].vars.a=2")]))
+    options = draw(st.sampled_from([options, options, ("--set", "scenes[0].fade=1s"), ("--duration", "3f")]))
+    made = case("scenes", text, draw(st.integers(0, _OFTEN)) == 0, (("check", FILE, *options),))
+    base = b"vars: {a: 1.5}\nstages: [{stage: noise}, {stage: zoom, zoom: '${a}'}, {stage: encode}]\n"
+    names = (FILE, "--set", "--duration", "base.yaml", "droste.yaml", "triptych.yaml", "p.png")
+    return replace(made, files={**made.files, "base.yaml": base}, named=names)
+
+
+@st.composite
+def _scene(draw: Draw) -> Any:
+    scene: dict[str, Any] = {"stages": [{"stage": "noise"}, {"stage": draw(st.sampled_from(["zoom", "tone", "loop"]))}]}
+    if draw(st.booleans()):
+        base = draw(st.sampled_from(["base.yaml", "base.yaml", "droste", "triptych", FILE, "p.png"]))
+        scene = {"extends": base, "vars": {"a": draw(_variable())}} if draw(st.booleans()) else {"extends": base}
+    lengths = st.sampled_from(["3f", "4f", "1s", "0.5s", "endless", "1f", "0s", "x"])
+    for key in draw(st.lists(st.sampled_from(["fade", "duration", "lead_in"]), max_size=3)):
+        scene[key] = draw(lengths)
+    if draw(st.integers(0, _OFTEN)) == 0:
+        scene[draw(st.sampled_from(_FILM_KEYS))] = draw(st.one_of(st.just("1s"), junk()))
+    return scene
+
+
+_FILM_KEYS = ["duration", "audio", "margin", "changes", "listen", "seed", "stages", "fade", "keep", "vars", "scenes"]
+
+
+@st.composite
 def _over(draw: Draw, name: str) -> dict[str, Any]:
     entry = {"stage": name} | (draw(_stage(name)) if draw(st.booleans()) else {})
     key = draw(st.sampled_from(["zoom", "id", "layer", "octaves", "to", "remove", "path"]))
@@ -309,4 +349,4 @@ def _variable() -> st.SearchStrategy[Any]:
 
 def everything() -> st.SearchStrategy[Case]:
     """All of them."""
-    return st.one_of(from_models(), shipped_rewritten(), overridden(), curved(), extended())
+    return st.one_of(from_models(), shipped_rewritten(), overridden(), curved(), extended(), of_scenes())

@@ -25,7 +25,7 @@ def nothing_opens(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("open_device", "keep_freed_memory", "be_exact"):
         monkeypatch.setattr(device, name, opened)
-    monkeypatch.setattr("pipeline.chain.open_device", opened)
+    monkeypatch.setattr("pipeline.chain.links.open_device", opened)
     monkeypatch.setattr(torch.cuda, "set_device", opened)
 
 

@@ -150,7 +150,7 @@ def test_files_and_bytes_are_counted_together(folder: Path) -> None:
     for number in range(12):
         (folder / f"{number}.yaml").write_text(f"extends: [{number + 1}.yaml, {number + 1}.yaml]\n")
     (folder / "12.yaml").write_text("fps: 12\n")
-    assert "more than 64 files are extended" in refused(folder, "", "0.yaml")
+    assert "more than 256 files are extended" in refused(folder, "", "0.yaml")
     (folder / "large.yaml").write_text("fps: 12\n#" + "x" * 1_600_000)
     assert "have more than 3000000 bytes together" in refused(folder, "", "[large.yaml, large.yaml]")
 

@@ -119,6 +119,11 @@ def test_what_is_wrong_is_told_with_its_line(vars_: str, text: str, said: str) -
     assert said in refused(f"vars: {vars_}\nsize: '{text}'\nstages: [{{stage: noise}}]\n")
 
 
+def test_yaml_wants_quotes_in_brackets() -> None:
+    said = refused("vars: {a: 1}\nstages: [{stage: noise}, {stage: zoom, zoom: ${a}}]\n")
+    assert said.startswith("film.yaml:2: is not valid YAML") and said.endswith("${name} stands in quotes")
+
+
 def test_an_override_of_a_variable_that_is_not_there_is_refused() -> None:
     assert "--set vars.blok=3: unknown variable 'blok'; did you mean 'block'?" in refused(VARS + FILM, "vars.blok=3")
     assert "the preset has no variables" in refused("stages: [{stage: noise}]\n", "vars.x=3")

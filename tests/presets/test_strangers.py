@@ -36,6 +36,9 @@ for name, path in shelf().items():
     if name == "flight":  # which has two dreams
         asked = {key: small.pop(key) for key in [*small] if key.startswith("dream.")}
         small |= {key.replace("dream", each): value for each in ("castles", "ground") for key, value in asked.items()}
+    if name == "triptych":  # whose dreams stand in its scenes
+        asked = {key: small.pop(key) for key in [*small] if key.startswith("dream.")}
+        small |= {f"scenes[{number}].{key}": value for key, value in asked.items() for number in range(3)}
     try:
         result = render(load_preset(path, [Override(key, value) for key, value in small.items()]), name)
         said[name] = result.frames

@@ -8,22 +8,21 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import count, groupby
-from types import TracebackType
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipeline.chain.film import Film
 from pipeline.change import changed_spec, settled, succeed
-from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
+from pipeline.device import LateNumbers, open_device, require_usual_torch
 from pipeline.errors import RunError
-from pipeline.frame import Frame, Pass
+from pipeline.frame import Pass
 from pipeline.listen import content_digest
 from pipeline.preset import Preset, begun_with
 from pipeline.stages import (
     Effect,
-    EndOfFootage,
     FrameContext,
     Role,
     RunSpec,
@@ -34,7 +33,7 @@ from pipeline.stages import (
 from pipeline.stages.lookup import build_stage
 
 
-class Chain:
+class Chain(Film):
     """The built stages of a preset, and the step from one frame to the next; its changes come when their frames do.
 
     It is built to go on with `frame`, by all changes before that; without one, with the first.
@@ -216,14 +215,6 @@ class Chain:
             for stage in self.stages:
                 stack.callback(stage.close)
 
-    def __enter__(self) -> Chain:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def spec_for(config: StageConfig, spec: RunSpec) -> RunSpec:
     """What a stage is told of the run: one that only the film shows knows no margin."""
@@ -244,19 +235,3 @@ def clock(times: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     times[name] = times.get(name, 0.0) + time.perf_counter() - start
-
-
-def frames(preset: Preset) -> Iterator[Frame]:
-    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
-    with out_of_memory_said(), Chain(preset) as chain:
-        chain.settle(preset)
-        previous = None
-        for index in count(chain.first) if chain.spec.frames is None else range(chain.first, chain.spec.frames):
-            try:
-                made = chain.step(index, previous)
-            except EndOfFootage:
-                break
-            previous = made.feedback
-            if index >= 0:
-                yield Frame(made)
-        chain.require_numbers()

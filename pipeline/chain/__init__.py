@@ -1,0 +1,37 @@
+"""The loop: frame after frame through a chain, or through those of a film's scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from pipeline.chain.film import Film
+from pipeline.chain.links import Chain, clock
+from pipeline.chain.scenes import Scenes
+from pipeline.device import out_of_memory_said
+from pipeline.frame import Frame
+from pipeline.preset import Preset
+from pipeline.stages import EndOfFootage
+
+__all__ = ["Chain", "Film", "Frame", "Scenes", "clock", "frames", "open_film"]
+
+
+def open_film(preset: Preset, frame: int | None = None) -> Film:
+    """What makes the preset's frames, to go on with `frame`; without one, with the first. Raises PipelineError."""
+    return Scenes(preset, frame) if preset.scenes else Chain(preset, frame)
+
+
+def frames(preset: Preset) -> Iterator[Frame]:
+    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
+    with out_of_memory_said(), open_film(preset) as chain:
+        chain.settle(preset)
+        previous = None
+        for index in count(chain.first) if chain.spec.frames is None else range(chain.first, chain.spec.frames):
+            try:
+                made = chain.step(index, previous)
+            except EndOfFootage:
+                break
+            previous = made.feedback
+            if index >= 0:
+                yield Frame(made)
+        chain.require_numbers()
