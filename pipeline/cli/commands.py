@@ -17,6 +17,7 @@ from pipeline.cli import (
     estimate,
     extract,
     layers,
+    learn,
     listen,
     plot,
     presets,
@@ -47,6 +48,7 @@ app.command("listen")(listen.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
+app.command("learn")(learn.command)
 app.command("preview")(preview.command)
 app.command("estimate")(estimate.command)
 app.command("check")(check.command)
@@ -56,7 +58,7 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = ("render", "resume", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas", "learn")
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pipeline.backbones import Backbone
 from pipeline.curves import Clock
 from pipeline.nearest import did_you_mean
+from pipeline.objectives.direction_term import DirectionTerm
 from pipeline.objectives.journey_term import JourneyTerm
 from pipeline.objectives.nearest_term import NearestTerm
 from pipeline.objectives.sum import WeightedSum
@@ -18,7 +19,6 @@ from pipeline.objectives.terms import (
     BaseTerm,
     ChannelTerm,
     ClassTerm,
-    DirectionTerm,
     GuideTerm,
     LayerTerm,
     NeuronTerm,

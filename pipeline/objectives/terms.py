@@ -209,33 +209,6 @@ class GuideTerm(OnLayer):
         return Size(round(size.height * scale), round(size.width * scale))
 
 
-class DirectionTerm(OnLayer):
-    """More of a mixture of a layer's channels."""
-
-    direction: Annotated[
-        Literal["random"] | tuple[float, ...],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    ] = Field(description="random, or a list of one number for each channel")
-    seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another random direction")
-
-    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
-        yield from super().problems(recipe)
-        if isinstance(self.direction, str):
-            return
-        if len(self.direction) != (channels := _channels(recipe, self.layer, len(self.direction))):
-            yield "direction", f"has {len(self.direction)} numbers; {self.layer} has {channels} channels, one for each"
-        elif not any(self.direction):
-            yield "direction", "is all zeros and points nowhere; one number must differ"
-
-    def build(self, backbone: Backbone) -> Objective:
-        if isinstance(self.direction, str):
-            channels = find_layer(backbone.recipe, self.layer).channels
-            vector = torch.randn(channels, generator=torch.Generator().manual_seed(self.seed))
-        else:
-            vector = torch.tensor(self.direction)
-        return scores.Direction(self.layer, F.normalize(vector, dim=0).to(backbone.device))
-
-
 def _channels(recipe: Recipe, layer: str, otherwise: int) -> int:
     try:
         return find_layer(recipe, layer).channels
