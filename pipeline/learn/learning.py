@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline import backbones
+from pipeline.backbones import Backbone
 from pipeline.backbones.weights import AUTO
 from pipeline.learn.factorise import factorise, require_scikit_learn
 from pipeline.learn.sampling import Sample, sample_activations
 from pipeline.objectives.learnt import Directions
+from pipeline.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,17 @@ def learn(
     recipe = backbones.find_recipe(model)
     layer = backbones.find_layer(recipe, layer).name
     backbone = backbones.load(model, [layer], device, weights)
-    sample = sample_activations(backbone, layer, pictures, most, seed)
+    # Otherwise another number of threads gave other last digits, and those other directions.
+    with one_thread():
+        return _learnt(backbone, layer, sample_activations(backbone, layer, pictures, most, seed), count, seed)
+
+
+def _learnt(backbone: Backbone, layer: str, sample: Sample, count: int, seed: int) -> Learnt:
     factors = factorise(sample.vectors, count, seed)
     vectors = F.normalize(factors.atoms / factors.deviation, dim=1)
     along = sample.vectors @ vectors.T
     directions = Directions(
-        model=recipe.name,
+        model=backbone.recipe.name,
         layer=layer,
         weights=backbone.digest(layer),
         vectors=vectors,
