@@ -11,16 +11,21 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from torch import Tensor
 
+from pipeline.by_key import ByKey
 from pipeline.device import upload
 from pipeline.errors import MediaError
-from pipeline.frame import Size, size_of
+from pipeline.frame import NOT_A_SPHERE, Size, size_of
 from pipeline.media.footage import Timing, footage_info, open_footage, pictures_at_constant_rate
 from pipeline.media.paths import MediaPath
-from pipeline.media.picture import Fit, fit_to, read_picture
+from pipeline.media.picture import Fit, fit_around, fit_to, read_picture
 from pipeline.ops import mask
+from pipeline.ops.faces import on_faces
 from pipeline.ops.luma import BT709, luma
+from pipeline.ops.sphere import evenly
 from pipeline.ops.warp import resize
 from pipeline.units import Pair
+
+_MOST_VALUES = 1 << 20  # that a quantile is taken of; torch refuses many more
 
 
 class _Mask(BaseModel):
@@ -31,16 +36,24 @@ class _Mask(BaseModel):
     soft: float = Field(0.05, ge=0, le=0.5, description="width of the edges, as a share of the shorter side")
     invert: bool = Field(False, description="dream everywhere else")
 
-    def __call__(self, frame: Tensor) -> Tensor:
-        """The mask (1, 1, H, W) in [0, 1] for a frame (1, 3, H, W), on its device."""
-        found = self.draw(frame).clamp(0, 1)
+    def __call__(self, frame: Tensor, on_sphere: bool = False) -> Tensor:
+        """The mask (1, 1, H, W) in [0, 1] for a frame (1, 3, H, W), on its device, which may be equirectangular."""
+        found = (self.draw_on_sphere(frame) if on_sphere else self.draw(frame)).clamp(0, 1)
         return 1 - found if self.invert else found
 
     def draw(self, frame: Tensor) -> Tensor:
         """The mask before it is inverted."""
         raise NotImplementedError
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def draw_on_sphere(self, frame: Tensor) -> Tensor:
+        """The same for an equirectangular frame: seamless, and not distorted at the poles."""
+        return on_faces(self.draw, frame)
+
+    def softened(self, hard: Tensor) -> Tensor:
+        """A mask (1, 1, H, W) with soft edges."""
+        return mask.soften(hard, self.soft * min(size_of(hard)) / 2)
+
+    def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
         """What is wrong with it, as (key, message)."""
         return iter(())
 
@@ -52,15 +65,23 @@ class ImageMask(_Mask):
     fit: Fit = Field("crop", description="crop, pad or stretch")
 
     def draw(self, frame: Tensor) -> Tensor:
-        size = size_of(frame)
-        bright = luma(fit_to(read_picture(Path(self.image)), size, self.fit), BT709)
-        return upload(mask.soften(bright, self.soft * min(size) / 2), frame.device)
+        bright = luma(fit_to(read_picture(Path(self.image)), size_of(frame), self.fit), BT709)
+        return upload(self.softened(bright), frame.device)
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def draw_on_sphere(self, frame: Tensor) -> Tensor:
+        picture = read_picture(Path(self.image))
+        around = size_of(picture).is_sphere
+        fitted = fit_around(picture, size_of(frame)) if around else fit_to(picture, size_of(frame), self.fit)
+        return upload(on_faces(self.softened, luma(fitted, BT709)), frame.device)
+
+    def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
         try:
-            read_picture(Path(self.image))
+            size = size_of(read_picture(Path(self.image)))
         except MediaError as error:
             yield "image", str(error)
+            return
+        if on_sphere:
+            yield from _unfit_for_sphere("image", self.image, size, self.fit)
 
 
 class FilmMask(_Mask):
@@ -69,11 +90,19 @@ class FilmMask(_Mask):
     film: MediaPath = Field(description="the film: relative to the preset, or absolute; it starts with the dream")
     fit: Fit = Field("crop", description="crop, pad or stretch")
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
         try:
-            footage_info(Path(self.film), Fraction(1))
+            size = footage_info(Path(self.film), Fraction(1)).size
         except MediaError as error:
             yield "film", str(error)
+            return
+        if on_sphere:
+            yield from _unfit_for_sphere("film", self.film, size, self.fit)
+
+
+def _unfit_for_sphere(key: str, path: str, size: Size, fit: Fit) -> Iterator[tuple[str, str]]:
+    if not (size.is_sphere or fit == "stretch"):
+        yield key, f"{path} is {size}; {NOT_A_SPHERE}, or `fit: stretch` it"
 
 
 class RadialMask(_Mask):
@@ -85,6 +114,9 @@ class RadialMask(_Mask):
     def draw(self, frame: Tensor) -> Tensor:
         return mask.radial(size_of(frame), self.centre, self.radial, self.soft, frame.device)
 
+    def draw_on_sphere(self, frame: Tensor) -> Tensor:
+        return mask.radial_on_sphere(size_of(frame), self.centre, self.radial, self.soft, frame.device)
+
 
 class LuminanceMask(_Mask):
     """Where the picture's brightness lies in a range."""
@@ -93,10 +125,9 @@ class LuminanceMask(_Mask):
     ramp: float = Field(0.1, ge=0, le=1, description="the range of brightness over which the band fades out")
 
     def draw(self, frame: Tensor) -> Tensor:
-        brightness = mask.soften(luma(frame, BT709), self.soft * min(size_of(frame)) / 2)
-        return mask.between(brightness, *self.luminance, self.ramp)
+        return mask.between(self.softened(luma(frame, BT709)), *self.luminance, self.ramp)
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
         low, high = self.luminance
         if not 0 <= low < high <= 1:
             yield "luminance", f"is {list(self.luminance)}, must be [darkest, brightest], rising, from 0 to 1"
@@ -110,8 +141,13 @@ class SaliencyMask(_Mask):
     def draw(self, frame: Tensor) -> Tensor:
         found = mask.saliency(frame)
         area = (found >= torch.quantile(found, 1 - self.saliency)).to(found)
-        wide = resize(area, size_of(frame)).clamp(0, 1)
-        return mask.soften(wide, self.soft * min(size_of(frame)) / 2)
+        return self.softened(resize(area, size_of(frame)).clamp(0, 1))
+
+    def draw_on_sphere(self, frame: Tensor) -> Tensor:
+        found = on_faces(lambda view: resize(mask.saliency(view), size_of(view)), frame)
+        sample = evenly(found).flatten()
+        sample = sample[:: 1 + len(sample) // _MOST_VALUES]
+        return on_faces(self.softened, (found >= torch.quantile(sample, 1 - self.saliency)).to(found))
 
 
 class DetailMask(_Mask):
@@ -125,37 +161,20 @@ class DetailMask(_Mask):
     )
 
     def draw(self, frame: Tensor) -> Tensor:
-        found = mask.ramp(mask.local_contrast(frame), self.detail, 0.7 * self.detail)
-        return mask.soften(found, self.soft * min(size_of(frame)) / 2)
+        return self.softened(mask.ramp(mask.local_contrast(frame), self.detail, 0.7 * self.detail))
 
 
 Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask
-_KEYS: dict[str, type[_Mask]] = {
-    "image": ImageMask,
-    "film": FilmMask,
-    "radial": RadialMask,
-    "luminance": LuminanceMask,
-    "saliency": SaliencyMask,
-    "detail": DetailMask,
-}
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__ if isinstance(value, _Mask) else _KEYS[_key(value)].__name__
-
-
-def _key(value: object) -> str:
-    named = [key for key in _KEYS if isinstance(value, dict) and key in value]
-    if len(named) != 1:
-        found = f"names {' and '.join(named)}" if named else "names none"
-        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KEYS)}; this one {found}")
-    return named[0]
-
-
-def _checked(value: object) -> object:
-    _kind(value)  # raises in words of its own
-    return value
-
+_BY_KEY = ByKey(
+    {
+        "image": ImageMask,
+        "film": FilmMask,
+        "radial": RadialMask,
+        "luminance": LuminanceMask,
+        "saliency": SaliencyMask,
+        "detail": DetailMask,
+    }
+)
 
 MaskField = Annotated[
     Annotated[
@@ -165,21 +184,21 @@ MaskField = Annotated[
         | Annotated[LuminanceMask, Tag("LuminanceMask")]
         | Annotated[SaliencyMask, Tag("SaliencyMask")]
         | Annotated[DetailMask, Tag("DetailMask")],
-        Discriminator(_kind),
+        Discriminator(_BY_KEY.tag),
     ],
-    BeforeValidator(_checked),
+    BeforeValidator(_BY_KEY.checked),
 ]
 """One mask, told by its key."""
 
 
 class MaskReel:
-    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame's index alone.
+    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame and its index alone.
 
     A picture is read once: all frames have the same mask, though somebody edits the file meanwhile.
     """
 
-    def __init__(self, config: Mask, fps: Fraction) -> None:
-        self._config, self._fps = config, fps
+    def __init__(self, config: Mask, fps: Fraction, on_sphere: bool = False) -> None:
+        self._config, self._fps, self._on_sphere = config, fps, on_sphere
         self._pictures: Iterator[Callable[[], Tensor]] = iter(())
         self._picture: Callable[[], Tensor] | None = None
         self._shown = -1
@@ -191,12 +210,12 @@ class MaskReel:
         size = size_of(frame)
         if isinstance(self._config, ImageMask):
             if self._still is None or self._size != size:
-                self._still, self._size = self._config(frame), size
+                self._still, self._size = self._config(frame, self._on_sphere), size
             return self._still
         if not isinstance(self._config, FilmMask):
-            return self._config(frame)
-        bright = mask.soften(luma(self._screen(index, size), BT709), self._config.soft * min(size) / 2)
-        found = upload(bright.clamp(0, 1), frame.device)
+            return self._config(frame, self._on_sphere)
+        hard, soften = luma(self._screen(index, size), BT709), self._config.softened
+        found = upload((on_faces(soften, hard) if self._on_sphere else soften(hard)).clamp(0, 1), frame.device)
         return 1 - found if self._config.invert else found
 
     def _screen(self, index: int, size: Size) -> Tensor:

@@ -17,8 +17,9 @@ from pipeline.errors import MediaError
 from pipeline.frame import Size
 
 # Bytes before the boxes in a box, its header included (ISO 14496-12).
-_HEADERS = {b"moov": 8, b"trak": 8, b"mdia": 8, b"minf": 8, b"stbl": 8, b"stsd": 16, b"avc1": 86}
-_TRACK, _CODEC = (b"trak",), (b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
+_HEADERS = {b"moov": 8, b"trak": 8, b"mdia": 8, b"minf": 8, b"stbl": 8, b"stsd": 16}
+_ANY = b""  # a sample entry is called what its codec is: avc1, hvc1, av01
+_TRACK, _CODEC = (b"trak",), (b"trak", b"mdia", b"minf", b"stbl", b"stsd", _ANY)
 _OFFSETS = {b"stco": ">I", b"co64": ">Q"}
 _CHUNK = 1 << 20
 _VERSION_1 = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
@@ -39,9 +40,9 @@ class _Box(NamedTuple):
 
 
 def mark_film(film: Path) -> None:
-    """Have an mp4 say that the picture of its first track is a whole sphere, in place; nothing else in it changes.
+    """Have an mp4 or mov say that the picture of its first track is a whole sphere, in place; nothing else changes.
 
-    Raises MediaError when the file is no such mp4, OSError when the disk refuses; it may then be damaged.
+    Raises MediaError when the file is neither, OSError when the disk refuses; it may then be damaged.
     """
     with film.open("r+b") as file:
         try:
@@ -54,7 +55,7 @@ def mark_film(film: Path) -> None:
             if moov.start < boxes[b"mdat"].start:
                 marked = _with_offsets(marked, more)
         except (KeyError, struct.error) as error:
-            raise MediaError(f"{film} can't be marked as a sphere: it is no mp4 of H.264 ({error})") from error
+            raise MediaError(f"{film} can't be marked as a sphere: it is no mp4 or mov ({error})") from error
         _make_room(file, moov.end, more)
         file.seek(moov.start)
         file.write(marked)
@@ -81,9 +82,12 @@ def _inner(box: bytes) -> Iterator[_Box]:
 
 
 def _grown(box: bytes, path: Sequence[bytes], more: bytes) -> bytes:
-    """A box with `more` at the end of the one that `path` leads to in it, the first of each kind."""
+    """A box with `more` at the end of the one that `path` leads to in it, the first of each kind, or of all for b""."""
     if path:
-        inner = {found.kind: found for found in reversed(list(_inner(box)))}[path[0]]
+        fitting = [found for found in _inner(box) if path[0] in (found.kind, _ANY)]
+        if not fitting:
+            raise KeyError(path[0])
+        inner = fitting[0]
         box = box[: inner.start] + _grown(box[inner.start : inner.end], path[1:], more) + box[inner.end :]
     else:
         box += more

@@ -57,6 +57,10 @@ class BaseTerm(BaseModel):
         """What does not fit a film with this clock, as (key, message), beside its curves."""
         yield from ()
 
+    def problems_on_sphere(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with it in a film that is a whole sphere, seen as six views, as (key, message)."""
+        yield from ()
+
     def parts(self) -> tuple[BaseTerm, ...]:
         """What it is made of, where it is more than one score."""
         return (self,)
@@ -141,6 +145,10 @@ class NeuronTerm(OnLayer):
         if not all(0 <= share <= 1 for share in self.at):
             near = [min(1.0, max(0.0, share)) for share in self.at]
             yield "at", f"is {list(self.at)}, outside the picture; both shares must be 0 to 1, the nearest is {near}"
+
+    def problems_on_sphere(self) -> Iterator[tuple[str, str]]:
+        where = f"`mask: {{radial: 0.1, centre: {list(self.at)}}}`"
+        yield "neuron", f"has one place in a flat picture, which a sphere is not; use `channel`, with {where} beside it"
 
     def build(self, backbone: Backbone) -> Objective:
         return scores.Neuron(self.layer, self.neuron, self.at)

@@ -10,6 +10,7 @@ a line between the two would be dreamt on.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from pipeline.device import upload
-from pipeline.frame import Size
+from pipeline.frame import Size, size_of
 from pipeline.ops.smoothstep import smoothstep
 from pipeline.ops.sphere import centres, directions, positions
 from pipeline.ops.warp import SamplingPlan, plan_sampling, sample
@@ -170,3 +171,19 @@ def join_faces(views: Tensor, faces: Faces) -> Tensor:
     for pixels, part in zip(faces.pixels, parts, strict=True):
         joined.index_add_(1, pixels, part)
     return joined.view(1, channels, *faces.size)
+
+
+def on_faces(draw: Callable[[Tensor], Tensor], picture: Tensor) -> Tensor:
+    """What `draw` makes of an equirectangular picture (1, C, H, W) in [0, 1], given its six views one after the other.
+
+    `draw` returns a picture as large as it is given, of any number of channels. Sizes that it takes as shares of a side
+    are then shares of a view, 101 degrees, which is about what one sees of a sphere at a time.
+
+    Example:
+        >>> on_faces(lambda views: 1 - views, torch.ones(1, 1, 32, 64)).abs().max().item()
+        0.0
+    """
+    faces = plan_faces(size_of(picture), picture.device)
+    rows = sample(picture, faces.views).clamp_(0, 1).chunk(_ROWS, 2)
+    drawn = [torch.cat([draw(view.contiguous()) for view in row.chunk(_COLUMNS, 3)], 3) for row in rows]
+    return join_faces(torch.cat(drawn, 2), faces)

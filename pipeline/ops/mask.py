@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from pipeline.frame import Size, size_of
 from pipeline.ops.blur import filter_separable
 from pipeline.ops.luma import BT709, luma
 from pipeline.ops.smoothstep import smoothstep
+from pipeline.ops.sphere import centres, directions
 from pipeline.ops.warp import resize
 
 _SALIENCY_SIDE = 64  # Hou and Zhang's: coarser misses things, finer finds texture
@@ -35,6 +38,22 @@ def radial(size: Size, centre: tuple[float, float], radius: float, soft: float, 
     x = torch.arange(size.width, device=device) + 0.5
     distance = torch.hypot(x - centre[0] * size.width, y - centre[1] * size.height) / min(size)
     return 1 - ramp(distance, radius, soft)[None, None]
+
+
+def radial_on_sphere(
+    size: Size, centre: tuple[float, float], radius: float, soft: float, device: torch.device
+) -> Tensor:
+    """The same on an equirectangular picture of `size`: round on the sphere, its sizes in half turns.
+
+    Example:
+        >>> disc = radial_on_sphere(Size(32, 64), (0.0, 0.5), 0.25, 0.05, torch.device('cpu'))[0, 0]
+        >>> disc[16, [0, 10, 32, 63]].tolist()
+        [1.0, 0.0, 0.0, 1.0]
+    """
+    x, y = (torch.tensor(share * side, dtype=torch.float64) for share, side in zip(centre, reversed(size), strict=True))
+    near = torch.einsum("chw,c->hw", directions(*centres(size), size), directions(x, y, size))
+    half_turns = near.clamp(-1, 1).acos() / math.pi
+    return upload(1 - ramp(half_turns.float(), radius, soft)[None, None], device)
 
 
 def between(values: Tensor, low: float, high: float, soft: float) -> Tensor:

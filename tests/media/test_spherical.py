@@ -82,6 +82,15 @@ def test_a_film_whose_index_stands_last_is_marked_too(tmp_path: Path, piece: Pat
     assert list(packets(film)) == before and all("SPHERICAL" in sides for sides in sphere_sides(film))
 
 
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1", "prores_ks"])
+def test_films_of_other_codecs_are_marked_too(tmp_path: Path, piece: Path, codec: str) -> None:
+    film = tmp_path / ("film.mov" if codec == "prores_ks" else "film.mp4")
+    ffmpeg("-i", piece, "-c:v", codec, "-movflags", "+faststart", film)
+    before = list(packets(film))
+    mark_film(film)
+    assert list(packets(film)) == before and all("SPHERICAL" in sides for sides in sphere_sides(film))
+
+
 @pytest.mark.parametrize("data", [b"", b"no film at all", b"\0\0\0\1mdat\0\0\0\0", b"\0\0\0\x08moov\0\0\0\x08mdat"])
 def test_what_is_no_film_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.mp4"
