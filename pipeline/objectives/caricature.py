@@ -36,7 +36,7 @@ def usual_of(places: Tensor) -> Usual:
 
 
 class OwnCaricature(OneLayer):
-    """More of whatever is special at each place of the picture as it is now: its squared deviation from what is usual."""
+    """More of whatever is special at each place of the picture as it is now: its squared deviation from the usual."""
 
     def __init__(self, layer: str, usual: Usual | None) -> None:
         super().__init__(layer)
@@ -51,8 +51,8 @@ class OwnCaricature(OneLayer):
 class PictureScore(Choosing):
     """A score that compares each place with the place of a picture that it resembles most.
 
-    So it goes along with a camera that moves, with jitter and tiles. The picture is the one the dream begins with, unless
-    another is given by `of`.
+    So it goes along with a camera that moves, with jitter and tiles. The picture is the one the dream begins with,
+    unless another is given by `of`.
     """
 
     def __init__(self, layer: str, usual: Usual | None) -> None:
@@ -123,7 +123,8 @@ def _nearest(places: Tensor, features: Tensor) -> Tensor:
 class Caricature(PictureScore):
     """More of what is special in a picture: the dot product with it, times the cosine to a power.
 
-    Without the power, what is loud gets louder; with it, what is like the picture does (Olah et al. 2020, "caricatures").
+    Without the power, what is loud gets louder; with it, what is like the picture does (Carter et al. 2019, whose
+    "cossim_pow" it is, in "Activation atlases").
     """
 
     def __init__(self, layer: str, usual: Usual | None, power: float) -> None:

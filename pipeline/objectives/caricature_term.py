@@ -89,7 +89,7 @@ class CaricatureTerm(PictureTerm):
 
 
 class KeepTerm(PictureTerm):
-    """Staying near to a picture while other terms climb, so that they accentuate what is there (Hamblin et al. 2024)."""
+    """Staying near to a picture while other terms climb, so that they accentuate it (Hamblin et al. 2024)."""
 
     keep: _PictureKey = Field(description="first: the picture that the film begins with; or a picture's file")
 
