@@ -49,13 +49,18 @@ def plan(inputs: Sequence[str], out: Path | None, overwrite: bool) -> list[Job]:
     Without `out` a dream lies beside its picture, as NAME-dream.SUFFIX. Raises MediaError for a name without
     pictures, for two pictures with one target, and for targets that exist, unless `overwrite` is set.
     """
-    sources = list(dict.fromkeys(path for text in inputs for path in _expand(text)))
+    sources = find_pictures(inputs)
     single = len(sources) == 1 and out is not None and out.suffix.lower() in WRITABLE and not out.is_dir()
     if out is not None and not single and out.suffix.lower() in WRITABLE and len(sources) > 1:
         raise MediaError(f"{out} is one file, and there are {len(sources)} pictures; give a folder")
     jobs = [Job(source, out if single and out is not None else _target(source, out)) for source in sources]
     _refuse_clashes(jobs, overwrite)
     return jobs
+
+
+def find_pictures(inputs: Sequence[str]) -> list[Path]:
+    """The pictures that files, folders and patterns name, each once. Raises MediaError for a name without pictures."""
+    return list(dict.fromkeys(path for text in inputs for path in _expand(text)))
 
 
 def _expand(text: str) -> Iterator[Path]:

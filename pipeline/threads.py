@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,17 @@ def wait_briefly_where_busy() -> None:
 @cache
 def _start_watching() -> None:
     threading.Thread(target=_watch, name="dreamreel-waits", daemon=True).start()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute in one thread, so that sums end in the same digits however many there are otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Use(NamedTuple):

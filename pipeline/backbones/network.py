@@ -100,11 +100,11 @@ class Backbone:
         tensor: Tensor = getattr(self.network.get_submodule(owner), attribute)
         return tensor.detach()
 
-    def digest(self) -> str:
-        """A digest of all the numbers the layers depend on; other weights have another."""
-        state = hashlib.blake2b(digest_size=16)
+    def digest(self, layer: str | None = None) -> str:
+        """A digest of all the numbers the layers depend on, or one of them does; other weights have another."""
+        state, wanted = hashlib.blake2b(digest_size=16), None if layer is None else _needed(self, layer)
         for name, tensor in sorted(self.network.state_dict().items()):
-            if not tensor.is_meta:
+            if not tensor.is_meta and (wanted is None or name in wanted):
                 state.update(name.encode())
                 state.update(tensor.detach().cpu().numpy().tobytes())
         return state.hexdigest()
@@ -137,9 +137,10 @@ def load(model: str, layers: Sequence[str], device: torch.device, weights: str =
     return backbone
 
 
-def _needed(backbone: Backbone) -> set[str]:
-    """The parameters and buffers that its layers depend on; all of them where that can't be told."""
+def _needed(backbone: Backbone, layer: str | None = None) -> set[str]:
+    """The parameters and buffers that its layers depend on, or one of them; all where that can't be told."""
     try:
-        return backbone.record(Size(PROBE_SIDE, PROBE_SIDE)).constants
+        tape = backbone.record(Size(PROBE_SIDE, PROBE_SIDE))
+        return (tape if layer is None else prune(tape.towards(layer))).constants
     except UnsupportedNetwork:
         return set(named_tensors(backbone.network))

@@ -73,6 +73,10 @@ class Tape:
         """The parameters and buffers that the pass reads."""
         return {name for node in self.nodes for name in node.constants}
 
+    def towards(self, layer: str) -> Tape:
+        """The same pass, asked for one of its layers."""
+        return Tape(self.nodes, {layer: self.targets[layer]}, self.shapes)
+
 
 class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own __init_subclass__
     """Notes every operator called while it is active."""

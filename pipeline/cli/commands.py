@@ -18,6 +18,7 @@ from pipeline.cli import (
     estimate,
     extract,
     layers,
+    learn,
     listen,
     plot,
     presets,
@@ -50,6 +51,7 @@ app.command("listen")(listen.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)
+app.command("learn")(learn.command)
 app.command("preview")(preview.command)
 app.command("estimate")(estimate.command)
 app.command("check")(check.command)
@@ -59,7 +61,20 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "run", "batch", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = (
+    "render",
+    "resume",
+    "run",
+    "batch",
+    "branch",
+    "preview",
+    "assemble",
+    "plot",
+    "dream",
+    "visualise",
+    "atlas",
+    "learn",
+)
 
 
 def _version(wanted: bool) -> None:

@@ -22,6 +22,9 @@ ClassesOption = Annotated[
     list[str] | None, typer.Option("--class", metavar="NAME", help="An ImageNet class; repeated: a picture of each.")
 ]
 ChannelOption = Annotated[str | None, typer.Option(metavar="L:N", help="A layer's channel, such as blocks.4.1:7.")]
+DirectionOption = Annotated[
+    str | None, typer.Option(metavar="FILE:N", help="One that `dreamreel learn` found: my.directions.safetensors:7.")
+]
 GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Features to draw, at --layer.")]
 ObjectiveOption = Annotated[
     str | None, typer.Option(metavar="YAML", help="As in presets: '[{class: banana}, {class: lemon, weight: -1}]'.")
@@ -34,7 +37,7 @@ SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, metavar="N", help=
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 BitsOption = Annotated[int | None, typer.Option(metavar="8|16", help="A channel; as in the original if left out.")]
-_GUIDE_LAYER = "blocks.4.1"
+_GUIDE_LAYER = _CARICATURE_LAYER = "blocks.4.1"
 _NAMING = ("class", "layer", "channel", "neuron", "direction")
 _SIZE, _CLASS_SIZE = "224x224", "512x512"
 _FOR_FILMS = {"steps": "--steps", "strength": "--strength", "new_strength": "--strength", "every": "--steps"}
@@ -48,7 +51,11 @@ def dream_command(
     layer: LayerOption = None,
     class_: ClassOption = None,
     channel: ChannelOption = None,
+    direction: DirectionOption = None,
     guide: GuideOption = None,
+    caricature: Annotated[
+        bool, typer.Option("--caricature", help="More of what is special in each picture, at --layer.")
+    ] = False,
     objective: ObjectiveOption = None,
     steps: Annotated[
         int | None, typer.Option(min=1, max=10000, help="For each octave (16); out of nothing 160.")
@@ -72,7 +79,7 @@ def dream_command(
     device: DeviceOption = "auto",
 ) -> None:
     """Dream over pictures, each at its own size; without any, out of noise."""
-    keys = _keys(model, weights, layer, class_, channel, guide, objective)
+    keys = _keys(model, weights, layer, class_, channel, direction, guide, objective, caricature and bool(images))
     known = _known_projection(projection)
     if not images:
         if not (octaves is None and strength is None and memory is None and not set_ and known == "flat"):
@@ -120,6 +127,7 @@ def visualise_command(
     classes: ClassesOption = None,
     layer: LayerOption = None,
     channel: ChannelOption = None,
+    direction: DirectionOption = None,
     guide: GuideOption = None,
     objective: ObjectiveOption = None,
     out: OutOption = None,
@@ -137,7 +145,7 @@ def visualise_command(
 ) -> None:
     """Draw what a class, channel or layer responds to, out of nothing. Classes come large enough for a print."""
     each = [None] if classes is None else classes
-    wanted = [_keys(model, weights, layer, class_, channel, guide, objective) for class_ in each]
+    wanted = [_keys(model, weights, layer, class_, channel, direction, guide, objective) for class_ in each]
     _from_nothing(wanted, out, size, steps, seed, overwrite, device, bits, prior)
 
 
@@ -218,18 +226,23 @@ def _keys(
     layer: str | None,
     class_: str | None,
     channel: str | None,
+    direction: str | None,
     guide: Path | None,
     objective: str | None,
+    caricature: bool = False,
 ) -> dict[str, Any]:
     """The options as keys of a dream; what several of them ask for is summed."""
     terms: list[Any] = []
     if class_ is not None:
         terms.append({"class": int(class_) if class_.isdecimal() else class_})
     if channel is not None:
-        place, colon, number = channel.rpartition(":")
-        if not colon or not number.isdecimal():
-            raise _mistake("--channel", f"is {channel!r}, must be LAYER:NUMBER, such as blocks.4.1:7")
-        terms.append({"layer": place, "channel": int(number)})
+        place, number = _numbered("--channel", channel, "LAYER:NUMBER, such as blocks.4.1:7")
+        terms.append({"layer": place, "channel": number})
+    if direction is not None:
+        file, number = _numbered("--direction", direction, "FILE:NUMBER, such as my.directions.safetensors:7")
+        terms.append({"directions": file, "direction": number})
+    if caricature:
+        terms.append({"layer": _CARICATURE_LAYER if layer is None else layer, "caricature": "first"})
     if guide is not None:
         terms.append({"layer": _GUIDE_LAYER if layer is None else layer, "guide": str(guide)})
     if objective is not None:
@@ -237,7 +250,15 @@ def _keys(
     keys: dict[str, Any] = {"model": model, "weights": weights}
     if not terms:
         return keys if layer is None else keys | {"layer": layer}
-    return keys | {"objective": [*terms, *([{"layer": layer}] if layer is not None and guide is None else [])]}
+    alone = layer is not None and guide is None and not caricature
+    return keys | {"objective": [*terms, *([{"layer": layer}] if alone else [])]}
+
+
+def _numbered(option: str, text: str, form: str) -> tuple[str, int]:
+    place, colon, number = text.rpartition(":")
+    if not colon or not number.isdecimal():
+        raise _mistake(option, f"is {text!r}, must be {form}")
+    return place, int(number)
 
 
 def _name(keys: dict[str, Any]) -> str:

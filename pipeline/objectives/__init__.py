@@ -1,5 +1,6 @@
 """What a dream climbs towards: the YAML of it, and scores of a network's activations to be maximised."""
 
+from pipeline.objectives.direction_term import DirectionTerm
 from pipeline.objectives.field import ObjectiveField, Term, build_objective
 from pipeline.objectives.scores import LayerL2, Objective
 from pipeline.objectives.sum import WeightedSum
@@ -7,7 +8,6 @@ from pipeline.objectives.terms import (
     BaseTerm,
     ChannelTerm,
     ClassTerm,
-    DirectionTerm,
     GuideTerm,
     LayerTerm,
     NeuronTerm,

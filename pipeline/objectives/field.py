@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from pipeline.backbones import Backbone
 from pipeline.curves import Clock
 from pipeline.nearest import did_you_mean
+from pipeline.objectives.caricature_term import CaricatureTerm, KeepTerm
+from pipeline.objectives.direction_term import DirectionTerm
 from pipeline.objectives.journey_term import JourneyTerm
 from pipeline.objectives.nearest_term import NearestTerm
 from pipeline.objectives.sum import WeightedSum
@@ -18,7 +20,6 @@ from pipeline.objectives.terms import (
     BaseTerm,
     ChannelTerm,
     ClassTerm,
-    DirectionTerm,
     GuideTerm,
     LayerTerm,
     NeuronTerm,
@@ -34,6 +35,8 @@ Term = (
     | ClassTerm
     | GuideTerm
     | DirectionTerm
+    | CaricatureTerm
+    | KeepTerm
     | WanderTerm
     | NearestTerm
     | JourneyTerm
@@ -44,6 +47,8 @@ _KEYS: dict[str, type[BaseTerm]] = {
     "class": ClassTerm,
     "guide": GuideTerm,
     "direction": DirectionTerm,
+    "caricature": CaricatureTerm,
+    "keep": KeepTerm,
     "wander": WanderTerm,
     "nearest": NearestTerm,
     "journey": JourneyTerm,
@@ -85,6 +90,8 @@ ObjectiveField = Annotated[
             | Annotated[ClassTerm, Tag("ClassTerm")]
             | Annotated[GuideTerm, Tag("GuideTerm")]
             | Annotated[DirectionTerm, Tag("DirectionTerm")]
+            | Annotated[CaricatureTerm, Tag("CaricatureTerm")]
+            | Annotated[KeepTerm, Tag("KeepTerm")]
             | Annotated[WanderTerm, Tag("WanderTerm")]
             | Annotated[NearestTerm, Tag("NearestTerm")]
             | Annotated[JourneyTerm, Tag("JourneyTerm")],

@@ -8,39 +8,48 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from pipeline.backbones import Backbone, Recipe, find_head, find_layer
+from pipeline.backbones import Backbone, Recipe, find_head
 from pipeline.curves import Clock, Curve, Every, EveryField, Moments
+from pipeline.objectives.direction_term import DirectionTerm
+from pipeline.objectives.motif_term import MotifTerm
 from pipeline.objectives.scores import Objective
-from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, LayerName, Things
+from pipeline.objectives.terms import BaseTerm, ChannelTerm, ClassTerm, Things
 from pipeline.ops.smoothstep import smoothstep
 from pipeline.times import Array
 
 
-class JourneyTerm(BaseTerm):
+class JourneyTerm(MotifTerm):
     """One thing after the other, and round again; the picture flows from each to the next."""
 
     journey: Annotated[Things, Field(min_length=2)] = Field(
-        description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers"
+        description="ImageNet classes, by name or index: [palace, coral reef]; with `layer`, channels' numbers, with "
+        "`directions` theirs"
     )
-    layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
+    elsewhere = True
     life: EveryField = Field(
         Every("8s"), description="how long each has its turn: 8s, 8b for beats of the song, or section"
     )
     blend: float = Field(0.5, gt=0, le=1, description="the share of a turn in which it fades into the next")
 
     def place(self, recipe: Recipe) -> str:
-        return find_head(recipe).name if self.layer is None else find_layer(recipe, self.layer).name
+        return find_head(recipe).name if self._of_classes else super().place(recipe)
+
+    @property
+    def _of_classes(self) -> bool:
+        return self.layer is None and self.directions is None
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         if self.life.frames:
             yield "life", f"is {self.life}, must be in seconds, such as 8s, in beats, 8b, or section"
+        yield from (found := list(super().problems(recipe)))
+        if found:
+            return
+        if not self._of_classes:
+            yield from self.number_problems(recipe, [(f"journey[{i}]", each) for i, each in enumerate(self.journey)])
+            return
         for index, part in enumerate(self.parts()):
-            for key, message in part.problems(recipe):
-                yield key if key == "layer" else f"journey[{index}]", message
-            if self.layer is None:
-                continue
-            if not isinstance(self.journey[index], int):
-                yield f"journey[{index}]", f"is {self.journey[index]!r}; beside `layer` it must be a channel's number"
+            for _, message in part.problems(recipe):
+                yield f"journey[{index}]", message
 
     def problems_of_film(self, clock: Clock) -> Iterator[tuple[str, str]]:
         if said := self.life.problem(clock):
@@ -51,10 +60,12 @@ class JourneyTerm(BaseTerm):
 
     def _part(self, index: int, thing: str | int) -> BaseTerm:
         turn = Turn(self.weight, index, len(self.journey), self.life, self.blend)
-        if self.layer is None:
-            return ClassTerm.model_validate({"class": thing, "weight": turn})
         number = thing if isinstance(thing, int) else 0
-        return ChannelTerm.model_validate({"layer": self.layer, "channel": number, "weight": turn})
+        if self.directions is not None:
+            return DirectionTerm.model_validate({"directions": self.directions, "direction": number, "weight": turn})
+        if self.layer is not None:
+            return ChannelTerm.model_validate({"layer": self.layer, "channel": number, "weight": turn})
+        return ClassTerm.model_validate({"class": thing, "weight": turn})
 
     def build(self, backbone: Backbone) -> Objective:
         raise NotImplementedError("its parts are built")

@@ -15,11 +15,12 @@ from pipeline.backbones import Backbone, Recipe, find_features, find_head, find_
 from pipeline.errors import ModelError
 from pipeline.objectives import scores
 from pipeline.objectives.classes import class_index
+from pipeline.objectives.motif_term import MotifTerm
 from pipeline.objectives.scores import Objective
-from pipeline.objectives.terms import BaseTerm, LayerName, Things
+from pipeline.objectives.terms import Things
 
 
-class NearestTerm(BaseTerm):
+class NearestTerm(MotifTerm):
     """Horizons become towers, rocks buildings: each place grows into what it resembles most (Mordvintsev et al. 2015).
 
     The classes are looked for all over the picture, by what their logits read from the last features, not in the
@@ -27,38 +28,51 @@ class NearestTerm(BaseTerm):
     """
 
     nearest: Annotated[Things, Field(min_length=1)] = Field(
-        description="ImageNet classes, by name or index: [palace, castle]; with `layer`, numbers of its channels"
+        description="ImageNet classes, by name or index: [palace, castle]; with `layer`, numbers of its channels, with "
+        "`directions` of those"
     )
-    layer: LayerName | None = Field(None, description="the layer whose channels are meant; classes are if left out")
+    elsewhere = True
 
     def place(self, recipe: Recipe) -> str:
-        return find_features(recipe).name if self.layer is None else find_layer(recipe, self.layer).name
+        return find_features(recipe).name if self._of_classes else super().place(recipe)
+
+    @property
+    def _of_classes(self) -> bool:
+        return self.layer is None and self.directions is None
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
+        yield from (found := list(super().problems(recipe)))
+        if found:
+            return
+        if not self._of_classes:
+            yield from self.number_problems(recipe, [(f"nearest[{i}]", each) for i, each in enumerate(self.nearest)])
+            return
         try:
-            place = find_layer(recipe, self.place(recipe))
+            self.place(recipe)
         except ModelError as error:
-            yield "nearest" if self.layer is None else "layer", str(error)
+            yield "nearest", str(error)
             return
         for index, each in enumerate(self.nearest):
-            if self.layer is None:
-                try:
-                    class_index(recipe, each)
-                except ModelError as error:
-                    yield f"nearest[{index}]", str(error)
-            elif not isinstance(each, int):
-                yield f"nearest[{index}]", f"is {each!r}; beside `layer` it must be the number of a channel"
-            elif each >= place.channels:
-                yield f"nearest[{index}]", f"is {each}, and {place.name} has channels 0 to {place.channels - 1}"
+            try:
+                class_index(recipe, each)
+            except ModelError as error:
+                yield f"nearest[{index}]", str(error)
 
     def build(self, backbone: Backbone) -> Objective:
         place = self.place(backbone.recipe)
-        if self.layer is not None:
+        if self._of_classes:
+            indices = [class_index(backbone.recipe, each) for each in self.nearest]
+            return scores.Nearest(place, class_directions(backbone)[:, indices])
+        numbers = torch.tensor([each for each in self.nearest if isinstance(each, int)])
+        learnt = self.learnt(backbone)
+        if learnt is None:
             channels = find_layer(backbone.recipe, place).channels
-            numbers = torch.tensor([each for each in self.nearest if isinstance(each, int)])
             return scores.Nearest(place, F.one_hot(numbers, channels).float().T.to(backbone.device))
-        indices = [class_index(backbone.recipe, each) for each in self.nearest]
-        return scores.Nearest(place, class_directions(backbone)[:, indices])
+        vectors, usual, spread = (
+            each[numbers.to(each.device)] for each in (learnt.vectors, learnt.usual, learnt.spread)
+        )
+        # What is usual in the pictures resembles nothing, or the direction of their mean would win everywhere.
+        return scores.Nearest(place, (vectors / spread[:, None]).T.contiguous(), usual / spread)
 
 
 def class_directions(backbone: Backbone) -> Tensor:

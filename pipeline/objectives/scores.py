@@ -129,12 +129,15 @@ class Direction(OneLayer):
 class Nearest(OneLayer):
     """Each place grows into the one of several directions that it resembles most; what resembles it already, sooner.
 
-    `directions` (C, k) have unit length. The mean over places of the largest dot product, squared where it is above 0.
+    The mean over places of the largest dot product, less `usual` (k,), squared where it is above 0. `directions` (C, k)
+    have unit length, or one over what is a usual deviation from `usual`.
     """
 
     directions: Tensor
+    usual: Tensor | None = None
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         places = activations[self.layer][0].flatten(1)
         likeness = self.directions.to(places).T @ places
+        likeness = likeness if self.usual is None else likeness - self.usual.to(places)[:, None]
         return likeness.max(0).values.clamp_min(0).square().mean()

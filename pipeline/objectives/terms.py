@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import torch
 import torch.nn.functional as F
 from pydantic import (
     BaseModel,
@@ -16,23 +14,18 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     model_serializer,
 )
-from torch import Tensor
 
 from pipeline.backbones import Backbone, Recipe, find_head, find_layer
 from pipeline.curves import Clock, Constant, CurveField, Within
-from pipeline.errors import MediaError, ModelError
-from pipeline.frame import Size, size_of
+from pipeline.errors import ModelError
 from pipeline.media.paths import MediaPath
-from pipeline.media.picture import read_picture
 from pipeline.objectives import scores
 from pipeline.objectives.choosing import SeedChannels
 from pipeline.objectives.classes import class_index
 from pipeline.objectives.scores import Objective
-from pipeline.ops.warp import resize
+from pipeline.objectives.seen import picture_activations, picture_problems
 from pipeline.units import Pair
 
-_GUIDE_SIDE = 384
-_GUIDE_PIXELS = 1 << 22
 _GUIDE_FEATURES = 4096
 Things = Annotated[
     tuple[str | Annotated[int, Field(ge=0)], ...],
@@ -190,58 +183,12 @@ class GuideTerm(OnLayer):
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield from super().problems(recipe)
-        try:
-            size = size_of(read_picture(Path(self.guide)))
-            seen = self._seen(size, recipe)
-        except MediaError as error:
-            yield "guide", str(error)
-        except ModelError:
-            return  # told about the layer itself
-        else:
-            if seen.height * seen.width > _GUIDE_PIXELS:
-                yield "guide", f"is {size}: for {self.layer} to see it, it would be enlarged to {seen}; crop it first"
+        yield from (("guide", said) for said in picture_problems(recipe, self.layer, self.guide))
 
     def build(self, backbone: Backbone) -> Objective:
-        return scores.Guide(self.layer, self._features(backbone))
-
-    def _features(self, backbone: Backbone) -> Tensor:
-        picture = read_picture(Path(self.guide)).to(backbone.device)
-        seen = resize(picture, self._seen(size_of(picture), backbone.recipe)).clamp(0, 1)
-        with torch.no_grad():
-            features = backbone(seen)[self.layer][0].flatten(1)
-        return F.normalize(features[:, :: -(-features.shape[1] // _GUIDE_FEATURES)], dim=0)
-
-    def _seen(self, size: Size, recipe: Recipe) -> Size:
-        least = find_layer(recipe, self.layer).smallest_side
-        scale = max(least / min(size), min(1.0, _GUIDE_SIDE / max(size)))
-        return Size(round(size.height * scale), round(size.width * scale))
-
-
-class DirectionTerm(OnLayer):
-    """More of a mixture of a layer's channels."""
-
-    direction: Annotated[
-        Literal["random"] | tuple[float, ...],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    ] = Field(description="random, or a list of one number for each channel")
-    seed: int = Field(0, ge=0, lt=2**63, description="another seed gives another random direction")
-
-    def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
-        yield from super().problems(recipe)
-        if isinstance(self.direction, str):
-            return
-        if len(self.direction) != (channels := _channels(recipe, self.layer, len(self.direction))):
-            yield "direction", f"has {len(self.direction)} numbers; {self.layer} has {channels} channels, one for each"
-        elif not any(self.direction):
-            yield "direction", "is all zeros and points nowhere; one number must differ"
-
-    def build(self, backbone: Backbone) -> Objective:
-        if isinstance(self.direction, str):
-            channels = find_layer(backbone.recipe, self.layer).channels
-            vector = torch.randn(channels, generator=torch.Generator().manual_seed(self.seed))
-        else:
-            vector = torch.tensor(self.direction)
-        return scores.Direction(self.layer, F.normalize(vector, dim=0).to(backbone.device))
+        features = picture_activations(backbone, self.layer, self.guide)[self.layer][0].flatten(1)
+        thinned = features[:, :: -(-features.shape[1] // _GUIDE_FEATURES)]
+        return scores.Guide(self.layer, F.normalize(thinned, dim=0))
 
 
 def _channels(recipe: Recipe, layer: str, otherwise: int) -> int:

@@ -25,7 +25,7 @@ _TINY = 1e-12
 
 
 class Usual(NamedTuple):
-    """What a layer says of noise: its channels' means and deviations (C,), and its mean square, a scalar."""
+    """What a layer says of noise: its motifs' means and deviations (k,), and its mean square, a scalar."""
 
     mean: Tensor
     deviation: Tensor
@@ -44,8 +44,8 @@ class Pace:
     seed: int
 
 
-def usual_activations(backbone: Backbone, layer: str) -> Usual:
-    """What the layer says of noise pictures, always the same ones."""
+def usual_activations(backbone: Backbone, layer: str, directions: Tensor | None = None) -> Usual:
+    """What the layer says of noise pictures, always the same ones; motifs are channels, or `directions` (k, C)."""
     side = find_layer(backbone.recipe, layer).smallest_side
     size = Size(max(_NOISE_SIZE[0], side), max(_NOISE_SIZE[1], side))
     generator = torch.Generator().manual_seed(0)
@@ -55,22 +55,25 @@ def usual_activations(backbone: Backbone, layer: str) -> Usual:
             noise = resize(torch.rand(1, 3, size.height // 4, size.width // 4, generator=generator), size).clamp(0, 1)
             seen.append(backbone(noise.to(backbone.device))[layer][0].flatten(1).float())
     values = torch.cat(seen, 1)
-    deviation = values.std(1)
+    motifs = values if directions is None else directions @ values
+    deviation = motifs.std(1)
     # A channel that is hardly ever awake must not shout.
-    return Usual(values.mean(1), deviation.clamp_min(0.1 * float(deviation.mean()) + _TINY), values.square().mean())
+    return Usual(motifs.mean(1), deviation.clamp_min(0.1 * float(deviation.mean()) + _TINY), values.square().mean())
 
 
 class Wander(Choosing):
-    """A few channels of a layer at a time, each for a while, which swell and fade in turn.
+    """A few motifs of a layer at a time, each for a while, which swell and fade in turn.
+
+    Motifs are channels, or directions (k, C).
 
     When one has had its time, the next is drawn: rather one that the picture suggests already, by how far its mean
     lies above what is usual, and rather none that was shown lately. Choices depend on the picture, the film's time
     and the seed alone, so the pace is the same at every frame rate. The whole layer counts a little, too.
     """
 
-    def __init__(self, layer: str, pace: Pace, usual: Usual) -> None:
+    def __init__(self, layer: str, pace: Pace, usual: Usual, directions: Tensor | None = None) -> None:
         super().__init__(layer)
-        self._pace, self._usual = pace, usual
+        self._pace, self._usual, self._directions = pace, usual, directions
         device = usual.mean.device
         self._channels = torch.arange(pace.motifs, device=device)
         self._weights = torch.zeros(pace.motifs, device=device)
@@ -103,7 +106,8 @@ class Wander(Choosing):
         if not self.is_open:
             return
         values = activations[self.layer][0].flatten(1).float()
-        suggested = (values.mean(1) - self._usual.mean) / self._usual.deviation
+        mean = values.mean(1) if self._directions is None else self._directions @ values.mean(1)
+        suggested = (mean - self._usual.mean) / self._usual.deviation
         if self._turns is not None:
             self._shown.index_fill_(0, self._channels, self._seconds)
         now = self._now()
@@ -115,7 +119,7 @@ class Wander(Choosing):
         self._square.copy_(values.square().mean())
 
     def _drawn(self, suggested: Tensor, place: int, turn: int) -> Tensor:
-        """The next channel, a scalar that stays on its device: a graphics card is not waited for."""
+        """The next motif, a scalar that stays on its device: a graphics card is not waited for."""
         pace = self._pace
         liking = suggested.clamp(-_MOST_DEVIATIONS, _MOST_DEVIATIONS) / _MOST_DEVIATIONS * pace.suggested
         generator = torch.Generator().manual_seed((pace.seed * 1000003 + turn * 101 + place) % 2**63)
@@ -127,12 +131,16 @@ class Wander(Choosing):
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         activation = activations[self.layer]
         scale = (self._weights / self._usual.deviation.index_select(0, self._channels)).to(activation)
-        motifs = (activation.index_select(1, self._channels).mean((0, 2, 3)) * scale).sum()
+        if self._directions is None:
+            means = activation.index_select(1, self._channels).mean((0, 2, 3))
+        else:
+            means = self._directions.index_select(0, self._channels).to(activation) @ activation.mean((0, 2, 3))
+        motifs = (means * scale).sum()
         # The square is that of the picture last looked at: a tile's own would weigh each tile differently.
         return motifs + self._pace.whole * activation.square().mean() / self._square.clamp_min(_TINY).to(activation)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What is shown, (motifs,) int64, and for which time; when each channel was last, (C,); the whole's scale."""
+        """What is shown, (motifs,) int64, and for which time; when each motif was last, (k,); the whole's scale."""
         if self._turns is None:
             return {}
         turns = torch.tensor(self._turns)

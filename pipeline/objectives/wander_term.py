@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from pipeline.backbones import Backbone, Recipe, find_layer
+from pipeline.backbones import Backbone, Recipe
+from pipeline.objectives.motif_term import MotifTerm
 from pipeline.objectives.scores import Objective
-from pipeline.objectives.terms import OnLayer
 from pipeline.objectives.wander import Pace, Wander, usual_activations
 from pipeline.times import SpanField, parse_span
 
 
-class WanderTerm(OnLayer):
+class WanderTerm(MotifTerm):
     """A journey among a layer's motifs that finds its own way: what the picture suggests, and what is new."""
 
     wander: int = Field(ge=2, le=16, description="how many motifs there are at a time, swelling and fading in turn")
@@ -31,8 +31,11 @@ class WanderTerm(OnLayer):
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield from (found := list(super().problems(recipe)))
-        if not found and self.wander >= (channels := find_layer(recipe, self.layer).channels):
-            yield "wander", f"is {self.wander}, and {self.layer} has {channels} channels; use at most {channels - 1}"
+        if not found and self.wander >= (count := self.count(recipe)):
+            motifs = (
+                f"{self.layer} has {count} channels" if self.directions is None else f"there are {count} directions"
+            )
+            yield "wander", f"is {self.wander}, and {motifs}; use at most {count - 1}"
         for key, span in (("life", self.life), ("rest", self.rest)):
             if not span.seconds:
                 yield key, f"is {span.text}, must be in seconds, such as 24s"
@@ -41,4 +44,6 @@ class WanderTerm(OnLayer):
         life, rest = self.life.seconds, self.rest.seconds
         assert life and rest
         pace = Pace(self.wander, float(life), float(rest), self.whole, self.suggested, self.seed)
-        return Wander(self.layer, pace, usual_activations(backbone, self.layer))
+        place, learnt = self.place(backbone.recipe), self.learnt(backbone)
+        vectors = None if learnt is None else learnt.vectors
+        return Wander(place, pace, usual_activations(backbone, place, vectors), vectors)

@@ -44,6 +44,9 @@ class DreamConfig(StageConfig):
         description="instead of `layer`: one mapping or a list of them, which are summed, each times its `weight`: "
         "{layer: L, score: l2|mean|cosine}, {layer: L, channel: N}, {layer: L, neuron: N, at: [x, y]}, "
         "{class: banana}, {layer: L, guide: picture.jpg}, {layer: L, direction: random}, "
+        "{directions: FILE, direction: N}, one that `dreamreel learn` found, "
+        "{layer: L, caricature: now|first|picture.jpg}, more of what is special there, "
+        "{layer: L, keep: first|picture.jpg}, what stays, "
         "{layer: L, wander: 3}, which travels among motifs by itself, {nearest: [palace, castle]}, each place what it "
         "resembles most, {journey: [palace, coral reef]}, one after the other",
     )
