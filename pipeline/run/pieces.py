@@ -244,6 +244,30 @@ class Pieces:
         spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
         return (spooled + 3 * 4) * self._frame_bytes
 
+    def spooled(self, near: int) -> int | None:
+        """The newest frame that is spooled, in the piece of frame `near` or the next; None where none is."""
+        for number in (near // self.length + 1, near // self.length):
+            with contextlib.suppress(FileNotFoundError):
+                if frames := self._spooled_frames(number):
+                    return number * self.length + frames - 1
+        return None
+
+    def read(self, index: int) -> NDArray[np.uint8] | None:
+        """Frame `index`, (H, W, 3), out of its spool; None where it lies in none, or not whole."""
+        number, place = divmod(index, self.length)
+        try:
+            with self._raw(number).open("rb") as file:
+                file.seek(place * self._frame_bytes)
+                data = file.read(self._frame_bytes)
+        except FileNotFoundError:
+            return None
+        whole = len(data) == self._frame_bytes
+        return np.frombuffer(data, np.uint8).reshape(*self._preset.size, 3) if whole else None
+
+    def segment(self, number: int) -> Path:
+        """Where the segment of this number lies, or will."""
+        return self._segment(number)
+
     def _segment(self, number: int) -> Path:
         return self._folder / f"{number:06d}.mp4"
 

@@ -1,0 +1,63 @@
+"""The studio as an application: which address is answered by whom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from pipeline.studio.answers import HANDLERS
+from pipeline.studio.film import Pictures
+from pipeline.studio.guard import Guard
+from pipeline.studio.library import Library
+from pipeline.studio.processes import Renderers
+from pipeline.studio.routes_presets import PresetRoutes
+from pipeline.studio.routes_runs import RunRoutes
+from pipeline.studio.routes_state import PAGE, StateRoutes
+from pipeline.studio.runs import Runs
+from pipeline.studio.state import State
+from pipeline.studio.texts import Texts
+from pipeline.studio.watching import Watching
+
+
+def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: str) -> Guard:
+    """The application that serves a folder to whoever has the token."""
+    library = Library(folder)
+    runs = Runs(library, Renderers(library.folder))
+    texts, pictures, state = Texts(library, runs), Pictures(), State(library, runs, version)
+    watching = Watching(runs, pictures)
+    about, presets = StateRoutes(library, state, watching), PresetRoutes(library, texts)
+    films = RunRoutes(library, runs, texts, pictures, watching)
+
+    @contextlib.asynccontextmanager
+    async def telling(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(state.keep_telling())
+        yield
+        task.cancel()
+
+    routes = [
+        Route("/", about.page),
+        Mount("/page", StaticFiles(directory=PAGE)),
+        Route("/api/state", about.state),
+        Route("/api/schema", presets.schema),
+        WebSocketRoute("/api/live", about.live),
+        Route("/api/presets", presets.add, methods=["POST"]),
+        Route("/api/presets/{id}", presets.show),
+        Route("/api/presets/{id}", presets.save, methods=["PUT"]),
+        Route("/api/presets/{id}/poster.jpg", presets.poster),
+        Route("/api/check", presets.check, methods=["POST"]),
+        Route("/api/runs", films.begin, methods=["POST"]),
+        Route("/api/runs/{id}", films.show),
+        Route("/api/runs/{id}/stop", films.stop, methods=["POST"]),
+        Route("/api/runs/{id}/resume", films.resume, methods=["POST"]),
+        Route("/api/runs/{id}/reveal", films.reveal, methods=["POST"]),
+        Route("/api/runs/{id}/frames/{frame:int}.jpg", films.frame),
+        Route("/api/runs/{id}/film", films.film),
+        Route("/api/runs/{id}/live.mjpg", films.mjpeg),
+    ]
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=telling), hosts, token, cookie)

@@ -1,0 +1,81 @@
+"""Watching runs: the newest frame of each that somebody looks at, taken from its spool while the render writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache, partial
+from pathlib import Path
+
+from pipeline.preset import Preset
+from pipeline.run.folder import RunFolder
+from pipeline.run.pieces import Pieces
+from pipeline.studio.answers import Refused
+from pipeline.studio.feed import Feed, Picture
+from pipeline.studio.film import Pictures
+from pipeline.studio.jpeg import to_jpeg
+from pipeline.studio.runs import Runs
+
+_PAUSE_SECONDS = 1 / 15
+_IDLE_SECONDS = 1.0
+
+
+class Watching:
+    """Feeds of runs' newest frames; one is kept up while somebody watches it."""
+
+    def __init__(self, runs: Runs, pictures: Pictures) -> None:
+        self._runs, self._pictures = runs, pictures
+        self._feeds: dict[Path, tuple[Feed[Picture], asyncio.Task[None]]] = {}
+        self._watchers: dict[Path, int] = {}
+
+    @contextlib.asynccontextmanager
+    async def run(self, path: Path) -> AsyncIterator[Feed[Picture]]:
+        """The feed of a run, in the block."""
+        if path not in self._feeds:
+            feed: Feed[Picture] = Feed()
+            self._feeds[path] = feed, asyncio.create_task(self._follow(path, feed))
+        self._watchers[path] = self._watchers.get(path, 0) + 1
+        try:
+            yield self._feeds[path][0]
+        finally:
+            self._watchers[path] -= 1
+            if not self._watchers[path]:
+                del self._watchers[path]
+                self._feeds.pop(path)[1].cancel()
+
+    async def _follow(self, path: Path, feed: Feed[Picture]) -> None:
+        shown = -1
+        while True:
+            newest, picture = await asyncio.to_thread(self._newest, path, shown)
+            if picture is not None:
+                feed.offer(picture)
+            shown = newest
+            await asyncio.sleep(_PAUSE_SECONDS if picture is not None else min(_IDLE_SECONDS, 2 * _PAUSE_SECONDS))
+
+    def _newest(self, path: Path, shown: int) -> tuple[int, Picture | None]:
+        """The newest frame's number, and its picture where that is another than was shown."""
+        try:
+            preset = self._runs.preset(path)
+        except Refused:
+            return -1, None
+        pieces = RunFolder(path).pieces(preset)
+        frame = None if shown < 0 else pieces.spooled(shown)
+        if frame is None or frame < shown:
+            near = self._runs.tail(path).look().frames - 1
+            frame = near if (spooled := pieces.spooled(max(0, near))) is None else spooled
+        if frame < 0 or frame == shown:
+            return frame, None
+        pixels = pieces.read(frame)
+        if pixels is not None:
+            return frame, _picture(frame, preset, lru_cache(4)(partial(to_jpeg, pixels)))
+        if self._pictures.picture(pieces, frame, None) is None:
+            return shown, None
+        return frame, _picture(frame, preset, partial(self._pictured, pieces, frame))
+
+    def _pictured(self, pieces: Pieces, frame: int, width: int | None) -> bytes:
+        return self._pictures.picture(pieces, frame, width) or b""
+
+
+def _picture(frame: int, preset: Preset, jpeg: Callable[[int | None], bytes]) -> Picture:
+    return Picture(frame, float(frame / preset.fps), jpeg)
