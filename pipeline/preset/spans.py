@@ -59,7 +59,7 @@ class Spans:
     ) -> None:
         if path in self.spans or any(node is each for each in above):
             return
-        start, end = node.start_mark.index, self._end(node)
+        start, end = node.start_mark.index, self.end(node)
         named = None if key is None else self.place(key.start_mark.index, key.end_mark.index)
         self.spans[path] = Span(self.place(start, end), named, node, in_flow)
         inside = in_flow or getattr(node, "flow_style", False) is True
@@ -71,11 +71,11 @@ class Spans:
             for index, value in enumerate(node.value):
                 self._walk(value, (*path, index), None, inside, (*above, node))
 
-    def _end(self, node: yaml.Node) -> int:
+    def end(self, node: yaml.Node) -> int:
         """Where a value's last character is: PyYAML has blocks end where the next thing begins."""
         if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
-            return self._end(last[1] if isinstance(last, tuple) else last)
+            return self.end(last[1] if isinstance(last, tuple) else last)
         end: int = node.end_mark.index
         if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
             return len(self.text[:end].rstrip())

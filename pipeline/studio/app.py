@@ -16,6 +16,7 @@ from pipeline.studio.film import Pictures
 from pipeline.studio.guard import Guard
 from pipeline.studio.library import Library
 from pipeline.studio.processes import Renderers
+from pipeline.studio.routes_edit import EditRoutes
 from pipeline.studio.routes_presets import PresetRoutes
 from pipeline.studio.routes_runs import RunRoutes
 from pipeline.studio.routes_state import PAGE, StateRoutes
@@ -32,6 +33,7 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
     texts, pictures, state = Texts(library, runs), Pictures(), State(library, runs, version)
     watching = Watching(runs, pictures)
     about, presets = StateRoutes(library, state, watching), PresetRoutes(library, texts)
+    edits = EditRoutes(texts)
     films = RunRoutes(library, runs, texts, pictures, watching)
 
     @contextlib.asynccontextmanager
@@ -51,6 +53,10 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/presets/{id}", presets.save, methods=["PUT"]),
         Route("/api/presets/{id}/poster.jpg", presets.poster),
         Route("/api/check", presets.check, methods=["POST"]),
+        Route("/api/controls", edits.controls, methods=["POST"]),
+        Route("/api/edit", edits.edit, methods=["POST"]),
+        Route("/api/complete", edits.complete, methods=["POST"]),
+        Route("/api/atlas/edit", edits.edit_atlas, methods=["POST"]),
         Route("/api/runs", films.begin, methods=["POST"]),
         Route("/api/runs/{id}", films.show),
         Route("/api/runs/{id}/stop", films.stop, methods=["POST"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -47,3 +48,20 @@ def preset_schema() -> dict[str, Any]:
             kinds[-1].pop("$defs", None)
     stages = {"type": "array", "items": {"oneOf": kinds}, "description": "the chain: a source, effects, encode"}
     return {**top, "$defs": definitions, "properties": {**top["properties"], "stages": stages}, "required": ["stages"]}
+
+
+def variants(schema: Mapping[str, Any] | None, whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A schema and all that it may stand for; `whole` is where its references lead."""
+    if schema is None:
+        return
+    yield schema
+    if "$ref" in schema:
+        yield from variants(whole.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2]), whole)
+    for each in (*schema.get("anyOf", []), *schema.get("oneOf", [])):
+        yield from variants(each, whole)
+
+
+def types(schema: Mapping[str, Any]) -> list[str]:
+    """The types of JSON that a schema says it is of."""
+    given = schema.get("type", [])
+    return [given] if isinstance(given, str) else list(given)
