@@ -12,10 +12,14 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from pipeline.studio.answers import HANDLERS
+from pipeline.studio.drafts import Drafts
+from pipeline.studio.feed import Board
 from pipeline.studio.film import Pictures
 from pipeline.studio.guard import Guard
 from pipeline.studio.library import Library
+from pipeline.studio.orders import Orders
 from pipeline.studio.processes import Renderers
+from pipeline.studio.routes_drafts import DraftRoutes
 from pipeline.studio.routes_edit import EditRoutes
 from pipeline.studio.routes_presets import PresetRoutes
 from pipeline.studio.routes_runs import RunRoutes
@@ -30,17 +34,23 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
     """The application that serves a folder to whoever has the token."""
     library = Library(folder)
     runs = Runs(library, Renderers(library.folder))
-    texts, pictures, state = Texts(library, runs), Pictures(), State(library, runs, version)
-    watching = Watching(runs, pictures)
-    about, presets = StateRoutes(library, state, watching), PresetRoutes(library, texts)
-    edits = EditRoutes(texts)
-    films = RunRoutes(library, runs, texts, pictures, watching)
+    texts, orders, pictures, board = Texts(library, runs), Orders(library, runs), Pictures(), Board()
+    state, drafts, watching = (
+        State(library, runs, board, version),
+        Drafts(board, library.reach),
+        Watching(runs, pictures),
+    )
+    about, presets = StateRoutes(library, state, watching, drafts), PresetRoutes(library, texts, drafts)
+    edits, tries = EditRoutes(), DraftRoutes(library, texts, drafts, orders)
+    films = RunRoutes(library, runs, texts, orders, pictures, watching)
 
     @contextlib.asynccontextmanager
-    async def telling(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(state.keep_telling())
+    async def working(app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work) for work in (state.keep_telling(), drafts.keep_looking())]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
+        await drafts.close()
 
     routes = [
         Route("/", about.page),
@@ -62,8 +72,13 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/runs/{id}/stop", films.stop, methods=["POST"]),
         Route("/api/runs/{id}/resume", films.resume, methods=["POST"]),
         Route("/api/runs/{id}/reveal", films.reveal, methods=["POST"]),
+        Route("/api/runs/{id}/branch", films.branch, methods=["POST"]),
         Route("/api/runs/{id}/frames/{frame:int}.jpg", films.frame),
         Route("/api/runs/{id}/film", films.film),
         Route("/api/runs/{id}/live.mjpg", films.mjpeg),
+        Route("/api/drafts", tries.start, methods=["POST"]),
+        Route("/api/drafts/{id}/steer", tries.steer, methods=["POST"]),
+        Route("/api/drafts/{id}/stop", tries.stop, methods=["POST"]),
+        Route("/api/drafts/{id}/keep", tries.keep, methods=["POST"]),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=telling), hosts, token, cookie)
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=working), hosts, token, cookie)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -57,6 +58,14 @@ class Pictures:
         with self._lock:
             for key in [key for key in self._kept if key[0].is_relative_to(folder)]:
                 self._bytes -= len(self._kept.pop(key))
+
+
+def pixels_of(pieces: Pieces, index: int) -> NDArray[np.uint8] | None:
+    """Frame `index`, (H, W, 3) RGB; None where it is not there (yet)."""
+    found = pieces.read(index)
+    if found is None:
+        return next(islice(_decoded(pieces.segment(index // pieces.length)), index % pieces.length, None), None)
+    return found
 
 
 def _decoded(segment: Path) -> Iterator[NDArray[np.uint8]]:

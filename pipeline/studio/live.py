@@ -7,12 +7,11 @@ import contextlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipeline.studio.answers import Refused
-from pipeline.studio.feed import Feed, Picture
+from pipeline.studio.feed import Board, Feed, Picture
 from pipeline.studio.jpeg import NARROWEST, WIDEST
 
 Watch = Callable[[str], AbstractAsyncContextManager[Feed[Picture]]]
@@ -21,7 +20,7 @@ Watch = Callable[[str], AbstractAsyncContextManager[Feed[Picture]]]
 class Live:
     """One page's connection."""
 
-    def __init__(self, socket: WebSocket, watch: Watch, news: list[Feed[dict[str, Any]]]) -> None:
+    def __init__(self, socket: WebSocket, watch: Watch, news: Board) -> None:
         self._socket, self._watch, self._news = socket, watch, news
         self._sending = asyncio.Lock()
         self._got = asyncio.Event()
@@ -30,14 +29,14 @@ class Live:
     async def run(self) -> None:
         """Serve it until it is closed."""
         await self._socket.accept()
-        telling = [asyncio.create_task(self._tell(feed)) for feed in self._news]
+        telling = asyncio.create_task(self._tell())
         try:
             while True:
                 await self._hear(await self._socket.receive_text())
         except (WebSocketDisconnect, KeyError, RuntimeError):  # a binary message has no text: nobody of ours sends one
             return
         finally:
-            for task in (*telling, *([] if self._pictures is None else [self._pictures])):
+            for task in (telling, *([] if self._pictures is None else [self._pictures])):
                 task.cancel()
 
     async def _hear(self, text: str) -> None:
@@ -72,13 +71,14 @@ class Live:
                         await self._socket.send_bytes(data)
                     await self._got.wait()
 
-    async def _tell(self, feed: Feed[dict[str, Any]]) -> None:
+    async def _tell(self) -> None:
         serial = 0
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while True:
-                serial, news = await feed.after(serial)
+                serial, told = await self._news.after(serial)
                 async with self._sending:
-                    await self._socket.send_text(json.dumps(news))
+                    for news in told:
+                        await self._socket.send_text(json.dumps(news))
 
 
 def _width(given: object) -> int | None:

@@ -15,7 +15,7 @@ from pipeline.studio.answers import Asked, Refused, read_asked
 from pipeline.studio.completing import complete
 from pipeline.studio.controls import controls
 from pipeline.studio.terms import with_term
-from pipeline.studio.texts import Text, Texts
+from pipeline.studio.texts import Text
 
 
 class Edited(Asked):
@@ -44,9 +44,6 @@ class AtlasEdited(Asked):
 
 class EditRoutes:
     """Answers about texts that are being written."""
-
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
 
     async def controls(self, request: Request) -> Response:
         """Controls for all keys."""

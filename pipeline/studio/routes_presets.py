@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from pipeline.studio.answers import Asked, Refused, read_asked
+from pipeline.studio.drafts import Drafts
 from pipeline.studio.library import Library
+from pipeline.studio.schema import preset_schema
 from pipeline.studio.texts import Text, Texts
 
 
@@ -27,8 +29,8 @@ class Added(Saved):
 class PresetRoutes:
     """Answers about presets."""
 
-    def __init__(self, library: Library, texts: Texts) -> None:
-        self._library, self._texts = library, texts
+    def __init__(self, library: Library, texts: Texts, drafts: Drafts) -> None:
+        self._library, self._texts, self._drafts = library, texts, drafts
 
     async def show(self, request: Request) -> Response:
         """One preset."""
@@ -56,10 +58,11 @@ class PresetRoutes:
     async def check(self, request: Request) -> Response:
         """What is wrong with a text."""
         asked = await read_asked(request, Text)
-        return JSONResponse({"problems": await asyncio.to_thread(self._texts.check, asked)})
+        problems = await asyncio.to_thread(self._texts.check, asked)
+        if not any(each["severity"] == "error" for each in problems):
+            await self._drafts.get_ready(asked.text, self._texts.base(asked))
+        return JSONResponse({"problems": problems})
 
     async def schema(self, request: Request) -> Response:
         """The JSON schema of a preset."""
-        from pipeline.studio.schema import preset_schema
-
         return JSONResponse(await asyncio.to_thread(preset_schema))

@@ -10,15 +10,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from pipeline.errors import PipelineError
 from pipeline.run.folder import RunFolder
-from pipeline.studio.answers import Refused, read_asked
+from pipeline.studio.answers import Asked, Refused, read_asked
 from pipeline.studio.film import Pictures
 from pipeline.studio.jpeg import NARROWEST, WIDEST
 from pipeline.studio.library import Library
+from pipeline.studio.orders import Orders
 from pipeline.studio.runs import Runs
 from pipeline.studio.texts import Text, Texts
 from pipeline.studio.watching import Watching
@@ -34,11 +36,23 @@ class Begun(Text):
     opens: list[str] | None = None
 
 
+class Branched(Asked):
+    """A branch: from an instant or a frame on, by keys or by another text."""
+
+    at: str | int
+    set: dict[str, Any] = Field({}, max_length=100)
+    text: str | None = None
+    name: str | None = None
+    opens: list[str] | None = None
+
+
 class RunRoutes:
     """Answers about runs."""
 
-    def __init__(self, library: Library, runs: Runs, texts: Texts, pictures: Pictures, watching: Watching) -> None:
-        self._library, self._runs, self._texts = library, runs, texts
+    def __init__(
+        self, library: Library, runs: Runs, texts: Texts, orders: Orders, pictures: Pictures, watching: Watching
+    ) -> None:
+        self._library, self._runs, self._texts, self._orders = library, runs, texts, orders
         self._pictures, self._watching = pictures, watching
 
     def _path(self, request: Request) -> Path:
@@ -51,14 +65,19 @@ class RunRoutes:
 
     def _begin(self, asked: Begun) -> str:
         base = self._texts.require_right(asked, asked.opens)
-        run = self._library.free_run(asked.name or self._texts.name(asked))
-        given = "given.yaml" if run.name == "preset" else f"{run.name}.yaml"
-        (run / given).write_text(asked.text, encoding="utf-8")
-        arguments = ["render", str(run / given), "--out", str(run), "--relative-to", str(base)]
-        self._runs.renderers.start(run, arguments, given=given, base=str(base))
-        id_ = self._library.run_id(run)
-        assert id_ is not None
-        return id_
+        return self._orders.render(asked.text, base, asked.name or self._texts.name(asked))
+
+    async def branch(self, request: Request) -> Response:
+        """Go on otherwise from a frame on, as a run of its own."""
+        asked, path = await read_asked(request, Branched), self._path(request)
+        return JSONResponse({"id": await asyncio.to_thread(self._branch, path, asked)})
+
+    def _branch(self, path: Path, asked: Branched) -> str:
+        keys = asked.set
+        if asked.text is not None:
+            base = self._texts.require_right(Text(text=asked.text), asked.opens, self._runs.base(path))
+            keys = self._orders.changes(path, self._orders.frame(path, asked.at), asked.text, base)
+        return self._orders.branch(path, asked.at, keys, asked.name)
 
     async def show(self, request: Request) -> Response:
         """One run."""

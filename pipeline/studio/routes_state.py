@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 
+from pipeline.studio.drafts import Drafts
 from pipeline.studio.feed import Feed, Picture
 from pipeline.studio.guard import policy
 from pipeline.studio.library import Library
@@ -26,8 +27,8 @@ _MOST_PAGES = 16
 class StateRoutes:
     """What every page begins with."""
 
-    def __init__(self, library: Library, state: State, watching: Watching) -> None:
-        self._library, self._state, self._watching = library, state, watching
+    def __init__(self, library: Library, state: State, watching: Watching, drafts: Drafts) -> None:
+        self._library, self._state, self._watching, self._drafts = library, state, watching, drafts
 
     async def page(self, request: Request) -> Response:
         """The page, with a number used once by which its own styles are known."""
@@ -46,9 +47,11 @@ class StateRoutes:
             return
         self._state.pages += 1
         try:
-            await Live(socket, self._watch, [self._state.feed]).run()
+            await Live(socket, self._watch, self._state.board).run()
         finally:
             self._state.pages -= 1
 
     def _watch(self, id_: str) -> AbstractAsyncContextManager[Feed[Picture]]:
+        if self._drafts.knows(id_):
+            return self._drafts.watch(id_)
         return self._watching.run(self._library.run(id_))

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from pipeline.backbones import MODELS
-from pipeline.studio.feed import Feed
+from pipeline.studio.feed import Board
 from pipeline.studio.library import Library
 from pipeline.studio.runs import Runs
 
@@ -16,9 +16,9 @@ _PAUSE_SECONDS = 0.5
 class State:
     """The presets and the runs, as the page lists them."""
 
-    def __init__(self, library: Library, runs: Runs, version: str) -> None:
+    def __init__(self, library: Library, runs: Runs, board: Board, version: str) -> None:
         self._library, self._runs, self._version = library, runs, version
-        self.feed: Feed[dict[str, Any]] = Feed()
+        self.board = board
         self.pages = 0
         """how many are to hear of it"""
 
@@ -40,5 +40,5 @@ class State:
                 now = await asyncio.to_thread(self.now)
                 if now != told:
                     told = now
-                    self.feed.offer({"type": "state", **now})
+                    self.board.tell("state", {"type": "state", **now})
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -50,23 +50,23 @@ class Texts:
             return self._library.preset(asked.preset).name
         return "film" if asked.run is None else self._library.run(asked.run).name
 
-    def check(self, asked: Text) -> list[dict[str, object]]:
+    def check(self, asked: Text, base: Path | None = None) -> list[dict[str, object]]:
         """What is wrong with it, with places; files out of reach are not opened."""
         with within(self._library.reach):
-            return check(asked.text, self.base(asked))
+            return check(asked.text, self.base(asked) if base is None else base)
 
-    def require_right(self, asked: Text, opens: Sequence[str] | None) -> Path:
+    def require_right(self, asked: Text, opens: Sequence[str] | None, base: Path | None = None) -> Path:
         """Raises Refused with its problems, or with the files elsewhere that it opens, unless these are `opens`.
 
         Returns where its relative paths begin.
         """
-        base = self.base(asked)
+        base = self.base(asked) if base is None else base
         elsewhere = [str(path) for path in self._elsewhere(asked.text, base)]
         unknown = [path for path in elsewhere if path not in (opens or ())]
         if unknown:
             said = f"this preset opens files outside {self._library.folder}: {', '.join(unknown)}"
             raise Refused(409, said, opens=elsewhere)
-        problems = [each for each in self.check(asked) if each["severity"] == "error"]
+        problems = [each for each in self.check(asked, base) if each["severity"] == "error"]
         if problems:
             raise Refused(422, f"line {problems[0]['line']}: {problems[0]['message']}", problems=problems)
         return base
