@@ -18,16 +18,20 @@ from pipeline.studio.film import Pictures
 from pipeline.studio.guard import Guard
 from pipeline.studio.library import Library
 from pipeline.studio.orders import Orders
+from pipeline.studio.plates import Plates
 from pipeline.studio.processes import Renderers
 from pipeline.studio.routes_drafts import DraftRoutes
 from pipeline.studio.routes_edit import EditRoutes
+from pipeline.studio.routes_pictures import PictureRoutes
 from pipeline.studio.routes_presets import PresetRoutes
 from pipeline.studio.routes_runs import RunRoutes
 from pipeline.studio.routes_state import PAGE, StateRoutes
 from pipeline.studio.runs import Runs
 from pipeline.studio.state import State
+from pipeline.studio.stills import StillShelf
 from pipeline.studio.texts import Texts
 from pipeline.studio.watching import Watching
+from pipeline.studio.workshop import Workshop
 
 
 def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: str) -> Guard:
@@ -44,6 +48,9 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
     edits, tries = EditRoutes(), DraftRoutes(library, texts, drafts, orders)
     films = RunRoutes(library, runs, texts, orders, pictures, watching)
 
+    atlas, table = Workshop(), Workshop()
+    pictured = PictureRoutes(texts, Plates(atlas), StillShelf(library, table, board))
+
     @contextlib.asynccontextmanager
     async def working(app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(work) for work in (state.keep_telling(), drafts.keep_looking())]
@@ -51,6 +58,8 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         for task in tasks:
             task.cancel()
         await drafts.close()
+        atlas.close()
+        table.close()
 
     routes = [
         Route("/", about.page),
@@ -76,6 +85,15 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/runs/{id}/frames/{frame:int}.jpg", films.frame),
         Route("/api/runs/{id}/film", films.film),
         Route("/api/runs/{id}/live.mjpg", films.mjpeg),
+        Route("/api/runs/{id}/figures", films.figures),
+        Route("/api/atlas/{model}", pictured.layers),
+        Route("/api/atlas/{model}/{layer}/layer.jpg", pictured.layer),
+        Route("/api/atlas/{model}/{layer}/{channel:int}.jpg", pictured.channel),
+        Route("/api/stills", pictured.add, methods=["POST"]),
+        Route("/api/stills/{id}/dream", pictured.dream, methods=["POST"]),
+        Route("/api/stills/{id}/original.jpg", pictured.original),
+        Route("/api/stills/{id}/result.jpg", pictured.result),
+        Route("/api/stills/{id}/result.png", pictured.result_file),
         Route("/api/drafts", tries.start, methods=["POST"]),
         Route("/api/drafts/{id}/steer", tries.steer, methods=["POST"]),
         Route("/api/drafts/{id}/stop", tries.stop, methods=["POST"]),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from pathlib import Path
 from typing import Any
+
+from pipeline.run.log import record_of
 
 _TAIL_BYTES = 1 << 16
 _FRAMES = 48  # over which the speed is told
@@ -41,12 +42,12 @@ class Tail:
         with self._path.open("rb") as file:
             if self._size < 0:  # seen for the first time: its newest beginning may be far back
                 for line in file:
-                    if line.startswith(b'{"event"') and (event := _record(line)) is not None:
+                    if line.startswith(b'{"event"') and (event := record_of(line)) is not None:
                         self._hear(event)
             file.seek(max(0, size - _TAIL_BYTES))
             lines = file.read(size).split(b"\n")
         recent: deque[float] = deque(maxlen=_FRAMES)
-        for record in map(_record, lines):
+        for record in map(record_of, lines):
             if record is None:
                 continue
             if "event" in record:
@@ -64,11 +65,3 @@ class Tail:
                 self.frames = 0
         if event["event"] in ("finished", "stopped") and type(event.get("frame")) is int:
             self.frames = event["frame"]
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from pipeline.errors import PipelineError
 from pipeline.run.folder import RunFolder
 from pipeline.studio.answers import Asked, Refused, read_asked
+from pipeline.studio.figures import Figures, figures
 from pipeline.studio.film import Pictures
 from pipeline.studio.jpeg import NARROWEST, WIDEST
 from pipeline.studio.library import Library
@@ -54,6 +55,7 @@ class RunRoutes:
     ) -> None:
         self._library, self._runs, self._texts, self._orders = library, runs, texts, orders
         self._pictures, self._watching = pictures, watching
+        self._figures: dict[Path, Figures] = {}
 
     def _path(self, request: Request) -> Path:
         return self._library.run(request.path_params["id"])
@@ -135,6 +137,12 @@ class RunRoutes:
         if found is None:
             raise Refused(404, f"{path.name} has no frame {index} yet")
         return found
+
+    async def figures(self, request: Request) -> Response:
+        """The curves below the film."""
+        path = self._path(request)
+        log = self._figures.setdefault(path, Figures(RunFolder(path).log_file))
+        return JSONResponse(await asyncio.to_thread(figures, self._runs.preset(path), log))
 
     async def film(self, request: Request) -> Response:
         """The finished film."""
