@@ -145,11 +145,14 @@ class Spans:
         return len(self.text) if end < 0 else end
 
     def _word(self, index: int) -> Place:
-        """The characters without blanks at a place."""
+        """The characters without blanks at a place; where there are none, the last one before it."""
         end = index
         while end < len(self.text) and not self.text[end].isspace():
             end += 1
-        return self.place(index, end) if end > index else self.line(self.position(index)[0])
+        if end > index:
+            return self.place(index, end)
+        last = len(self.text[:index].rstrip())  # something is missing behind it
+        return self.place(max(0, last - 1), last)
 
 
 def spans_of(text: str) -> Spans:
