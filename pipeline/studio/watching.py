@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from pipeline.studio.film import Pictures
 from pipeline.studio.jpeg import to_jpeg
 from pipeline.studio.runs import Runs
 
-_PAUSE_SECONDS = 1 / 15
-_IDLE_SECONDS = 1.0
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1 / 15, 0.5
+_QUIET_SECONDS = 10.0
 
 
 class Watching:
@@ -45,13 +46,19 @@ class Watching:
                 self._feeds.pop(path)[1].cancel()
 
     async def _follow(self, path: Path, feed: Feed[Picture]) -> None:
-        shown = -1
+        shown, came = -1, time.monotonic()
+        pause = _SHORTEST_SECONDS
         while True:
             newest, picture = await asyncio.to_thread(self._newest, path, shown)
             if picture is not None:
                 feed.offer(picture)
+                now = time.monotonic()
+                # A fifth of what a frame takes: it is seen soon, and looking costs little.
+                pause, came = min(_LONGEST_SECONDS, max(_SHORTEST_SECONDS, (now - came) / 5)), now
+            elif time.monotonic() - came > _QUIET_SECONDS:
+                pause = _LONGEST_SECONDS
             shown = newest
-            await asyncio.sleep(_PAUSE_SECONDS if picture is not None else min(_IDLE_SECONDS, 2 * _PAUSE_SECONDS))
+            await asyncio.sleep(pause)
 
     def _newest(self, path: Path, shown: int) -> tuple[int, Picture | None]:
         """The newest frame's number, and its picture where that is another than was shown."""
