@@ -4,10 +4,37 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks import busy, gpu, growth, quality, run_folder, sampler, startup, step, still, zoom, zoom_out
+from benchmarks import (
+    busy,
+    cadence,
+    gpu,
+    growth,
+    large,
+    quality,
+    run_folder,
+    sampler,
+    startup,
+    step,
+    still,
+    zoom,
+    zoom_out,
+)
 
 if __name__ == "__main__":
-    for measurement in (startup, busy, step, quality, still, zoom, zoom_out, growth, run_folder, sampler):
+    for measurement in (
+        startup,
+        busy,
+        step,
+        cadence,
+        quality,
+        still,
+        zoom,
+        zoom_out,
+        growth,
+        large,
+        run_folder,
+        sampler,
+    ):
         measurement.main()
     if torch.cuda.is_available():
         gpu.main()

@@ -24,7 +24,7 @@ from pipeline.frame import size_of, to_uint8
 from pipeline.ops.measure import look
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize
-from pipeline.outputs import EncodeConfig, encode
+from pipeline.outputs import EncodeConfig, Master, Rendition, Spool, encode
 from pipeline.preset import Override, parse_preset
 from pipeline.stages import Effect, FrameContext
 from pipeline.stages.dream import Dream
@@ -90,7 +90,8 @@ def encode_seconds(chain: Chain, frame: Tensor, config: EncodeConfig) -> float:
                 file.write(to_uint8(frame).data)
                 frame = chain.effects[0](frame, FrameContext(1, chain.spec, frame))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        encode(spool, Path(folder) / "film.mp4", chain.spec.size, chain.spec.fps, config)
+        frames = Spool(spool, False, 0, ENCODED_FRAMES)
+        encode(frames, Path(folder) / "film.mp4", Rendition(config, Master(chain.spec.size, chain.spec.fps)))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / ENCODED_FRAMES
 

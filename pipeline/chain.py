@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.change import changed_spec, succeed
+from pipeline.change import changed_spec, settled, succeed
 from pipeline.device import LateNumbers, open_device, out_of_memory_said, require_usual_torch
 from pipeline.errors import RunError
 from pipeline.frame import Frame, Pass
@@ -112,10 +112,6 @@ class Chain:
         self._take(preset.at(index), index)
         self._turns = preset.turns
 
-    def follow(self, preset: Preset) -> None:
-        """Take the changes from this preset: the chain's own, with what was taken in place of every `auto`."""
-        self._turns = preset.turns
-
     def _take(self, preset: Preset, index: int) -> None:
         spec = changed_spec(self.spec, preset, index)
         before = (self.source, *self.effects)
@@ -198,6 +194,15 @@ class Chain:
         stages = tuple(config.model_copy(update=pins.get(config.id, {})) for config in preset.stages)
         return begun_with(preset, stages, str(self.spec.device) if preset.device == "auto" else preset.device)
 
+    def settle(self, preset: Preset) -> Preset:
+        """The preset that this chain was built by, with what it and the changes on the way take for every `auto`.
+
+        The chain goes on by that, so no change chooses anew. Raises what building a stage raises.
+        """
+        taken = settled(self.pin(preset), self.spec.device)
+        self._turns = taken.turns
+        return taken
+
     def fingerprints(self) -> dict[str, str]:
         """Digests of what the stages work with beside the files that the preset names, by stage and key."""
         preset = self.preset
@@ -252,6 +257,7 @@ def clock(times: dict[str, float], name: str) -> Iterator[None]:
 def frames(preset: Preset) -> Iterator[Frame]:
     """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
     with out_of_memory_said(), Chain(preset) as chain:
+        chain.settle(preset)
         previous = None
         for index in count(chain.first) if chain.spec.frames is None else range(chain.first, chain.spec.frames):
             try:

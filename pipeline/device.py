@@ -10,12 +10,11 @@ from functools import cache, lru_cache, partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import threads
 from pipeline.errors import DeviceError, PipelineError
-from pipeline.frame import rounded, to_uint8
+from pipeline.frame import Pixels, rounded, to_uint8, to_uint16
 
 DEVICE_NAMES = "auto, cpu, cuda or cuda:N"
 _NAME = re.compile(r"auto|cpu|cuda(:\d{1,2})?")
@@ -161,25 +160,26 @@ class LateNumbers:
 
 
 class HostCopies:
-    """Frames on their way from the device to files, as 8-bit pictures.
+    """Frames on their way from the device to files, as pictures of 8 bits, or where they are `deep` of 16.
 
     On CUDA they are rounded there and copied on a stream of its own, while the next frame is made: nobody waits but
     who asks for the pixels. Their pinned memory is given out again by torch once they are dropped, so there is no
     more of it than frames are held.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, deep: bool = False) -> None:
+        self._deep = deep
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
-    def __call__(self, frame: Tensor) -> Callable[[], NDArray[np.uint8]]:
+    def __call__(self, frame: Tensor) -> Callable[[], Pixels]:
         """Begin with a frame (1, 3, H, W); what comes back gives an (H, W, 3) array of the
         caller's own whenever it is called, in any thread.
 
         Elsewhere than on CUDA, all the work is done there.
         """
         if self._stream is None:
-            return partial(to_uint8, frame)
-        pixels, done = rounded(frame), torch.cuda.Event()  # type: ignore[no-untyped-call]
+            return partial(to_uint16 if self._deep else to_uint8, frame)
+        pixels, done = rounded(frame, deep=self._deep), torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._stream.wait_stream(torch.cuda.current_stream(frame.device))
         with torch.cuda.stream(self._stream):
             copy = pixels.to("cpu", non_blocking=True)
@@ -188,6 +188,7 @@ class HostCopies:
         return partial(_arrived, copy, done)
 
 
-def _arrived(copy: Tensor, done: torch.cuda.Event) -> NDArray[np.uint8]:
+def _arrived(copy: Tensor, done: torch.cuda.Event) -> Pixels:
     done.synchronize()
-    return np.array(copy.numpy(), dtype=np.uint8)
+    pixels = copy.numpy()
+    return np.array(pixels, np.uint8) if pixels.dtype == np.uint8 else np.array(pixels, np.uint16)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 Projection = Literal["flat", "equirectangular"]
 """what a picture is: one through a lens, or a whole sphere around the camera, see `ops.sphere`"""
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+"""(H, W, 3) RGB, or more of them in a row"""
 NOT_A_SPHERE = "an equirectangular picture is twice as wide as high; take such a one, or leave out the projection"
 
 
@@ -48,9 +50,30 @@ def to_uint8(frame: Tensor) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(cv2.merge(list(planes)), alpha=255), dtype=np.uint8)
 
 
-def rounded(frame: Tensor) -> Tensor:
-    """The values of `to_uint8` as a contiguous (H, W, 3) uint8 tensor on the frame's own device."""
-    return (frame[0] * 255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
+def to_uint16(frame: Tensor) -> NDArray[np.uint16]:
+    """A (1, 3, H, W) frame in [0, 1] as a contiguous (H, W, 3) RGB array, rounded and saturated."""
+    scaled = np.rint(cv2.merge(list(frame[0].cpu().numpy())) * np.float32(65535))
+    return np.asarray(np.clip(scaled, 0, 65535), dtype="<u2")
+
+
+def narrowed(pixels: Pixels) -> NDArray[np.uint8]:
+    """Eight bits a value out of sixteen, rounded; what has eight already stays as it is.
+
+    Example:
+        >>> narrowed(np.array([0, 128, 129, 65535], np.uint16)).tolist()
+        [0, 0, 1, 255]
+    """
+    deep = pixels.dtype.itemsize == 2
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8) if deep else np.asarray(pixels, np.uint8)
+
+
+def rounded(frame: Tensor, *, deep: bool = False) -> Tensor:
+    """The values of `to_uint8`, or of `to_uint16`, as a contiguous (H, W, 3) tensor on the frame's own device.
+
+    Sixteen bits come as int32, since devices know no others that hold them.
+    """
+    most, kind = (65535, torch.int32) if deep else (255, torch.uint8)
+    return (frame[0] * most).round_().clamp_(0, most).to(kind).permute(1, 2, 0).contiguous()
 
 
 def from_array(pixels: NDArray[Any]) -> Tensor:
@@ -81,11 +104,11 @@ class Frame:
     who only counts frames pays nothing.
     """
 
-    def __init__(self, made: Pass, arrived: Callable[[], NDArray[np.uint8]] | None = None) -> None:
+    def __init__(self, made: Pass, arrived: Callable[[], Pixels] | None = None) -> None:
         self.index = made.index
         self.times = dict(made.times)
         self._made = made
-        self._arrived = partial(to_uint8, made.image) if arrived is None else arrived
+        self._arrived: Callable[[], Pixels] = partial(to_uint8, made.image) if arrived is None else arrived
 
     @cached_property
     def image(self) -> Tensor:
@@ -100,4 +123,13 @@ class Frame:
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
         """What the film shows, rounded as the film has it: (H, W, 3) uint8 RGB, on the host."""
+        return narrowed(self._kept)
+
+    @cached_property
+    def deep_pixels(self) -> NDArray[np.uint16]:
+        """The same with sixteen bits a value: (H, W, 3) uint16 RGB, on the host."""
+        return np.asarray(self._kept, np.uint16) if self._kept.dtype.itemsize == 2 else to_uint16(self._made.image)
+
+    @cached_property
+    def _kept(self) -> Pixels:
         return self._arrived()

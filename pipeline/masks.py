@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from torch import Tensor
 
+from pipeline.by_key import ByKey
 from pipeline.device import upload
 from pipeline.errors import MediaError
 from pipeline.frame import NOT_A_SPHERE, Size, size_of
@@ -164,32 +165,16 @@ class DetailMask(_Mask):
 
 
 Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask
-_KEYS: dict[str, type[_Mask]] = {
-    "image": ImageMask,
-    "film": FilmMask,
-    "radial": RadialMask,
-    "luminance": LuminanceMask,
-    "saliency": SaliencyMask,
-    "detail": DetailMask,
-}
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__ if isinstance(value, _Mask) else _KEYS[_key(value)].__name__
-
-
-def _key(value: object) -> str:
-    named = [key for key in _KEYS if isinstance(value, dict) and key in value]
-    if len(named) != 1:
-        found = f"names {' and '.join(named)}" if named else "names none"
-        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KEYS)}; this one {found}")
-    return named[0]
-
-
-def _checked(value: object) -> object:
-    _kind(value)  # raises in words of its own
-    return value
-
+_BY_KEY = ByKey(
+    {
+        "image": ImageMask,
+        "film": FilmMask,
+        "radial": RadialMask,
+        "luminance": LuminanceMask,
+        "saliency": SaliencyMask,
+        "detail": DetailMask,
+    }
+)
 
 MaskField = Annotated[
     Annotated[
@@ -199,9 +184,9 @@ MaskField = Annotated[
         | Annotated[LuminanceMask, Tag("LuminanceMask")]
         | Annotated[SaliencyMask, Tag("SaliencyMask")]
         | Annotated[DetailMask, Tag("DetailMask")],
-        Discriminator(_kind),
+        Discriminator(_BY_KEY.tag),
     ],
-    BeforeValidator(_checked),
+    BeforeValidator(_BY_KEY.checked),
 ]
 """One mask, told by its key."""
 

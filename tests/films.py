@@ -75,6 +75,12 @@ FILMS = {
      punch: "0.1 * square(t)"}}
   - {{{FOLDED}, every: 2}}
 """,
+    "fine octaves seldom": f"""
+  - {{stage: video, path: {CARPHONE}}}
+  - {{stage: zoom, pan: [0.3, 0.0], edges: noise}}
+  - {{{DREAM}, engine: folded, octaves: 3, octave_scale: 1.2, layer: blocks.2.1, every: [1, 2, 3],
+     mask: {{luminance: [0.2, 1.0]}}}}
+""",
     "over ground, with a margin": f"""
   - {{stage: image, path: {CHELSEA}}}
   - {{stage: zoom, zoom: 2.5, pan: [0.2, 0.0], edges: noise, depth: {{geometry: ground, sky: 0.2}}}}
@@ -134,6 +140,19 @@ FILMS = {
   - {{{FOLDED}, every: 2, objective: [{{layer: blocks.4.1, wander: 3, life: 0.5s, rest: 2s, seed: 7}},
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
+""",
+    "in ProRes, sixteen bits": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}}}
+  - {{stage: encode, format: prores-4444, mask: {{luminance: [0.3, 1]}}}}
+""",
+    "a gif, and the film": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.3, rotate: 20}}
+  - {{{FOLDED}}}
+  - {{stage: encode, format: gif, fps: 6}}
+  - {{stage: encode, id: film, for: web}}
 """,
     "each place what it resembles": f"""
   - {{stage: image, path: {CHELSEA}}}

@@ -76,6 +76,7 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("growing", "dream", {"strength": 1.0}),
     ("growing", "dream", {"every": 2}),
     ("growing", "dream", {"every": 1}),
+    ("growing", "dream", {"every": [1, 2], "octaves": 2}),
     ("growing", "dream", {"layer": "blocks.4.1"}),
     ("growing", "dream", {"octaves": 2, "smoothing": 0.0, "mask": {"radial": 0.4}}),
     ("photograph", "dream", {"engine": "folded"}),

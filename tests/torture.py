@@ -24,6 +24,8 @@ from tests.processes import dreamreel, run_dreamreel
 
 # Eight frames a segment and a checkpoint after every frame: a kill hits each kind of work often.
 PRESET = SMALL.replace("fps: 12", "fps: 4").replace("duration: 4f", "duration: 60f")
+# It is written as ProRes, of sixteen bits, and as a gif too.
+PRESET += "  - {stage: encode, id: master, format: prores}\n  - {stage: encode, id: loop, format: gif}\n"
 # The film listens, carries its song, and reaches beyond its frame.
 PRESET = PRESET.replace("stages:", f"listen: {{path: {SONG}, start: 12s}}\nmargin: 0.1\nstages:")
 # At two moments it takes other settings, once between two segments and once within one.
@@ -129,7 +131,9 @@ def compare(folder: Path) -> None:
     """The killed run's film against the whole one's: bytes, and decoded frames."""
     whole, killed = (folder / name / "small.mp4" for name in ("whole", "killed"))
     assert decoded(whole) == decoded(killed), "the films show other frames"
-    assert whole.read_bytes() == killed.read_bytes(), "the films show the same frames in other bytes"
+    for name in ("small.mp4", "small-master.mov", "small-loop.gif"):
+        one, other = (folder / run / name for run in ("whole", "killed"))
+        assert one.read_bytes() == other.read_bytes(), f"{name} shows the same frames in other bytes"
 
 
 def decoded(film: Path) -> list[tuple[int | None, bytes]]:

@@ -65,5 +65,5 @@ def first_frame_weight(preset: Preset) -> float:
     start = preset.spec().clock.at_frame(0)
     dreams = [config for config in preset.stages if isinstance(config, DreamConfig)]
     first = sum(config.octaves * config.first_steps for config in dreams)
-    later = sum(config.octaves * round(config.steps.at(start)) / config.every for config in dreams)
+    later = sum(config.work * round(config.steps.at(start)) for config in dreams)
     return first / later if first and later else 1.0

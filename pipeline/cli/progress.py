@@ -106,7 +106,10 @@ class RenderProgress(Watch):
         """The last words of a render."""
         if result.path.exists():
             self.say(shown_path(result.path), "bold")
-            self.say(f"{result.frames} frames, {result.path.stat().st_size / 1e6:.1f} MB")
+            self.say(f"{result.frames} frames, {size_of(result.path) / 1e6:.1f} MB")
+        for path in result.others:
+            if path.exists():
+                self.say(f"{shown_path(path)}, {size_of(path) / 1e6:.1f} MB")
         if result.rendered:
             rate = result.rendered / result.seconds
             self.say(f"{result.rendered} frames in {clock(result.seconds)} ({rate:.1f} fps): {shares(result.times)}")
@@ -116,6 +119,11 @@ class RenderProgress(Watch):
         if not result.finished:
             folder = shell_word(str(result.folder))
             self.say(f"stopped after {result.frames} frames; go on with: dreamreel resume {folder}")
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of the files in a folder."""
+    return sum(each.stat().st_size for each in (path.iterdir() if path.is_dir() else [path]))
 
 
 def shown_path(path: Path) -> str:

@@ -71,10 +71,11 @@ def _print(name: str, about: str, model: type[BaseModel]) -> None:
     say()
     say(f"{name}  {about}", bold=True)
     rows = []
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     properties = model.model_json_schema(mode="serialization", schema_generator=_Schema)["properties"]
     for key, schema in properties.items():
         if key != "stages":
-            default = _default(schema, model.model_fields[key])
+            default = _default(schema, fields[key])
             rows.append((f"  {key}", default, f"{schema.get('description', '')}{_range(schema)}"))
     print_table(rows)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import filelock
 import torch
@@ -31,6 +31,7 @@ from pipeline.engines.reference import Reference
 from pipeline.frame import Size
 from pipeline.objectives import Objective
 
+T = TypeVar("T")
 EngineKey = Literal["auto", "reference", "folded", "packed", "graph"]
 PrecisionKey = Literal["auto", "float32", "bfloat16", "int8"]
 # By device type, the likely best first. A later one must be clearly faster, so that noise does not decide.
@@ -112,30 +113,42 @@ def _fastest(
     backbone: Backbone, objective: Objective, side: int, allowed: list[EngineChoice]
 ) -> tuple[EngineChoice, bool]:
     """The fastest choice, and whether all had their chance: memory that runs out today may be there tomorrow."""
-    best, best_time, tried_all = EngineChoice("reference", "float32"), float("inf"), True
-    glances: dict[Engine, float] = {}
-    small = min(side, max(_GLANCE_SIDE, _smallest_side(backbone)))
-    for number, choice in enumerate(allowed):
-        report("trying which engine is fastest here", number, len(allowed))
+    best, best_time = EngineChoice("reference", "float32"), float("inf")
+    failed: list[RuntimeError] = []
+
+    def tried(choice: EngineChoice, work: Callable[[], T]) -> T | None:
         try:
-            engine = build_engine(backbone, choice)
-            glances[engine] = _time(partial(engine, _noise(small, backbone, 0), objective), backbone.device, 0.0)
+            return work()
         except RuntimeError as error:
             log.warning("%s: the %s engine fails, it is left out: %s", backbone.recipe.name, choice, error)
-            tried_all = tried_all and not is_out_of_memory(error)
+            failed.append(error)
+            return None
+
+    def glance(choice: EngineChoice) -> tuple[Engine, float]:
+        engine, small = build_engine(backbone, choice), min(side, max(_GLANCE_SIDE, _smallest_side(backbone)))
+        return engine, _time(partial(engine, _noise(small, backbone, 0), objective), backbone.device, 0.0)
+
+    def is_best(engine: Engine) -> bool:
+        nonlocal best_time
+        step = partial(engine, _noise(side, backbone, 0), objective)
+        seconds = _time(step, backbone.device, best_time * _HOPELESS)
+        log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, engine.choice, 1e3 * seconds)
+        if seconds >= best_time * _CLEARLY or not _climbs(engine, backbone, objective):
+            return False
+        best_time = seconds
+        return True
+
+    glances: list[tuple[Engine, float]] = []
+    for number, choice in enumerate(allowed):
+        report("trying which engine is fastest here", number, len(allowed))
+        if (found := tried(choice, partial(glance, choice))) is not None:
+            glances.append(found)
     # What a processor only emulates takes seconds a step; a glance at a small picture tells.
-    hopeful = [engine for engine, glance in glances.items() if glance <= _HOPELESS * min(glances.values())]
-    for engine in hopeful:
-        try:
-            step = partial(engine, _noise(side, backbone, 0), objective)
-            seconds = _time(step, backbone.device, best_time * _HOPELESS)
-            log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, engine.choice, 1e3 * seconds)
-            if seconds < best_time * _CLEARLY and _climbs(engine, backbone, objective):
-                best, best_time = engine.choice, seconds
-        except RuntimeError as error:
-            log.warning("%s: the %s engine fails, it is left out: %s", backbone.recipe.name, engine.choice, error)
-            tried_all = tried_all and not is_out_of_memory(error)
-    return best, tried_all
+    least = min((seconds for _, seconds in glances), default=0.0)
+    for engine in [engine for engine, seconds in glances if seconds <= _HOPELESS * least]:
+        if tried(engine.choice, partial(is_best, engine)):
+            best = engine.choice
+    return best, not any(map(is_out_of_memory, failed))
 
 
 def _noise(side: int, backbone: Backbone, seed: int) -> Tensor:

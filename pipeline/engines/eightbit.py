@@ -200,9 +200,9 @@ class EightBitEngine(PackedEngine):
         readers = Counter(fused.nodes[0].inputs[0] for fused in taken)
         entrances = {value: Entrance(count) for value, count in readers.items()}
         operators: list[Operator] = []
-        own = iter(growths or [])
+        own, in_bytes = iter(growths or []), {fused.output for fused in taken}
         for fused in parts:
-            if fused not in taken:
+            if fused.output not in in_bytes:
                 operators.append(operator_of(fused, tape, self._flat))
                 continue
             source, made = fused.nodes[0].inputs[0], wires.get(fused.output)

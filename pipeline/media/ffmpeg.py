@@ -11,8 +11,9 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,7 @@ _PROBE_SECONDS, _PROBE_BYTES = 20.0, 1 << 20
 class _Program(NamedTuple):
     path: str
     version: str
+    encoders: frozenset[str]
 
 
 def ffmpeg_program() -> str:
@@ -41,6 +43,11 @@ def ffmpeg_program() -> str:
 def ffmpeg_version() -> str:
     """What ffmpeg calls its version. Raises MediaError when there is none."""
     return _program(os.environ.get(_VARIABLE)).version
+
+
+def has_encoder(name: str) -> bool:
+    """Whether ffmpeg was built with an encoder. Raises MediaError when there is no ffmpeg."""
+    return name in _program(os.environ.get(_VARIABLE)).encoders
 
 
 @cache
@@ -63,9 +70,10 @@ def _program(named: str | None) -> _Program:
     version = re.search(r"^ffmpeg version (\S+)", said, re.MULTILINE)
     if version is None:
         raise MediaError(f"{called} is no ffmpeg: it does not say so when asked for its encoders; {remedy}")
-    if re.search(rf"^\s*V\S*\s+{_ENCODER}\s", said, re.MULTILINE) is None:
+    encoders = frozenset(re.findall(r"^\s*V\S*\s+(\S+)\s", said, re.MULTILINE))
+    if _ENCODER not in encoders:
         raise MediaError(f"{called} is ffmpeg {version[1]} without {_ENCODER}: it can't write H.264; {remedy}")
-    return _Program(path, version[1])
+    return _Program(path, version[1], encoders)
 
 
 def _encoders(program: str) -> str:
@@ -95,25 +103,49 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def run_ffmpeg(arguments: Sequence[str], what: str, folder: Path | None = None) -> None:
-    """Run ffmpeg to its end, in a `folder` that relative names begin at.
+def run_ffmpeg(
+    arguments: Sequence[str], what: str, folder: Path | None = None, fed: Iterable[bytes] | None = None
+) -> None:
+    """Run ffmpeg to its end, in a `folder` that relative names begin at; what it is `fed` is its standard input.
 
     Raises MediaError saying that `what` failed, with ffmpeg's last lines.
     """
     command = [ffmpeg_program(), "-hide_banner", "-loglevel", "warning", "-nostdin", "-y", *arguments]
+    with tempfile.TemporaryFile() as said:  # no pipe, which would fill while ffmpeg is fed
+        try:
+            # A session of its own: Ctrl-C reaches dreamreel, which lets a segment be finished in good order.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if fed is None else subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+                cwd=folder,
+            )
+        except OSError as error:
+            raise MediaError(f"ffmpeg can't be started ({command[0]}: {error.strerror})") from error
+        with process:
+            try:
+                _feed(process, fed)
+                status = process.wait()
+            except BaseException:
+                process.kill()
+                raise
+        if status != 0:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines()[-_LINES_SHOWN:]
+            heard = "\n  ".join(lines) or "(nothing)"
+            raise MediaError(f"ffmpeg failed {what} (exit status {status}). It said:\n  {heard}")
+
+
+def _feed(process: subprocess.Popen[bytes], fed: Iterable[bytes] | None) -> None:
+    """Write to a process's standard input; one that ends early says why by its exit status."""
+    if fed is None or process.stdin is None:
+        return
     try:
-        # A session of its own: Ctrl-C reaches dreamreel, which lets a segment be finished in good order.
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            cwd=folder,
-        )
-    except OSError as error:
-        raise MediaError(f"ffmpeg can't be started ({command[0]}: {error.strerror})") from error
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").splitlines()[-_LINES_SHOWN:]
-        said = "\n  ".join(lines) or "(nothing)"
-        raise MediaError(f"ffmpeg failed {what} (exit status {done.returncode}). It said:\n  {said}")
+        for block in fed:
+            process.stdin.write(block)
+        process.stdin.close()
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

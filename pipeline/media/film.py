@@ -19,7 +19,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import Size
 from pipeline.media.container import decoder_of, opened, packets, timeline_of
-from pipeline.media.pixels import Orientation, is_hdr, orientation_of, to_frame
+from pipeline.media.pixels import Orientation, hdr_transfer, orientation_of, to_frame
 
 # A seek goes so much further back: past any reordering of pictures, and past what a deinterlacer looks back on.
 _MARGIN = Fraction(1)
@@ -57,20 +57,21 @@ class _Lost(Exception):
 
 
 class Film:
-    """A film on disk. Raises MediaError when there is none that can be decoded.
+    """A film on disk. Raises MediaError when there is none that can be decoded, and for HDR unless that is `hdr`.
 
     Its packets are read once, without decoding, and `timestamps` makes times of what they say. `pictures` may be
     called again and again; each call opens the file anew. `broken` counts what it could not decode and bridged,
     `missing` is how many seconds before `info.seconds` its last picture was over, once it ended.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hdr: bool = False) -> None:
         self.path = path
         self.broken = 0
         self.missing = Fraction(0)
         with opened(path) as (container, stream):
             first, frame = self._first(container, stream)
-            self._check(frame)
+            if hdr_transfer(frame) is not None and not hdr:
+                self._refuse_hdr(frame)
             aspect = stream.sample_aspect_ratio or Fraction(1)
         self._timeline = timeline_of(path)
         self._interlaced = frame.interlaced_frame
@@ -94,12 +95,12 @@ class Film:
             f"{self.path} holds no picture that can be decoded ({stream.codec_context.name}); try to play it"
         )
 
-    def _check(self, frame: av.VideoFrame) -> None:
-        if is_hdr(frame):
-            raise MediaError(
-                f"{self.path} is HDR ({frame.color_trc}), presets work in SDR; convert it first: ffmpeg -i IN -vf "
-                "zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p OUT"
-            )
+    def _refuse_hdr(self, frame: av.VideoFrame) -> None:
+        raise MediaError(
+            f"{self.path} is HDR ({frame.color_trc}), presets work in SDR; `hdr: tone-map` of the video stage brings "
+            "it there, or convert it first: ffmpeg -i IN -vf "
+            "zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p OUT"
+        )
 
     def _begin(self, first: int) -> Fraction:
         """When the first picture that can be decoded is shown: those before it may need ones that were cut off."""

@@ -109,24 +109,24 @@ def _counted(path: Path) -> tuple[list[str | int], str]:
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
 
 
-def open_footage(path: Path, fps: Fraction) -> Footage:
+def open_footage(path: Path, fps: Fraction, *, hdr: bool = False) -> Footage:
     """The film, folder or row of stills at `path`; `fps` is for stills, which have no rate of their own.
 
-    Raises MediaError when it can't be read.
+    Raises MediaError when it can't be read, and for HDR unless that is wanted.
     """
-    return Stills(path, fps) if _is_row(path) else Film(path)
+    return Stills(path, fps) if _is_row(path) else Film(path, hdr=hdr)
 
 
-def footage_info(path: Path, fps: Fraction) -> FilmInfo:
+def footage_info(path: Path, fps: Fraction, *, hdr: bool = False) -> FilmInfo:
     """What `open_footage` finds out; a film is opened once, until it changes. Raises MediaError."""
     if _is_row(path) or not path.is_file():
-        return open_footage(path, fps).info
-    return _film_info(path, state_of(path))
+        return open_footage(path, fps, hdr=hdr).info
+    return _film_info(path, state_of(path), hdr)
 
 
 @lru_cache(maxsize=64)
-def _film_info(path: Path, state: tuple[int, ...]) -> FilmInfo:
-    return Film(path).info
+def _film_info(path: Path, state: tuple[int, ...], hdr: bool) -> FilmInfo:
+    return Film(path, hdr=hdr).info
 
 
 def _is_row(path: Path) -> bool:

@@ -20,6 +20,7 @@ from pipeline.errors import MediaError
 from pipeline.media.sound import NotCopied, Soundtrack, add_sound
 from pipeline.media.spherical import mark_film
 
+_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _NEAR_SECONDS = 2  # decoding on is quicker than beginning anew at the last picture that decodes by itself
 
 
@@ -41,11 +42,12 @@ def join(
     *,
     on_sphere: bool = False,
 ) -> None:
-    """Join mp4 pieces into `film`, with its sound; frame n stays at exactly n/fps. `comment` goes into its metadata.
+    """Join pieces into `film`, whose suffix says what container it is, with its sound and `comment` as metadata.
 
-    A film `on_sphere` is marked as that. Pictures are copied bit for bit, and sound too where mp4 can hold it and its
-    pace stays; the same files give the same bytes. Raises MediaError when a piece or the sound can't be read, the film
-    not be written, or a frame is missing; `film` is then as it was.
+    Frame n stays at exactly n/fps in mp4 and mov; Matroska and WebM count milliseconds. A film `on_sphere` is marked as
+    that in mp4 and mov. Pictures are copied bit for bit, and sound too where the container can hold it and its pace
+    stays; the same files give the same bytes. Raises MediaError when a piece or the sound can't be read, the film not
+    be written, or a frame is missing; `film` is then as it was.
     """
     counts = list(_counted(pieces))
     with replacing(film) as partial:
@@ -57,7 +59,7 @@ def join(
                     raise
                 # mp4 refuses some kinds of what it mostly takes, such as mp3 at 8 kHz.
                 _mux(pieces, counts, partial, fps, comment, sound, copied=False)
-            if on_sphere:
+            if on_sphere and film.suffix in (".mp4", ".mov"):
                 mark_film(partial)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"joining {film} failed: {error.strerror or error}") from error
@@ -81,11 +83,16 @@ def _mux(
     *,
     copied: bool,
 ) -> None:
-    options = {"movflags": "+faststart", "video_track_timescale": str(fps.numerator), "fflags": "+bitexact"}
-    with av.open(str(film), "w", format="mp4", options=options) as target:
+    muxer, options = _MUXERS[film.suffix], {"fflags": "+bitexact"}
+    if muxer in ("mp4", "mov"):
+        options |= {"movflags": "+faststart", "video_track_timescale": str(fps.numerator)}
+    with av.open(str(film), "w", format=muxer, options=options) as target:
         target.metadata["comment"] = comment
         with av.open(str(pieces[0])) as first:
-            stream = target.add_stream_from_template(first.streams.video[0], opaque=True)
+            template = first.streams.video[0]
+            stream = target.add_stream_from_template(template, opaque=True)
+            if "alpha_mode" in template.metadata:  # without it players leave out the transparency of VP9
+                stream.metadata["alpha_mode"] = template.metadata["alpha_mode"]
         stream.time_base = 1 / Fraction(fps.numerator)
         packets: list[Iterator[av.Packet[Any]]] = [_pictures(pieces, counts, fps, stream)]
         if sound is not None:
@@ -105,8 +112,9 @@ def _pictures(
             for packet in container.demux(container.streams.video[0]):
                 if packet.size == 0 or packet.pts is None or packet.dts is None:
                     continue
-                shift = round(first / fps / packet.time_base)
-                packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                places = [first + round(stamp * packet.time_base * fps) for stamp in (packet.pts, packet.dts)]
+                packet.pts, packet.dts = (place * fps.denominator for place in places)
+                packet.duration, packet.time_base, packet.stream = fps.denominator, 1 / Fraction(fps.numerator), stream
                 yield packet
 
 
@@ -124,9 +132,10 @@ def read_frames_at(film: Path, indices: Sequence[int], fps: Fraction) -> list[ND
             assert stream.time_base is not None
             last, frames = -1, container.decode(stream)
             for index in indices:
-                wanted = int(index / fps / stream.time_base)
+                # Half a frame early: the clock may be coarse.
+                wanted = max(0, int((index - Fraction(1, 2)) / fps / stream.time_base))
                 if index - last > _NEAR_SECONDS * fps:
-                    container.seek(wanted, stream=stream)
+                    container.seek(int(index / fps / stream.time_base), stream=stream)
                     frames = container.decode(stream)
                 frame = next(f for f in frames if f.pts is not None and f.pts >= wanted)
                 found.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))

@@ -80,24 +80,34 @@ def expand(text: str) -> Path:
         raise ValueError(f"there is no home folder {Path(text).parts[0]} here; write the path out") from None
 
 
-class Typed(str):
-    """Text that was typed on a command line: a relative path is meant from the folder that was typed in."""
+class Placed(str):
+    """Text that does not stand in the preset's own file: a relative path in it is meant from `folder`.
+
+    That of a base is the base's folder; None, for what is typed on a command line, is the current one.
+    """
+
+    folder: Path | None
+
+    def __new__(cls, text: str, folder: Path | None = None) -> Placed:
+        made = super().__new__(cls, text)
+        made.folder = folder
+        return made
 
 
-def typed(value: Any) -> Any:
-    """A value of a preset's, with all text in it marked as typed."""
+def placed(value: Any, folder: Path | None = None) -> Any:
+    """A value of a preset's, with all text in it placed; what has a place already keeps it."""
     if isinstance(value, dict):
-        return {key: typed(inner) for key, inner in value.items()}
+        return {key: placed(inner, folder) for key, inner in value.items()}
     if isinstance(value, list):
-        return [typed(inner) for inner in value]
-    return Typed(value) if isinstance(value, str) else value
+        return [placed(inner, folder) for inner in value]
+    return Placed(value, folder) if isinstance(value, str) and not isinstance(value, Placed) else value
 
 
 def from_here(value: Any, words: Collection[str] = ()) -> Any:
-    """A typed path made absolute, before it becomes text like any other; `words` are no paths."""
-    if not isinstance(value, Typed) or not value or value in words or value.startswith(("package:", "~")):
+    """A placed path made absolute, before it becomes text like any other; `words` are no paths."""
+    if not isinstance(value, Placed) or not value or value in words or value.startswith(("package:", "~")):
         return value
-    return str(Path.cwd() / value)
+    return str((Path.cwd() if value.folder is None else value.folder) / value)
 
 
 def absolute(text: str, info: ValidationInfo) -> str:

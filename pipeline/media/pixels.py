@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace, ColorTrc, Interpolation
 from torch import Tensor
 
 from pipeline.frame import Size, from_array
+from pipeline.ops.hdr import Transfer, tone_map
 
 # Without these swscale repeats chroma samples sideways and rounds carelessly.
 _SCALING = (
@@ -32,6 +33,7 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+_HDR: dict[int, Transfer] = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
 
 
 class Orientation(NamedTuple):
@@ -60,7 +62,7 @@ def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[str, ...]
 def to_frame(picture: av.VideoFrame, size: Size, orientation: Orientation) -> Tensor:
     """`picture` as a frame (1, 3, H, W) in [0, 1] on the CPU, upright at `size`; alpha is laid over black.
 
-    More than 8 bits are kept.
+    More than 8 bits are kept; HDR is tone-mapped.
     """
     lying = Size(size.width, size.height) if orientation.turns % 2 else size
     deep = max(component.bits for component in picture.format.components) > 8
@@ -76,6 +78,8 @@ def to_frame(picture: av.VideoFrame, size: Size, orientation: Orientation) -> Te
     ).to_ndarray()
     upright = np.rot90(array[:, ::-1] if orientation.mirrored else array, orientation.turns)
     frame = from_array(upright[..., :3])
+    if (transfer := hdr_transfer(picture)) is not None:
+        frame = tone_map(frame, transfer)
     return frame * from_array(np.repeat(upright[..., 3:], 3, axis=2)) if alpha else frame
 
 
@@ -92,6 +96,6 @@ def _range(picture: av.VideoFrame) -> int:
     return int(ColorRange.JPEG if full else ColorRange.MPEG)
 
 
-def is_hdr(picture: av.VideoFrame) -> bool:
-    """Whether its values stand for light brighter than a screen's white (PQ or HLG)."""
-    return picture.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+def hdr_transfer(picture: av.VideoFrame) -> Transfer | None:
+    """How its values stand for light brighter than a screen's white; None where they don't."""
+    return _HDR.get(int(picture.color_trc))

@@ -1,4 +1,4 @@
-"""Sound decoded, laid on a film's clock, brought to its pace, and encoded as AAC."""
+"""Sound decoded, laid on a film's clock, brought to its pace, and encoded as AAC, or for WebM as Opus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def encoded(
     seconds: Fraction,
     speed: Fraction,
 ) -> Iterator[av.Packet[av.AudioStream]]:
-    """Packets of AAC, `seconds` long, from others; none when nothing sounds in that time.
+    """Packets of AAC, or in WebM of Opus, `seconds` long, from others; none when nothing sounds in that time.
 
     The film begins at the packets' time `since`; where the sound begins later or has gaps, there is silence. The
     stream for them is added to `target`. Raises FFmpegError.
@@ -42,16 +42,17 @@ def encoded(
     first = next(frames, None)
     if first is None:
         return
-    rate = first.sample_rate if first.sample_rate in _aac_rates() else _USUAL_RATE
-    layout = _LAYOUTS.get(first.layout.nb_channels, "stereo")
-    stream = target.add_stream("aac", rate=rate, layout=layout)
+    web = target.format.name == "webm"
+    rate = first.sample_rate if first.sample_rate in _aac_rates() and not web else _USUAL_RATE
+    layout = _LAYOUTS.get(first.layout.nb_channels if not web else min(2, first.layout.nb_channels), "stereo")
+    stream = target.add_stream("libopus" if web else "aac", rate=rate, layout=layout)
     stream.bit_rate = _BITS_PER_CHANNEL * stream.layout.nb_channels
     stream.codec_context.flags |= av.codec.context.Flags.bitexact
     steps = (
         ("aresample", f"async=1:first_pts=0:min_hard_comp={_DRIFT_SECONDS}"),
         ("atrim", f"end={float(seconds * speed):.6f}"),
         *tempo(speed, first.sample_rate),
-        ("aformat", f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout}"),
+        ("aformat", f"sample_fmts={'flt' if web else 'fltp'}:sample_rates={rate}:channel_layouts={layout}"),
     )
     for frame in filtered(chain((first,), frames), steps):
         yield from stream.encode(frame)

@@ -19,6 +19,7 @@ from pipeline.media.soundclock import TimedPackets, seams, timed
 
 # What an mp4 holds and players play; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "ac3", "eac3", "alac"}
+_COPIED_IN_WEBM = {"opus", "vorbis"}
 # What a decoder wants to have heard before its first right sample; players skip it, the film's edit list says so.
 _LEAD_SECONDS = Fraction(1, 20)
 _NEED_NO_LEAD = {"alac"}
@@ -93,7 +94,7 @@ def add_sound(
 ) -> Iterator[av.Packet[av.AudioStream]]:
     """The packets of a film's sound, `seconds` long; the stream for them is in `target` once the first is asked for.
 
-    Where `copied`, they are the file's own if mp4 can hold them and their pace stays; the same file gives the same
+    Where `copied`, they are the file's own if the film can hold them and their pace stays; the same file gives the same
     bytes. Nothing is sought: few containers can be trusted to find the right place, so the file is read from its
     beginning and its clock says what is heard when. Raises NotCopied, MediaError, OSError or FFmpegError.
     """
@@ -108,12 +109,16 @@ def add_sound(
             since = Fraction(container.start_time or 0, av.time_base)
         parts = seams(sound.path)
         packets = timed(container, stream, parts)
-        if not copied or sound.speed != 1 or _codec(stream) not in _COPIED:
+        if not copied or sound.speed != 1 or _codec(stream) not in _held_by(target):
             yield from encoded(packets, target, since, seconds, sound.speed)
         elif parts:
             raise NotCopied  # another recording may be of another kind
         else:
             yield from _copied(packets, target, stream, since, seconds)
+
+
+def _held_by(target: av.container.OutputContainer) -> set[str]:
+    return _COPIED_IN_WEBM if target.format.name == "webm" else _COPIED
 
 
 def _copied(

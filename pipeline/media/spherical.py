@@ -82,7 +82,7 @@ def _inner(box: bytes) -> Iterator[_Box]:
 
 
 def _grown(box: bytes, path: Sequence[bytes], more: bytes) -> bytes:
-    """A box with `more` at the end of the one that `path` leads to in it, the first of each kind."""
+    """A box with `more` at the end of the one that `path` leads to in it, the first of each kind, or of all for b""."""
     if path:
         fitting = [found for found in _inner(box) if path[0] in (found.kind, _ANY)]
         if not fitting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pipeline.outputs import EncodeConfig
 from pipeline.stages import STAGES, Entry, Role, StageConfig
 from pipeline.stages.lookup import find_stage, known_names, stage_name
@@ -33,6 +35,13 @@ def entry_name(config: Entry) -> str:
         return stage_name(config)
     assert isinstance(config, EncodeConfig)
     return ENCODE
+
+
+def superseded(name: str, said: Collection[object]) -> frozenset[str]:
+    """Which keys of such an entry go when those `said` get new values: those that can't stand beside them."""
+    model = find_entry(name)
+    keys = model.alternatives if model is not None and issubclass(model, StageConfig) else frozenset()
+    return keys - frozenset(said) if keys & frozenset(said) else frozenset()
 
 
 def begins_film(model: type[Entry]) -> bool:

@@ -40,6 +40,8 @@ def _problem(finding: Any, model: type[BaseModel], base: KeyPath, document: Docu
     loc, model = _descend(finding["loc"], model)
     path = base + loc
     message = _message(finding, model)
+    if isinstance(finding["input"], str) and "${" in finding["input"] and finding["type"] != "extra_forbidden":
+        message += "; `${name}` stands for a variable where the preset has `vars:`"
     field = _field(model, loc)
     if field is not None and field.description and finding["type"] != "missing":
         message += f" ({field.description})"

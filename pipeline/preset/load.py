@@ -21,12 +21,13 @@ from pipeline.preset.explain import MOST_TOLD, shown, unknown
 from pipeline.preset.model import MUTE_SOURCE, Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.notes import looks_at
-from pipeline.preset.overrides import Overrides, apply_override, as_overrides
+from pipeline.preset.overrides import Overrides
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
 from pipeline.preset.shelf import find_preset
 from pipeline.preset.timeline import with_changes
-from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
+from pipeline.preset.whole import read_whole
+from pipeline.preset.yaml12 import MAX_BYTES, Document
 from pipeline.signals import Signals
 from pipeline.stages import STAGES, Entry, Role, StageConfig
 from pipeline.stages.lookup import PluginError
@@ -73,19 +74,14 @@ def parse_preset(
 
     `overrides` are those of `load_preset`. Raises PresetError, whatever is in it.
     """
+    folder = Path.cwd() if folder is None else folder
     try:
-        document = read_document(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw, name)
-        if document.data is None:
-            raise PresetError([Problem(name, (), "is empty; a preset needs `stages:` (see `dreamreel presets`)")])
-        if not isinstance(document.data, dict):
-            found = shown(document.data)
-            raise PresetError([Problem(name, (), f"is {found}, must be a mapping of keys such as `stages:`")])
-        for override in as_overrides(overrides):
-            apply_override(document, override)
+        raw = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
+        document = read_whole(raw, name, folder, overrides)
         if checked and (missing := missing_packages(document)):
             raise PresetError(missing)
         document.data.setdefault("name", name_from(Path(name).stem))
-        return _built(document, Path.cwd() if folder is None else folder, checked)
+        return _built(document, folder, checked)
     except PresetError:
         raise
     except Exception as error:
@@ -245,7 +241,7 @@ class _Builder:
         return self._models.get(name)
 
     def _check_order(self, listed: list[Any]) -> None:
-        """One source, first; at most one encode, last. Judged by name, so that broken keys don't hide it."""
+        """One source, first; encodes last. Judged by name, so that broken keys don't hide it."""
         names = [
             str(entry["stage"])
             for entry in listed
@@ -263,8 +259,8 @@ class _Builder:
                 first = sources & set(names[:index])
                 reason = "is a second source; keep one" if first else "is a source; it must stand first"
                 self._add(path, f"{name} {reason}")
-            if name == ENCODE and index < len(names) - 1:
-                self._add(path, f"{name} must stand last, and once")
+            if name == ENCODE and set(names[index:]) != {ENCODE}:
+                self._add(path, f"{name} must stand last; nothing but others of its kind may follow")
 
     def _check_run(self, preset: Preset, stages: list[Entry | None]) -> None:
         """What the run says of each stage that can be read, though another can't."""

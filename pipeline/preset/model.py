@@ -20,7 +20,7 @@ from pipeline.listen import SOURCE, ListenField, hear, song_of
 from pipeline.media.inputs import Input, inputs_of
 from pipeline.media.paths import AudioField
 from pipeline.media.sound import Soundtrack
-from pipeline.outputs import EncodeConfig
+from pipeline.outputs import EncodeConfig, Master, Rendition
 from pipeline.plugins import Offer
 from pipeline.preset.changes import ChangesField, place_in
 from pipeline.preset.entries import entry_name
@@ -43,6 +43,19 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    extends: tuple[str, ...] = Field(
+        (),
+        exclude=True,
+        description="what the preset begins as, before its own keys replace some: another preset's file, the name of "
+        "one on `dreamreel presets`, or a list of them, of which later ones win",
+    )
+    vars: dict[str, Any] = Field(
+        {},
+        exclude=True,
+        max_length=256,
+        description="values by names of yours: {speed: 1.3}; `${speed}` stands for one, and `--set vars.speed=2` "
+        "gives it another",
+    )
     name: str = Field(
         max_length=1000,
         description="names the film and its folder; letters, digits, blanks and . + - _ (the file's name if left out)",
@@ -147,8 +160,15 @@ class Preset(BaseModel):
 
     @property
     def encode(self) -> EncodeConfig:
-        """What becomes of the frames: how the film is written. The last of `stages`."""
-        return next(config for config in self.stages if isinstance(config, EncodeConfig))
+        """What becomes of the frames: how the film is written; where it is in several ways, in the first."""
+        return self.renditions[0].config
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """The ways in which the film is written, which stand last among `stages`."""
+        master = Master(self.size, self.fps, self.on_sphere)
+        configs = (config for config in self.stages if isinstance(config, EncodeConfig))
+        return tuple(Rendition(config, master, number) for number, config in enumerate(configs, 1))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -295,4 +315,4 @@ def plain_yaml(data: object) -> str:
 
 
 def _plain_entry(config: Entry) -> dict[str, Any]:
-    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True)
+    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True, by_alias=True)

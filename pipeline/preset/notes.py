@@ -37,6 +37,8 @@ def notes_on(preset: Preset) -> Iterator[str]:
     for config in preset.chain:
         with contextlib.suppress(PipelineError):
             yield from config.notes()
+    for rendition in preset.renditions:
+        yield from rendition.notes()
     yield from shadowed(map(entry_name, preset.stages))
     yield from _on_sound(preset)
     moving = any(curve.cost for config in preset.chain for _, _, curve, _ in curves_of(config))

@@ -6,14 +6,14 @@ import contextlib
 import json
 import numbers
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
 from pipeline.frame import Size
-from pipeline.media.paths import typed
+from pipeline.media.paths import placed
 from pipeline.preset.entries import find_entry
 from pipeline.preset.explain import unknown
 from pipeline.preset.model import Preset
@@ -100,10 +100,17 @@ def _worded(value: object) -> str | int | float:
     raise TypeError
 
 
-def apply_override(document: Document, override: Override) -> None:
-    """Change the document's data. Raises PresetError that names the override."""
-    value = override.value if override.quoted else typed(read_value(override.value, str(override)))
-    document.replace(put(document, override, value), str(override))
+def apply_override(
+    document: Document, override: Override, fill: Callable[[Any, KeyPath], Any] = lambda value, _: value
+) -> None:
+    """Change the document's data; `fill` replaces the variables in a value at a place.
+
+    Raises PresetError that names the override.
+    """
+    value = override.value if override.quoted else placed(read_value(override.value, str(override)))
+    place = put(document, override, value)
+    document.replace(place, str(override))
+    put(document, override, fill(value, place))
 
 
 def put(document: Document, override: Override, value: object) -> KeyPath:

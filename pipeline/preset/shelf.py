@@ -18,17 +18,17 @@ def shelf() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def find_preset(text: str) -> Path:
-    """The file a user means: a path, or the name of a preset on the shelf. Raises PresetError."""
+def find_preset(text: str, folder: Path = Path()) -> Path:
+    """The file a user means in a folder: a path, or the name of a preset on the shelf. Raises PresetError."""
     try:
-        path = expand(text)
+        path = folder / expand(text)
         there = path.exists()
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PresetError(
             [Problem(shortened(text), (), f"{reason}; give a file, or a name on `dreamreel presets`")]
         ) from None
-    if there or path.suffix in (".yaml", ".yml") or path.name != text:
+    if there or path.suffix in (".yaml", ".yml") or Path(text).name != text:
         return path
     presets = shelf()
     if text in presets:

@@ -8,11 +8,10 @@ from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem
 from pipeline.preset.changes import STAGES, Change, differences
-from pipeline.preset.entries import ENCODE, find_entry
+from pipeline.preset.entries import ENCODE, superseded
 from pipeline.preset.model import Preset
 from pipeline.preset.overrides import Override, override_path, put
 from pipeline.preset.yaml12 import Document
-from pipeline.stages import StageConfig
 
 Build = Callable[[Document], Preset]
 _WHOLE = "belongs to the whole film; a change sets keys of its stages, such as dream.layer"
@@ -62,14 +61,13 @@ class _Turn:
     def __init__(self, before: Preset, document: Document, number: int) -> None:
         self._before, self._document, self._place = before, document, ("changes", number)
         self._after = Document(document.name, before.resolved())
-        self._locate(self._place, ())
+        self._after.locate((), document, self._place)
         self._problems: list[Problem] = []
 
     def taken(self, change: Change, build: Build) -> Preset:
         """What the change makes of the preset. Raises PresetError."""
         places = [place for key, value in change.set.items() if (place := self._set(key, value)) is not None]
-        for place in places:
-            self._take_out_alternatives(place, places)
+        self._take_out_alternatives(places)
         if self._problems:
             raise PresetError(self._problems)
         after = build(self._after)
@@ -84,7 +82,7 @@ class _Turn:
             refusal = self._refusal(wanted)
             if refusal is None:
                 place = put(self._after, override, copy.deepcopy(value))
-                self._locate(where, place)
+                self._after.locate(place, self._document, where)
                 self._keep_encode(place)
                 return place
         except PresetError as error:
@@ -107,16 +105,12 @@ class _Turn:
         kept = self._before.resolved()[STAGES][-1]
         self._after.data[STAGES] = [*(each for each in listed if not _is_encode(each)), kept]
 
-    def _take_out_alternatives(self, place: KeyPath, places: list[KeyPath]) -> None:
+    def _take_out_alternatives(self, places: list[KeyPath]) -> None:
         """What a new value takes the place of goes, unless the change sets that too."""
-        if len(place) < 3:
-            return
-        stage = self._after.data[STAGES][place[1]]
-        kind = find_entry(str(stage.get("stage")))
-        keys = kind.alternatives if kind is not None and issubclass(kind, StageConfig) else frozenset()
-        for other in keys - {place[2]} if place[2] in keys else ():
-            if all(each[:3] != (*place[:2], other) for each in places):
-                stage.pop(other, None)
+        for stage in {place[1] for place in places if len(place) > 2}:
+            entry = self._after.data[STAGES][stage]
+            for key in superseded(str(entry.get("stage")), {place[2] for place in places if place[1:2] == (stage,)}):
+                entry.pop(key, None)
 
     def _require_beginning(self, after: Preset, change: Change) -> None:
         """What has to be there from the first frame on is no news later. Raises PresetError."""
@@ -125,16 +119,6 @@ class _Turn:
         if late and change.frame(after.fps) > 0:
             said = f"{late[0]} closes a film with its first frame; it has to be there from the beginning"
             raise PresetError([self._document.problem((*self._place, "set"), said)])
-
-    def _locate(self, where: KeyPath, place: KeyPath) -> None:
-        """What stands at `place` after the change comes from `where` in the document."""
-        found = self._document.problem(where, "")
-        if found.line is None:
-            self._after.replace(place, found.where)
-            return
-        self._after.lines[place] = found.line
-        inside = {key[len(where) :]: line for key, line in self._document.lines.items() if key[: len(where)] == where}
-        self._after.lines |= {(*place, *key): line for key, line in inside.items() if place}
 
 
 def _is_encode(entry: object) -> bool:

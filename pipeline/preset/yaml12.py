@@ -54,21 +54,46 @@ class Document:
     lines: dict[KeyPath, int] = field(default_factory=dict)
     sources: dict[KeyPath, str] = field(default_factory=dict)
     """What replaced a key's value, such as a command-line option."""
+    files: dict[KeyPath, str] = field(default_factory=dict)
+    """The file of each line that is not in this one, but in one that it extends."""
+    variables: dict[KeyPath, str] = field(default_factory=dict)
+    """Which variables a key's value was made of, and where they come from."""
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """What is wrong with a key, at its line or at that of the nearest key above it in the file; or its override."""
         written = self.written(path)
-        for end in range(len(written), -1, -1):
-            if written[:end] in self.sources:
-                return Problem(self.sources[written[:end]], path, message)
-            if written[:end] in self.lines:
-                return Problem(self.name, path, message, self.lines[written[:end]])
+        above = [written[:end] for end in range(len(written), -1, -1)]
+        if message and (made_of := next((self.variables[key] for key in above if key in self.variables), None)):
+            message = f"{message}; {made_of}"
+        for key in above:
+            if key in self.sources:
+                return Problem(self.sources[key], path, message)
+            if key in self.lines:
+                return Problem(self.files.get(key, self.name), path, message, self.lines[key])
         return Problem(self.name, path, message)
+
+    def place(self, path: KeyPath) -> str:
+        """Where a value stands: `film.yaml:12`, or its override."""
+        found = self.problem(path, "")
+        return found.where if found.line is None else f"{found.where}:{found.line}"
 
     def replace(self, path: KeyPath, source: str) -> None:
         """Take note that the value at `path` comes from elsewhere now."""
         self.lines = {key: line for key, line in self.lines.items() if key[: len(path)] != path}
         self.sources = {key: old for key, old in self.sources.items() if key[: len(path)] != path} | {path: source}
+        self.variables = {key: old for key, old in self.variables.items() if key[: len(path)] != path}
+
+    def locate(self, path: KeyPath, other: Document, where: KeyPath) -> None:
+        """Take note that the value at `path` stands at `where` in another document, or in this one."""
+        found = other.problem(where, "")
+        if found.line is None:
+            self.replace(path, found.where)
+            return
+        self.lines[path], self.files[path] = found.line, found.where
+        inside = [key for key in other.lines if path and key[: len(where)] == where]
+        self.lines |= {(*path, *key[len(where) :]): other.lines[key] for key in inside}
+        self.files |= {(*path, *key[len(where) :]): other.files.get(key, other.name) for key in inside}
+        self.variables |= {(*path, *k[len(where) :]): v for k, v in other.variables.items() if k[: len(where)] == where}
 
     def written(self, path: KeyPath) -> KeyPath:
         """The path as the document has it: what stands alone where a list may stand is its own `[0]`."""

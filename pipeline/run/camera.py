@@ -16,8 +16,7 @@ from pipeline.disk import make_folder, partial_path, replacing
 from pipeline.errors import PresetError, Problem
 from pipeline.frame import Size
 from pipeline.media.grid import draw_grid, write_text
-from pipeline.outputs import EncodeConfig
-from pipeline.outputs.encode import encode
+from pipeline.outputs import EncodeConfig, Master, Rendition, Spool, encode
 from pipeline.preset import Preset
 from pipeline.stages import Stage, StageConfig
 from pipeline.stages.lookup import build_stage, find_stage, stage_name
@@ -43,15 +42,11 @@ def film_camera(preset: Preset, film: Path) -> Path:
     raw = partial_path(film, ".rgb24")
     try:
         with raw.open("wb") as file:
-            for picture in motion.pictures():
-                file.write(picture.data)
+            frames = sum(file.write(picture.data) > 0 for picture in motion.pictures())
+        config = EncodeConfig.model_validate({"id": "encode", "crf": 20, "preset": "veryfast"})
         with replacing(film) as partial:
             encode(
-                raw,
-                partial,
-                motion.size,
-                preset.fps / motion.every,
-                EncodeConfig(id="encode", crf=20, preset="veryfast"),
+                Spool(raw, False, 0, frames), partial, Rendition(config, Master(motion.size, preset.fps / motion.every))
             )
     finally:
         raw.unlink(missing_ok=True)

@@ -18,8 +18,8 @@ from pipeline.activity import report
 from pipeline.chain import Chain
 from pipeline.device import out_of_memory_said
 from pipeline.errors import RunError
-from pipeline.frame import Pass, to_uint8
-from pipeline.outputs.encode import encode
+from pipeline.frame import Pass, to_uint8, to_uint16
+from pipeline.outputs import Spool, encode
 from pipeline.preset import Preset
 from pipeline.run.pieces import Pieces
 from pipeline.stages import EndOfFootage
@@ -49,7 +49,7 @@ class Estimate:
     memory: int | None
     """bytes, at its peak: of the process, or of the GPU; None where the system does not tell"""
     film: Range
-    """bytes of the film, which lies there twice: in segments, and joined"""
+    """bytes of the film in all of its outputs, which lie there twice: in segments, and joined"""
     states: int
     """how many are kept to branch from"""
     state_bytes: int
@@ -76,7 +76,7 @@ class _Probe:
     """Some frames of a film, and what they took."""
 
     def __init__(self, chain: Chain, preset: Preset, folder: Path) -> None:
-        self._chain, self._preset, self._raw, self._film = chain, preset, folder / "raw", folder / "film.mp4"
+        self._chain, self._preset, self._pieces, self._raw = chain, preset, Pieces(folder, preset), folder / "raw"
         self.setup = 0.0
         end = chain.spec.checked_frames
         self._parts = [0, *(frame for frame in preset.turns if 0 < frame < end)]
@@ -95,7 +95,8 @@ class _Probe:
                 else:
                     self._taken.setdefault(number, []).append(taken)
                 previous = made.feedback
-                file.write(np.ascontiguousarray(to_uint8(self._chain.spec.cut(made.image))).data)
+                pixels = to_uint16 if self._pieces.deep else to_uint8
+                file.write(np.ascontiguousarray(pixels(self._chain.spec.cut(made.image))).data)
                 self._frames += 1
         if previous is None:
             raise RunError(f"{self._preset.name} has no frame; its footage ends before it begins")
@@ -124,18 +125,16 @@ class _Probe:
 
     @property
     def _cadence(self) -> int:
-        return max((config.every for config in self._chain.preset.chain if isinstance(config, DreamConfig)), default=1)
+        return max((config.seldom for config in self._chain.preset.chain if isinstance(config, DreamConfig)), default=1)
 
     def estimate(self) -> Estimate:
         """What the frames say of the whole film."""
         spec = self._chain.spec
         frames = spec.checked_frames if spec.frames is not None else round(60 * spec.fps)
         began = time.perf_counter()
-        encode(self._raw, self._film, self._preset.size, self._preset.fps, self._preset.encode)
+        size = self._encoded(frames)
         encoding = (time.perf_counter() - began) / self._frames
-        pieces, bytes_each = Pieces(self._raw.parent, self._preset), self._film.stat().st_size / self._frames
-        film = Range(*(share * bytes_each * frames for share in (_FILM_LESS, 1.0, _FILM_MORE)))
-        every = pieces.kept_every()
+        film, every = Range(*(share * size for share in (_FILM_LESS, 1.0, _FILM_MORE))), self._pieces.kept_every()
         return Estimate(
             frames,
             self._seconds(frames, spec.lead_in, encoding),
@@ -143,9 +142,18 @@ class _Probe:
             film,
             0 if every is None else frames // every,
             self._state,
-            pieces.bytes_working(frames),
+            self._pieces.bytes_working(frames),
             spec.device.type,
         )
+
+    def _encoded(self, frames: int) -> float:
+        """Encode what there is, for each output; the bytes of all, were there so many frames of the film."""
+        total, spool = 0.0, Spool(self._raw, self._pieces.deep, 0, self._frames)
+        for rendition in self._pieces.renditions:
+            piece = self._raw.with_name(f"film-{rendition.number}{rendition.segment_suffix}")
+            encode(spool, piece, rendition)
+            total += piece.stat().st_size * rendition.frames(frames) / rendition.frames(self._frames)
+        return total
 
     def _seconds(self, frames: int, lead_in: int, encoding: float) -> Range:
         """With encoding, which goes on beside where there are processors to spare, or takes its turn."""
@@ -168,7 +176,7 @@ class _Probe:
             clock.at_frames(np.arange(start, max(start + 1, e), dtype=np.float64)) for e in (end, start + probed)
         )
         dreams = [config for config in here.chain if isinstance(config, DreamConfig)]
-        work = [sum(d.octaves * float(d.steps.values(at).mean()) / d.every for d in dreams) for at in (whole, tried)]
+        work = [sum(d.work * float(d.steps.values(at).mean()) for d in dreams) for at in (whole, tried)]
         return work[0] / work[1] if dreams and work[1] else 1.0
 
 

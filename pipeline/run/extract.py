@@ -74,7 +74,7 @@ def _comment(path: Path) -> str:
     try:
         require_regular(path)
         with av.open(str(path)) as container:
-            comment = container.metadata.get("comment")
+            comment = container.metadata.get("comment", container.metadata.get("COMMENT"))  # as Matroska spells it
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(f"{path} can't be read: {reason}; give a film that dreamreel made") from None

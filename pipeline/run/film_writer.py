@@ -1,38 +1,46 @@
-"""Writing the film: joined from its pieces, with its sound, and a poster and a contact sheet beside it."""
+"""Writing the film: each output made of its pieces, with its sound, and a poster and a contact sheet beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.activity import report
 from pipeline.errors import MediaError
 from pipeline.frame import from_array
-from pipeline.media.joining import contact_sheet, count_frames, join, read_frames_at
+from pipeline.media.joining import contact_sheet, count_frames, read_frames_at
 from pipeline.media.picture import write_png
 from pipeline.media.sound import find_sound
+from pipeline.outputs import Rendition, count_finished, finish
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder
 
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH = 12, 4, 320
 
 
-def join_with_sound(pieces: Sequence[Path], preset: Preset, film: Path, comment: str) -> list[str]:
-    """Join pieces into `film`, with the sound the preset asks for and `comment` in its metadata.
+def write_output(pieces: Sequence[Path], preset: Preset, rendition: Rendition, target: Path, comment: str) -> list[str]:
+    """Make an output of its pieces, a film with the sound the preset asks for and `comment` in its metadata.
 
     Returns what the user should hear about. No film is lost for its sound: where that can't be had, the film is
     silent; but one that is there already, as long and with its sound, stays. Raises MediaError when the pieces can't
     be joined.
     """
+    if rendition.config.form.kind != "film":
+        finish(pieces, target, rendition, comment)
+        return []
     try:
-        join(pieces, film, preset.fps, comment, preset.soundtrack(), on_sphere=preset.on_sphere)
+        finish(pieces, target, rendition, comment, preset.soundtrack())
         return []
     except MediaError as error:
         if preset.audio == "none":
             raise
-        if _is_as_good(film, pieces):
-            return [f"{film.name} stays as it was, with its sound, for now that can't be had: {error}"]
-        join(pieces, film, preset.fps, comment, on_sphere=preset.on_sphere)
+        if _is_as_good(target, pieces):
+            return [f"{target.name} stays as it was, with its sound, for now that can't be had: {error}"]
+        finish(pieces, target, rendition, comment)
         return [f"the film is silent: {error}; `dreamreel assemble RUN --audio FILE` gives it a sound"]
 
 
@@ -45,26 +53,37 @@ def _is_as_good(film: Path, pieces: Sequence[Path]) -> bool:
 
 
 def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> list[str]:
-    """Join the closed segments that hold `frames` frames, and make the poster and the contact sheet.
+    """Make every output of the closed segments that hold `frames` frames, and the poster and the contact sheet.
 
     The film's lock is held. Returns what the user should hear about. Raises MediaError when that fails, RunError for
     the disk.
     """
-    pieces, film = folder.pieces(preset), folder.film(preset)
+    pieces, notes = folder.pieces(preset), []
     with folder.writing():
-        report("joining the film")
-        notes = join_with_sound(pieces.films(frames), preset, film, comment)
+        for rendition, target in zip(pieces.renditions, folder.outputs(preset), strict=True):
+            report("joining the film" if rendition.number == 1 else f"writing {target.name}")
+            notes += write_output(pieces.films(frames, rendition), preset, rendition, target, comment)
         report("drawing the contact sheet")
-        pictures = read_frames_at(film, _shown(frames, pieces.length), preset.fps)
+        first = pieces.renditions[0]
+        pictures = _read(pieces.films(frames, first), _shown(first.frames(frames), pieces.length), first)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
-    return notes
+    return list(dict.fromkeys(notes))
 
 
-def has_more_frames(film: Path, frames: int) -> bool:
-    """Whether there is a film already that is longer, which nothing shorter may replace."""
+def _read(pieces: Sequence[Path], indices: Sequence[int], rendition: Rendition) -> list[NDArray[np.uint8]]:
+    """The frames of an output at rising indices, from its pieces."""
+    found: list[NDArray[np.uint8]] = []
+    for piece, (first, end) in zip(pieces, pairwise(accumulate(map(count_frames, pieces), initial=0)), strict=True):
+        inside = [index - first for index in indices if first <= index < end]
+        found += read_frames_at(piece, inside, rendition.fps) if inside else []
+    return found
+
+
+def has_more_frames(target: Path, rendition: Rendition, frames: int) -> bool:
+    """Whether an output is there already that shows more than `frames` frames, which nothing shorter may replace."""
     try:
-        return film.exists() and count_frames(film) > frames
+        return target.exists() and count_finished(target, rendition) > rendition.frames(frames)
     except MediaError:
         return False  # what can't be read is no film
 

@@ -13,6 +13,7 @@ from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
 from pipeline.listen import read_signals, write_signals
+from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.changes import changed_keys
 from pipeline.run.log import read_log
@@ -44,8 +45,12 @@ class RunFolder:
         self.plot = self.path / "plot.png"
 
     def film(self, preset: Preset) -> Path:
-        """The joined film."""
-        return self.preset_file.parent / f"{preset.name}.mp4"
+        """What the film is joined to; where it is written in several ways, the first."""
+        return self.outputs(preset)[0]
+
+    def outputs(self, preset: Preset) -> tuple[Path, ...]:
+        """What the film's outputs become, each a file or a folder of pictures."""
+        return tuple(self.preset_file.parent / each.file_name(preset.name) for each in preset.renditions)
 
     def pieces(self, preset: Preset) -> Pieces:
         """The pieces that the film is made of."""
@@ -72,14 +77,13 @@ class RunFolder:
 
     def require_free(self, preset: Preset) -> None:
         """Raises RunError when the folder holds files of the names a run writes that no run of dreamreel's wrote."""
+        own = self.outputs(preset)
         if self.holds_run():
             with contextlib.suppress(PipelineError):
-                if self.film(self.load_preset()) == self.film(preset):
-                    return
-            own: tuple[Path, ...] = (self.film(preset),)
+                ours = self.outputs(self.load_preset())
+                own = tuple(path for path in own if path not in ours)
         else:
-            own = (self.preset_file, self.log_file, self.heard_file, self.branch_file)
-            own += (self.film(preset), self.poster, self.sheet)
+            own = (self.preset_file, self.log_file, self.heard_file, self.branch_file, *own, self.poster, self.sheet)
             with self.writing():
                 own += tuple(each for folder in (self.state, self.segments) for each in _foreign(folder))
         for file in own:
@@ -88,13 +92,15 @@ class RunFolder:
 
     def drop_leftovers(self, preset: Preset) -> None:
         """Remove what interrupted processes left half-written beside the film, and nobody else's files."""
-        film = self.film(preset)
-        files = (self.preset_file, self.heard_file, self.branch_file, film, self.poster, self.sheet)
+        outputs = self.outputs(preset)
+        files = (self.preset_file, self.heard_file, self.branch_file, *outputs, self.poster, self.sheet)
         stems = {file.stem for file in files}
-        stems.add(f"{film.stem}-silent")  # of earlier versions, whose runs can be gone on with
+        stems.add(f"{outputs[0].stem}-silent")  # of earlier versions, whose runs can be gone on with
         for path in self.preset_file.parent.iterdir():
             if is_partial_of(path, stems):
                 path.unlink()
+        for rendition, path in zip(preset.renditions, outputs, strict=True):
+            remove_half_written(path, rendition)
 
     def create(self, preset: Preset, origin: str | None) -> None:
         """Make the folder and write the preset, which came from the file `origin`. Raises RunError for the disk."""
@@ -114,7 +120,8 @@ class RunFolder:
         with self.writing():
             with contextlib.suppress(PipelineError):
                 preset = self.load_preset()
-                self.film(preset).unlink(missing_ok=True)
+                for rendition, path in zip(preset.renditions, self.outputs(preset), strict=True):
+                    remove_finished(path, rendition)
                 self.drop_leftovers(preset)
             checkpoint.drop_all(self.state)
             checkpoint.drop_all(self.kept)

@@ -47,3 +47,5 @@ class Result:
     finished: bool = False
     notes: list[str] = field(default_factory=list)
     """what the user should hear about, such as damage in the footage that was bridged"""
+    others: tuple[Path, ...] = ()
+    """what the film is written as beside `path`: files, and folders of pictures"""

@@ -1,7 +1,9 @@
-"""A film on disk while it is made: its pieces, each first a spool of raw frames and then a segment that ffmpeg made.
+"""A film on disk while it is made: its pieces, each first a spool of raw frames and then what ffmpeg made of it.
 
-Frame n belongs to piece `n // length`. A spool is `NNNNNN.rgb24`, one (H, W, 3) uint8 after the other; a segment is
-`NNNNNN.mp4`. Both may be there: a spool goes once its segment is whole and no kept checkpoint needs it.
+Frame n belongs to piece `n // length`. A spool is `NNNNNN.rgb24`, one (H, W, 3) uint8 after the other, or, where an
+output has more than eight bits, `NNNNNN.rgb48` of uint16. It becomes a segment for each of the film's outputs:
+`NNNNNN.mp4`, `NNNNNN-2.mov` and so on. Both may be there: a spool goes once its segments are whole and no kept
+checkpoint needs it.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ from numpy.typing import NDArray
 from pipeline.disk import digest_of, partial_path, replacing, share, sync
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
-from pipeline.outputs import encode
+from pipeline.outputs import Rendition, Spool, encode
 from pipeline.preset import Preset
 
 SEGMENT_SECONDS = 2
-_OURS = re.compile(r"[0-9]{6,}(-assembly)?(\.part-[0-9]+)?\.(mp4|rgb24)")
-_NAME = re.compile(r"([0-9]{6,})\.(mp4|rgb24)")
+_OURS = re.compile(r"[0-9]{6,}(-[0-9]+)?(-assembly)?(\.part-[0-9]+)?\.(mp4|mov|mkv|nut|rgb24|rgb48)")
+_NAME = re.compile(r"[0-9]{6,}")
 
 
 class Piece(NamedTuple):
@@ -56,11 +58,13 @@ class Pieces:
         self._folder, self._preset = folder, preset
         # It follows from the preset alone, so that every run cuts alike.
         self.length = max(8, round(SEGMENT_SECONDS * preset.fps))
-        self._frame_bytes = preset.size.height * preset.size.width * 3
+        self.renditions = preset.renditions
+        self.deep = any(each.is_deep for each in self.renditions)
+        self._frame_bytes = preset.size.height * preset.size.width * 3 * (2 if self.deep else 1)
         self._spool: BinaryIO | None = None
 
-    def append(self, index: int, pixels: NDArray[np.uint8]) -> Piece | None:
-        """Add frame `index` to its spool; the piece, when that is full and closed now."""
+    def append(self, index: int, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Piece | None:
+        """Add frame `index`, of the spools' depth, to its spool; the piece, when that is full and closed now."""
         number, place = divmod(index, self.length)
         if self._spool is None:
             self._spool = self._raw(number).open("ab")
@@ -82,16 +86,30 @@ class Pieces:
         return Piece(number, rest) if rest else None
 
     def encode(self, piece: Piece) -> None:
-        """Make a segment from its spool, read back its frame count, and put it in place, synced.
+        """Make the segments of its spool, read back their frame counts, and put them in place, synced.
 
         Raises MediaError when ffmpeg fails or a frame is missing.
         """
-        number, frames = piece
-        with replacing(self._segment(number)) as partial:
-            encode(self._raw(number), partial, self._preset.size, self._preset.fps, self._preset.encode)
-            found = count_frames(partial)
-            if found != frames:
-                raise MediaError(f"segment {number} came out with {found} of {frames} frames; is the disk full?")
+        for rendition in self._shown_in(piece):
+            with replacing(self._segment(piece.number, rendition)) as partial:
+                encode(self._spool_of(piece), partial, rendition)
+                found, wanted = count_frames(partial), self._wanted(piece, rendition)
+                if found != wanted:
+                    said = f"segment {piece.number} came out with {found} of {wanted} frames"
+                    raise MediaError(f"{said}; is the disk full?")
+
+    def _spool_of(self, piece: Piece) -> Spool:
+        first = piece.number * self.length
+        return Spool(self._raw(piece.number), self.deep, first, first + piece.frames)
+
+    def _shown_in(self, piece: Piece) -> list[Rendition]:
+        """The outputs that have a frame of a piece: a slow one may have none of a short piece."""
+        return [each for each in self.renditions if self._wanted(piece, each)]
+
+    def _wanted(self, piece: Piece, rendition: Rendition) -> int:
+        """How many frames a piece has in an output."""
+        first = piece.number * self.length
+        return rendition.frames(first + piece.frames) - rendition.frames(first)
 
     def secure(self, frame: int) -> dict[str, str]:
         """Sync the first `frame` frames; returns the digest of each spool that no full segment stands for, by number.
@@ -101,8 +119,8 @@ class Pieces:
         if self._spool is not None:
             self._spool.flush()
         digests = {}
-        for number, path in self._there("rgb24").items():
-            if not (number < frame // self.length and self._segment(number).exists()):
+        for number, path in self._spools().items():
+            if not (number < frame // self.length and self._has_segments(number)):
                 sync(path)
                 digests[str(number)] = digest_of(path)
         sync(self._folder)  # the segments just seen are there for good
@@ -116,10 +134,12 @@ class Pieces:
         """
         full, rest = divmod(max(0, frame), self.length)
         for number in range(full):
-            # The segment once more: it may have come, and its spool have gone, between the first two looks.
-            for path in (self._segment(number), self._raw(number), self._segment(number)):
+            segments = [self._segment(number, each) for each in self._shown_in(Piece(number, self.length))]
+            # The segments once more: they may have come, and their spool have gone, between the first two looks.
+            for paths in (segments, [self._raw(number)], segments):
                 with contextlib.suppress(FileNotFoundError):
-                    share(folder / path.name, path)
+                    for path in paths:
+                        share(folder / path.name, path)
                     break
         if rest:
             with contextlib.suppress(FileNotFoundError), (folder / self._raw(full).name).open("rb") as file:
@@ -128,16 +148,20 @@ class Pieces:
 
     def frames(self) -> int:
         """How many frames there are, in segments and spools."""
-        raw, closed = self._there("rgb24"), self._there("mp4")
-        last = max((*raw, *closed), default=-1)
-        if last in raw:
+        spools, closed = self._spools(), self._closed()
+        last = max((*spools, *closed), default=-1)
+        if last in spools:
             return last * self.length + self._spooled_frames(last)
-        return 0 if last < 0 else last * self.length + count_frames(closed[last])
+        if last < 0:
+            return 0
+        first = self.renditions[0]
+        before = first.frames(last * self.length)
+        return first.film_frames(before + count_frames(self._segment(last, first)))
 
     def drop(self, frame: int) -> None:
         """Remove the spools of full pieces before `frame`, the oldest to go on from, whose segments are there."""
-        for number, path in self._there("rgb24").items():
-            if number < frame // self.length and self._segment(number).exists():
+        for number, path in self._spools().items():
+            if number < frame // self.length and self._has_segments(number):
                 path.unlink()
 
     def verify(self, frame: int, digests: Mapping[str, str]) -> None:
@@ -162,7 +186,8 @@ class Pieces:
         Nobody else may be writing here. Raises MediaError as `encode` does.
         """
         full, rest = divmod(max(0, frame), self.length)
-        kept = {self._segment(number) for number in range(full)} | {self._raw(number) for number in range(full + 1)}
+        kept = {self._segment(number, each) for number in range(full) for each in self.renditions}
+        kept |= {self._raw(number) for number in range(full + 1)}
         for path in _ours(self._folder):
             if path not in kept:
                 path.unlink()
@@ -173,47 +198,57 @@ class Pieces:
             if not self._is_whole(number):
                 self.encode(Piece(number, self.length))
 
-    def films(self, frames: int) -> list[Path]:
-        """The segments that hold the first `frames` frames, in order."""
-        return [self._segment(number) for number in range(-(-frames // self.length))]
+    def films(self, frames: int, rendition: Rendition) -> list[Path]:
+        """The segments of an output that hold the first `frames` frames of the film, in order."""
+        starts = range(0, frames, self.length)
+        pieces = (Piece(number, min(self.length, frames - start)) for number, start in enumerate(starts))
+        return [self._segment(piece.number, rendition) for piece in pieces if self._wanted(piece, rendition)]
 
     def closed(self) -> int:
-        """How many segments there are."""
-        return len(self._there("mp4"))
+        """How many pieces have all of their segments."""
+        return len(self._closed())
 
     @contextlib.contextmanager
-    def so_far(self) -> Iterator[tuple[list[Path], int]]:
-        """Films of all frames there are, in order, and how many frames these are; what is spooled is encoded meanwhile.
+    def so_far(self) -> Iterator[tuple[list[list[Path]], int]]:
+        """For each output, films of all frames there are, in order; and how many frames of the film these are.
 
-        Raises SegmentMissing, MediaError when one can't be read, ClosedMeanwhile
+        What is spooled is encoded meanwhile. Raises SegmentMissing, MediaError when one can't be read, ClosedMeanwhile
         when it is worth another try.
         """
-        films = self._closed_films()
-        number = len(films)
-        spool, extra = self._raw(number), partial_path(self._folder / f"{number:06d}-assembly.mp4", ".mp4")
-        spooled = spool.exists()
+        closed = self._closed_whole()
+        number = len(closed)
+        spooled = self._raw(number).exists()
+        segments = [[self._segment(each, rendition) for each in closed] for rendition in self.renditions]
+        films = [[path for path in found if path.exists()] for found in segments]
+        extras: list[Path] = []
         try:
-            whole = sum(map(count_frames, films))
+            first = self.renditions[0]
+            whole = first.film_frames(sum(map(count_frames, films[0])))
             more = self._spooled_frames(number)
-            if more:
-                encode(spool, extra, self._preset.size, self._preset.fps, self._preset.encode, more)
-            yield [*films, extra] if more else films, whole + more
+            for rendition in self._shown_in(Piece(number, more)):
+                extras.append(self._extra(number, rendition))
+                encode(self._spool_of(Piece(number, more)), extras[-1], rendition)
+                films[rendition.number - 1].append(extras[-1])
+            yield films, whole + more
         except (MediaError, FileNotFoundError):
-            if spooled and not spool.exists():
+            if spooled and not self._raw(number).exists():
                 raise ClosedMeanwhile from None
             raise
         finally:
-            extra.unlink(missing_ok=True)
+            for extra in extras:
+                extra.unlink(missing_ok=True)
 
-    def _closed_films(self) -> list[Path]:
-        found = self._there("mp4")
+    def _closed_whole(self) -> list[int]:
+        """The numbers of pieces that have their segments, without a short last one whose spool says the same, or more.
+
+        Raises SegmentMissing."""
+        found = self._closed()
         missing = next((number for number in range(len(found)) if number not in found), None)
         if missing is not None:
             raise SegmentMissing(missing)
-        last = len(found) - 1
-        if found and count_frames(found[last]) < self.length and self._raw(last).exists():
-            del found[last]  # the last one of a finished film: its spool says the same, or more
-        return list(found.values())
+        if found and self._raw(found[-1]).exists() and not self._is_whole(found[-1]):
+            del found[-1]
+        return found
 
     def _spooled_frames(self, number: int) -> int:
         spool = self._raw(number)
@@ -234,56 +269,65 @@ class Pieces:
     def bytes_needed(self, frames: int | None) -> int:
         """At most what `frames` more frames take, or those to come soon of a film without end.
 
-        What is there only meanwhile, states that are kept, and the film twice (segments and joined) at a generous rate.
+        What is there only meanwhile, states that are kept, and every output twice (segments and joined) at a generous
+        rate.
         """
         coming = 0 if frames is None else frames
-        return self.bytes_working(frames) + int(0.2 * coming * self._frame_bytes) + self.bytes_kept(coming)
+        written = sum(2 * each.frame_bytes * each.fps / each.master.fps for each in self.renditions)
+        return self.bytes_working(frames) + int(written * coming) + self.bytes_kept(coming)
 
     def bytes_working(self, frames: int | None) -> int:
         """At most what of these is there only while it renders: spools and checkpoints."""
         spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
         return (spooled + 3 * 4) * self._frame_bytes
 
-    def spooled(self, near: int) -> int | None:
-        """The newest frame that is spooled, in the piece of frame `near` or the next; None where none is."""
-        for number in (near // self.length + 1, near // self.length):
-            with contextlib.suppress(FileNotFoundError):
-                if frames := self._spooled_frames(number):
-                    return number * self.length + frames - 1
-        return None
+    def spool(self, number: int) -> Path:
+        """Where the spool of a piece lies, if there is one."""
+        return self._raw(number)
 
-    def read(self, index: int) -> NDArray[np.uint8] | None:
-        """Frame `index`, (H, W, 3), out of its spool; None where it lies in none, or not whole."""
-        number, place = divmod(index, self.length)
-        try:
-            with self._raw(number).open("rb") as file:
-                file.seek(place * self._frame_bytes)
-                data = file.read(self._frame_bytes)
-        except FileNotFoundError:
-            return None
-        whole = len(data) == self._frame_bytes
-        return np.frombuffer(data, np.uint8).reshape(*self._preset.size, 3) if whole else None
+    def viewed(self, index: int) -> tuple[Path, int]:
+        """The segment that shows frame `index`, whether it is there yet or not, and which of its pictures does.
 
-    def segment(self, number: int) -> Path:
-        """Where the segment of this number lies, or will."""
-        return self._segment(number)
+        Of the outputs that one which shows the film as it is, or else the first.
+        """
+        number = index // self.length
+        rendition = next((each for each in self.renditions if each.is_plain), self.renditions[0])
+        place = int(index * rendition.fps / rendition.master.fps) - rendition.frames(number * self.length)
+        return self._segment(number, rendition), max(0, place)
 
-    def _segment(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.mp4"
+    def _segment(self, number: int, rendition: Rendition) -> Path:
+        place = "" if rendition.number == 1 else f"-{rendition.number}"
+        return self._folder / f"{number:06d}{place}{rendition.segment_suffix}"
+
+    def _extra(self, number: int, rendition: Rendition) -> Path:
+        segment = self._segment(number, rendition)
+        return partial_path(segment.with_stem(f"{segment.stem}-assembly"), segment.suffix)
 
     def _raw(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.rgb24"
+        return self._folder / f"{number:06d}.{'rgb48' if self.deep else 'rgb24'}"
+
+    def _has_segments(self, number: int) -> bool:
+        return all(self._segment(number, each).exists() for each in self._shown_in(Piece(number, self.length)))
 
     def _is_whole(self, number: int) -> bool:
+        """Whether the segments of a full piece are there, with all of its frames."""
+        piece = Piece(number, self.length)
         try:
-            return self._segment(number).is_file() and count_frames(self._segment(number)) == self.length
+            return self._has_segments(number) and all(
+                count_frames(self._segment(number, each)) == self._wanted(piece, each) for each in self._shown_in(piece)
+            )
         except MediaError:
             return False
 
-    def _there(self, kind: str) -> dict[int, Path]:
-        """The segments (`mp4`) or spools (`rgb24`) by number, rising."""
-        named = ((_NAME.fullmatch(path.name), path) for path in _ours(self._folder))
-        return dict(sorted((int(name[1]), path) for name, path in named if name is not None and name[2] == kind))
+    def _closed(self) -> list[int]:
+        """The numbers of pieces that have all of their segments, rising."""
+        named = (_NAME.match(path.name) for path in _ours(self._folder))
+        numbers = sorted({int(name[0]) for name in named if name is not None})
+        return [number for number in numbers if self._has_segments(number)]
+
+    def _spools(self) -> dict[int, Path]:
+        ours = (path for path in _ours(self._folder) if path.suffix == self._raw(0).suffix and path.stem.isdigit())
+        return dict(sorted((int(path.stem), path) for path in ours))
 
 
 def remove_pieces(folder: Path) -> None:

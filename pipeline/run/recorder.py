@@ -39,13 +39,17 @@ class Recorder(Output):
         self._adding = threading.Lock()
         self._encoder = Behind("encoder", depth=2)
 
+    @property
+    def deep(self) -> bool:
+        """Whether it takes frames with sixteen bits a value."""
+        return self._pieces.deep
+
     def put(self, frame: Frame) -> None:
         assert frame.index == self._next
         with self._timed():
-            pixels = frame.pixels
             times = {name: round(seconds, 5) for name, seconds in frame.times.items()}
-            self._log.frame(frame.index, {"times": times, **look(pixels)._asdict()})
-            full = self._pieces.append(frame.index, pixels)
+            self._log.frame(frame.index, {"times": times, **look(frame.pixels)._asdict()})
+            full = self._pieces.append(frame.index, frame.deep_pixels if self.deep else frame.pixels)
             self._next += 1
         self._encode(full)
 

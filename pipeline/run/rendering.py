@@ -46,7 +46,7 @@ class Rendering:
     def run(self, found: Found | None) -> None:
         """Render from a checkpoint, or from the first frame, until the film ends or is to be stopped."""
         chain, result = self.chain, self.result
-        copies = HostCopies(chain.spec.device)
+        copies = HostCopies(chain.spec.device, deep=self.recorder.deep)
         index, previous = (chain.first, None) if found is None else (found.frame, found.restore(chain))
         saved, saved_at = index, time.perf_counter()
         while index != chain.spec.frames and not self.options.should_stop():

@@ -12,12 +12,11 @@ from typing import Any
 
 from pipeline import checkpoint
 from pipeline.chain import Chain
-from pipeline.change import settled
 from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
 from pipeline.media.behind import Behind
 from pipeline.media.ffmpeg import ffmpeg_program
-from pipeline.outputs import Beside, Output, require_output
+from pipeline.outputs import Beside, Output, require_encoder, require_output
 from pipeline.preset import Preset
 from pipeline.run.facts import Found, InputFacts, facts_now
 from pipeline.run.film_writer import finish_film, has_more_frames
@@ -49,7 +48,7 @@ def render(
     Raises PipelineError for whatever the user or the machine has to change; what was rendered is kept.
     """
     open_device(preset.device)  # a preset for another machine makes no folder here
-    ffmpeg_program()  # before hours of work that nothing could write down
+    _require_encoders(preset)  # before hours of work that nothing could write down
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
         if folder.holds_run() and not overwrite:
@@ -81,9 +80,18 @@ def resume(
     ffmpeg_program()
     folder = RunFolder(out)
     preset = folder.load_preset(duration, moved)
+    _require_encoders(preset)
     with folder.locked():
         session = _Session(folder, preset, _options(options, on_frame, outputs), folder.origin())
         return session.resume(duration, {} if moved is None else moved)
+
+
+def _require_encoders(preset: Preset) -> None:
+    """Raises MediaError where there is no ffmpeg, or it can't write all that the preset asks for."""
+    ffmpeg_program()
+    for rendition in preset.renditions:
+        config = rendition.config
+        require_encoder(config.encoder, config.format, config.depth)
 
 
 def _options(options: Options | None, on_frame: OnFrame | None, outputs: Output | Sequence[Output]) -> Options:
@@ -116,8 +124,7 @@ class _Session:
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
                 with self._folder.film_locked(self._options.on_message):
                     self._folder.clear()
-            self._preset = settled(chain.pin(self._preset), chain.spec.device)
-            chain.follow(self._preset)
+            self._preset = chain.settle(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
                 self._note(log, "begin", preset_file=self._origin, pid=os.getpid())
@@ -135,8 +142,7 @@ class _Session:
         settings = Settings.now() if found is None else found.facts.settings
         with self._hinted(), settings.kept(), Chain(self._preset, None if found is None else found.frame) as chain:
             if found is None:
-                self._preset = settled(chain.pin(self._preset), chain.spec.device)
-                chain.follow(self._preset)
+                self._preset = chain.settle(self._preset)
             else:
                 self._say(require_same_machine(found.facts, self._preset, chain))
                 self._seconds_before = found.facts.seconds
@@ -194,7 +200,8 @@ class _Session:
 
     def _run(self, chain: Chain, log: RunLog, found: Found | None) -> Result:
         start = max(0, found.frame) if found is not None else 0
-        result = Result(self._folder.film(self._preset), self._folder.path, start, 0, 0.0)
+        film, *others = self._folder.outputs(self._preset)
+        result = Result(film, self._folder.path, start, 0, 0.0, others=tuple(others))
         self._require_space(start)
         facts = facts_now(chain, self._preset, self._inputs)
         with contextlib.ExitStack() as stack:  # what watches sees the end of the film before its own
@@ -226,7 +233,7 @@ class _Session:
 
     def _finish(self, result: Result, comment: str) -> list[str]:
         with self._folder.film_locked(self._options.on_message):
-            if not result.finished and has_more_frames(result.path, result.frames):
+            if not result.finished and has_more_frames(result.path, self._preset.renditions[0], result.frames):
                 return []
             return finish_film(self._folder, self._preset, result.frames, comment)
 

@@ -18,6 +18,7 @@ from pipeline.media.picture import write_png
 from pipeline.ops.warp import resize
 from pipeline.preset import Preset, parse_preset, plain_yaml
 from pipeline.preset.changes import STAGES, differences
+from pipeline.preset.entries import ENCODE
 from pipeline.stages import FrameContext, Source
 from pipeline.stages.dream import DreamConfig
 from pipeline.stages.lookup import build_stage
@@ -48,7 +49,7 @@ def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
         write_png(resize(_begins_with(preset), shrink.size(preset)).clamp_(0, 1), first)
     data, before, changes = shrink.preset(preset), preset, []
     for change, after in zip(preset.changes, preset.changed, strict=True):
-        names = [before.stage_key(index) for index in range(len(before.stages))]
+        names = [before.stage_key(index) for index in range(len(before.chain) + 1)]
         found = differences(shrink.preset(before), shrink.preset(after), names)
         changes += [{"at": str(change.at), "set": found}] if found else []
         before = after
@@ -108,7 +109,8 @@ class _Shrink:
         data = preset.resolved()
         data.pop("changes", None)
         more = {"name": f"{preset.name}{SUFFIX}", "size": str(self.size(preset)), "keep": "none"}
-        return {**data, **more, STAGES: [self._stage(stage) for stage in data[STAGES]]}
+        film = {"stage": ENCODE, "id": preset.encode.id}  # one, whatever the film is written as
+        return {**data, **more, STAGES: [*map(self._stage, data[STAGES][: len(preset.chain)]), film]}
 
     def size(self, preset: Preset) -> Size:
         """That of the small frame; both sides are even."""
@@ -120,8 +122,12 @@ class _Shrink:
     def _stage(self, stage: dict[str, Any]) -> dict[str, Any]:
         if stage["stage"] == "dream":
             octaves = _octaves_left(stage["octaves"], stage["octave_scale"], self.factor)
-            weights = {key: stage[key][:octaves] for key in ("octave_weights",) if key in stage}
-            return stage | weights | {"octaves": octaves, "every": stage["every"] * self.dreams_seldom}
+            lists = {
+                key: stage[key][:octaves] for key in ("octave_weights", "every") if isinstance(stage.get(key), list)
+            }
+            every = lists.get("every", [stage["every"]])
+            seldom = [each * self.dreams_seldom for each in every]
+            return stage | lists | {"octaves": octaves, "every": seldom if "every" in lists else seldom[0]}
         if stage["stage"] == "noise" and self.first is not None:
             return {"stage": "image", "id": stage["id"], "path": str(self.first)}
         key, least = _IN_PIXELS.get(stage["stage"], ("", 0.0))

@@ -10,14 +10,14 @@ import filelock
 
 from pipeline import checkpoint
 from pipeline.errors import PipelineError, RunError
-from pipeline.media.joining import count_frames
 from pipeline.media.paths import resolve_sound
+from pipeline.outputs import count_finished
 from pipeline.preset import Preset, load_preset
 from pipeline.run.ancestry import Ancestry, read_ancestry
 from pipeline.run.changes import changed_keys
 from pipeline.run.environment import versions
 from pipeline.run.facts import Found, load_found
-from pipeline.run.film_writer import has_more_frames, join_with_sound
+from pipeline.run.film_writer import has_more_frames, write_output
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints
 from pipeline.run.log import read_log
@@ -139,8 +139,8 @@ def assemble(
         comment = _comment(folder, preset)
         for _ in range(_TRIES):
             try:
-                with folder.pieces(preset).so_far() as (pieces, frames):
-                    _join(folder, preset, pieces, frames, comment, on_message)
+                with folder.pieces(preset).so_far() as (films, frames):
+                    _write(folder, preset, films, frames, comment, on_message)
                 return folder.film(preset), frames
             except ClosedMeanwhile:
                 continue
@@ -159,23 +159,23 @@ def _comment(folder: RunFolder, preset: Preset) -> str:
     return film_comment(preset, inputs, made_with, folder.origin())
 
 
-def _join(
+def _write(
     folder: RunFolder,
     preset: Preset,
-    pieces: list[Path],
+    films: list[list[Path]],
     frames: int,
     comment: str,
     on_message: Callable[[str], None],
 ) -> None:
-    """Join pieces, which hold so many frames, unless there is a longer film."""
-    film = folder.film(preset)
-    if not pieces:
+    """Make each output of its pieces, which hold so many frames of the film, unless there is a longer one."""
+    if not films[0]:
         raise RunError(f"{folder.path} has no frame yet")
-    if has_more_frames(film, frames):
-        there = count_frames(film)
-        raise RunError(f"{film} has {there} frames, and only {frames} are left in pieces: it stays as it is")
-    for note in join_with_sound(pieces, preset, film, comment):
-        on_message(note)
+    for rendition, target, pieces in zip(preset.renditions, folder.outputs(preset), films, strict=True):
+        if has_more_frames(target, rendition, frames):
+            there = count_finished(target, rendition)
+            raise RunError(f"{target} has {there} frames, and only {frames} are left in pieces: it stays as it is")
+        for note in write_output(pieces, preset, rendition, target, comment) if pieces else ():
+            on_message(note)
 
 
 def _with_audio(preset: Preset, audio: str | None) -> Preset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isqrt
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -53,6 +53,8 @@ PALETTES: dict[str, list[tuple[str, float]]] = {
 
 class PaletteConfig(StageConfig):
     """Draw each frame's colours towards a palette's, against neon drift."""
+
+    alternatives: ClassVar[frozenset[str]] = frozenset(("to", "image"))
 
     to: str | None = Field(
         None,

@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.errors import MediaError
 from pipeline.frame import NOT_A_SPHERE, Size
 from pipeline.media.ahead import Ahead
+from pipeline.media.film import FilmInfo
 from pipeline.media.footage import Step, Timing, at_constant_rate, follow, footage_info, open_footage
 from pipeline.media.optical_flow import estimate_motion, make_estimator
 from pipeline.media.paths import MediaPath
@@ -45,6 +46,11 @@ class VideoConfig(StageConfig):
         "crop",
         description="crop: fill the frame; pad: show all, margins mirrored; stretch: change the proportions",
     )
+    hdr: Literal["refuse", "tone-map"] = Field(
+        "refuse",
+        description="what becomes of HDR (PQ or HLG): tone-map brings it to what other films have, by the curve of "
+        "ITU-R BT.2390",
+    )
     motion: Literal["dis", "raft", "raft-small", "none"] = Field(
         "dis", description="how motion is found: dis on the CPU, raft on the run's device; none: nothing moves"
     )
@@ -58,9 +64,12 @@ class VideoConfig(StageConfig):
         27.0, ge=0, le=255, description="change of hue, saturation, value above which a new scene begins; 255: never"
     )
 
+    def _info(self, fps: Fraction) -> FilmInfo:
+        return footage_info(Path(self.path), fps, hdr=self.hdr == "tone-map")
+
     def timing(self, fps: Fraction) -> Timing:
         """Which part of the film is shown, how fast, at `fps`. Raises MediaError when there is no such part."""
-        info = footage_info(Path(self.path), fps)
+        info = self._info(fps)
         start = Fraction(0) if self.start is None else self.start.to_seconds(info.fps)
         end = None if self.end is None else self.end.to_seconds(info.fps)
         end = info.seconds if end is None else min(info.seconds, end)
@@ -71,7 +80,7 @@ class VideoConfig(StageConfig):
         return Timing(start, end, Fraction(str(self.speed)), fps)
 
     def natural(self, given: Mapping[str, object]) -> dict[str, object]:
-        info = footage_info(Path(self.path), _STILLS_FPS)
+        info = self._info(_STILLS_FPS)
         try:
             fps = parse_fps(given.get("fps", info.fps))
         except ValueError:
@@ -87,7 +96,7 @@ class VideoConfig(StageConfig):
         except MediaError as error:
             yield "path", str(error)
             return
-        size = footage_info(Path(self.path), spec.fps).size
+        size = self._info(spec.fps).size
         if spec.on_sphere and not (size.is_sphere or self.fit == "stretch"):
             yield "path", f"{self.path} is {size}; {NOT_A_SPHERE}, or `fit: stretch` it"
         if spec.frames is not None and spec.frames > timing.frames:
@@ -98,13 +107,13 @@ class VideoConfig(StageConfig):
 
     def notes(self) -> list[str]:
         path = Path(self.path)
-        return [f"{path.name}: {note}" for note in footage_info(path, _STILLS_FPS).notes]
+        return [f"{path.name}: {note}" for note in self._info(_STILLS_FPS).notes]
 
     def sound(self, fps: Fraction) -> Soundtrack | None:
         path = Path(self.path)
         if not path.is_file():
             return None  # a row of stills
-        return Soundtrack(path, footage_info(path, fps).origin + self.timing(fps).start, Fraction(str(self.speed)))
+        return Soundtrack(path, self._info(fps).origin + self.timing(fps).start, Fraction(str(self.speed)))
 
 
 class Video(Source[VideoConfig]):
@@ -112,7 +121,7 @@ class Video(Source[VideoConfig]):
 
     def __init__(self, config: VideoConfig, spec: RunSpec) -> None:
         super().__init__(config, spec)
-        self._footage = open_footage(Path(config.path), spec.fps)
+        self._footage = open_footage(Path(config.path), spec.fps, hdr=config.hdr == "tone-map")
         self._timing = config.timing(spec.fps)
         self._workers: list[Ahead[Tensor] | Ahead[Step]] = []
         self._steps: Iterator[Step] | None = None

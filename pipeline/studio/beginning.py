@@ -17,9 +17,9 @@ from pipeline.ops.warp import resize
 from pipeline.preset import Preset
 from pipeline.run.facts import Found, load_found
 from pipeline.run.folder import RunFolder
+from pipeline.run.frames import Frames
 from pipeline.run.recovery import saved_states
 from pipeline.stages import Stage
-from pipeline.studio.film import pixels_of
 
 _OF_A_SIZE = ("pending", "unseen")
 """what a dream has yet to add: it was meant for another number of frames, and of pixels"""
@@ -46,7 +46,7 @@ def beginning(run: Path, frame: int) -> Beginning:
     folder = RunFolder(run)
     preset = folder.load_preset()
     found = _nearest(folder, preset, frame + 1)
-    pixels = pixels_of(folder.pieces(preset), frame)
+    pixels = Frames(folder.pieces(preset), preset).read(frame)
     if pixels is None:
         raise PipelineError(f"{run.name} has no frame {frame} yet")
     shown_only = any(not each.feeds_back for each in preset.at(frame).chain)

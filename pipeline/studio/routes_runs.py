@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 
 from pipeline.errors import PipelineError
 from pipeline.run.folder import RunFolder
+from pipeline.run.frames import Frames
 from pipeline.studio.answers import Asked, Refused, read_asked
 from pipeline.studio.figures import Figures, figures
 from pipeline.studio.film import Pictures
@@ -133,7 +134,8 @@ class RunRoutes:
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
     def _picture(self, path: Path, index: int, width: int | None) -> bytes:
-        found = self._pictures.picture(RunFolder(path).pieces(self._runs.preset(path)), index, width)
+        preset = self._runs.preset(path)
+        found = self._pictures.picture(Frames(RunFolder(path).pieces(preset), preset), index, width)
         if found is None:
             raise Refused(404, f"{path.name} has no frame {index} yet")
         return found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder
-from pipeline.run.pieces import Pieces
+from pipeline.run.frames import Frames
 from pipeline.studio.answers import Refused
 from pipeline.studio.feed import Feed, Picture
 from pipeline.studio.film import Pictures
@@ -66,22 +66,22 @@ class Watching:
             preset = self._runs.preset(path)
         except Refused:
             return -1, None
-        pieces = RunFolder(path).pieces(preset)
-        frame = None if shown < 0 else pieces.spooled(shown)
+        frames = Frames(RunFolder(path).pieces(preset), preset)
+        frame = None if shown < 0 else frames.newest(shown)
         if frame is None or frame < shown:
             near = self._runs.tail(path).look().frames - 1
-            frame = near if (spooled := pieces.spooled(max(0, near))) is None else spooled
+            frame = near if (spooled := frames.newest(max(0, near))) is None else spooled
         if frame < 0 or frame == shown:
             return frame, None
-        pixels = pieces.read(frame)
+        pixels = frames.spooled(frame)
         if pixels is not None:
             return frame, _picture(frame, preset, lru_cache(4)(partial(to_jpeg, pixels)))
-        if self._pictures.picture(pieces, frame, None) is None:
+        if self._pictures.picture(frames, frame, None) is None:
             return shown, None
-        return frame, _picture(frame, preset, partial(self._pictured, pieces, frame))
+        return frame, _picture(frame, preset, partial(self._pictured, frames, frame))
 
-    def _pictured(self, pieces: Pieces, frame: int, width: int | None) -> bytes:
-        return self._pictures.picture(pieces, frame, width) or b""
+    def _pictured(self, frames: Frames, frame: int, width: int | None) -> bytes:
+        return self._pictures.picture(frames, frame, width) or b""
 
 
 def _picture(frame: int, preset: Preset, jpeg: Callable[[int | None], bytes]) -> Picture:

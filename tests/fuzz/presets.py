@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -156,6 +157,13 @@ _SPECIAL = {
         _file(),
     ),
     "layer": _layer,
+    "set": lambda: st.dictionaries(
+        st.sampled_from(
+            ["dream.layer", "dream.strength", "zoom.zoom", "palette.to", "stages[1]", "encode.crf", "size"]
+        ),
+        st.one_of(_layer(), numbers(0, 3, False), junk()),
+        max_size=3,
+    ),
     "model": lambda: st.sampled_from(
         ["lite0", "lite0", "googlenet", "timm:resnet18", "timm:no.such", "", "vgg16", "timm:", "onnx:p.png", "onnx:"]
     ),
@@ -175,6 +183,8 @@ _SPECIAL = {
             ["2f", "6f", "1s", "1s", "0.5s", "2s", "0.1s", "endless", "1h", "100h", "999999999f", "0s", "1m", "x"]
         ),
     ),
+    "extends": lambda: st.sampled_from([FILE, "no.yaml", "droste", "p.png", [], ["droste", "droste"]]),
+    "vars": lambda: st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([1, "${a}", "${b}", []]), max_size=2),
     "device": lambda: st.sampled_from(["cpu", "auto", "cuda", "cpu:0", "meta", "mps"]),
 }
 
@@ -265,6 +275,38 @@ def curved(draw: Draw) -> Case:
     return case("curve", text, draw(st.integers(0, _OFTEN)) == 0)
 
 
+@st.composite
+def extended(draw: Draw) -> Case:
+    """A preset over another, or over itself, with variables that are there or not."""
+    base = yaml.safe_load(_shipped()[draw(st.sampled_from(["first-light", "chelsea", "droste"]))])
+    bases = st.sampled_from(["base.yaml", "base.yaml", "base.yaml", FILE, "droste", "no.yaml", "p.png", "", "row"])
+    file = {"extends": draw(st.one_of(bases, st.lists(bases, max_size=2), junk())), "size": "64x48", "duration": "6f"}
+    for data, more in ((base, bases), (file, st.just("droste"))):
+        entries = st.lists(st.sampled_from(["zoom", "dream", "palette", "tone", "noise", "encode"]), max_size=3)
+        data["stages"] = [*data.get("stages", []), *(draw(_over(name)) for name in draw(entries))]
+        if draw(st.booleans()):
+            data["vars"] = draw(st.dictionaries(st.sampled_from(["a", "b", "c", "2"]), _variable(), max_size=3))
+        if draw(st.integers(0, _OFTEN)) == 0:
+            data["extends"] = draw(more)
+    options = draw(st.sampled_from([(), (), ("--set", "vars.a=2"), ("--set", "vars.b=${a}"), ("--set", "vars.x.y=1")]))
+    texts = [yaml.safe_dump(data, sort_keys=False, allow_unicode=True) for data in (file, base)]
+    made = case("extends", texts[0], False, (("check", FILE, *options),))
+    names = (FILE, "--set", "base.yaml", "droste.yaml", "first-light.yaml", "chelsea.yaml", "p.png")
+    return replace(made, files={**made.files, "base.yaml": texts[1].encode(errors="surrogatepass")}, named=names)
+
+
+@st.composite
+def _over(draw: Draw, name: str) -> dict[str, Any]:
+    entry = {"stage": name} | (draw(_stage(name)) if draw(st.booleans()) else {})
+    key = draw(st.sampled_from(["zoom", "id", "layer", "octaves", "to", "remove", "path"]))
+    return entry | {key: draw(st.one_of(_variable(), st.just(True), st.just("film")))}
+
+
+def _variable() -> st.SearchStrategy[Any]:
+    uses = ["${a}", "${a}${b}", "x${c}", "$${a}", "${", "${d}", "blocks.${a}.1", "p.png", 2, 1.5, "a"]
+    return st.one_of(st.sampled_from(uses), junk(), st.lists(st.sampled_from(uses), max_size=2))
+
+
 def everything() -> st.SearchStrategy[Case]:
     """All of them."""
-    return st.one_of(from_models(), shipped_rewritten(), overridden(), curved())
+    return st.one_of(from_models(), shipped_rewritten(), overridden(), curved(), extended())

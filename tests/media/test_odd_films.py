@@ -131,7 +131,7 @@ def test_hdr_is_refused_with_the_way_out(tmp_path: Path) -> None:
     tags = ("-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084")
     params = "log-level=error:transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"
     ffmpeg(*pattern(0.2), "-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-x265-params", params, *tags, path)
-    with pytest.raises(MediaError, match=r"is HDR .*tonemap"):
+    with pytest.raises(MediaError, match=r"is HDR .*`hdr: tone-map` of the video stage .*tonemap"):
         Film(path)
 
 

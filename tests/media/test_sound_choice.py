@@ -89,6 +89,27 @@ def test_a_track_that_holds_nothing_is_no_sound(tmp_path: Path) -> None:
     assert find_sound(path) is None
 
 
+@pytest.mark.parametrize(
+    ("options", "suffix", "wanted"),
+    [
+        (("-c:a", "libopus"), ".webm", "opus"),
+        (("-c:a", "aac"), ".webm", "opus"),
+        (("-c:a", "pcm_s16le", "-ac", "6"), ".webm", "opus"),
+        (("-c:a", "libmp3lame"), ".mov", "mp3"),
+        (("-c:a", "pcm_s16le"), ".mkv", "aac"),
+    ],
+)
+def test_other_containers_have_the_sound_that_they_hold(
+    tmp_path: Path, options: tuple[str, ...], suffix: str, wanted: str
+) -> None:
+    path, piece = clicking(tmp_path / "song.mka", *options, pictures=False), tmp_path / f"piece{suffix}"
+    codec = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8") if suffix == ".webm" else H264
+    ffmpeg(*pattern(3), *codec, piece)
+    join([piece], tmp_path / f"film{suffix}", Fraction(25), "", Soundtrack(path))
+    assert sounds(tmp_path / f"film{suffix}") == [wanted] and count_frames(tmp_path / f"film{suffix}") == 75
+    assert clicks_heard(tmp_path / f"film{suffix}")[:3] == pytest.approx([0, 1, 2], abs=0.02)
+
+
 KINDS = {
     "mp3": (("-c:a", "libmp3lame"), 44100, "mp3"),
     "mp3 that mp4 can't hold": (("-c:a", "libmp3lame"), 8000, "aac"),

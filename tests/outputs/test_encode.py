@@ -12,7 +12,7 @@ import torch
 from pipeline.frame import Size, to_uint8
 from pipeline.media.joining import count_frames
 from pipeline.ops import noise
-from pipeline.outputs import EncodeConfig, encode
+from pipeline.outputs import EncodeConfig, Master, Rendition, Spool, encode
 from pipeline.preset import parse_preset
 from pipeline.stages import StageConfig
 
@@ -20,13 +20,13 @@ SIZE, FPS = Size(48, 64), Fraction(24)
 
 
 def test_it_keeps_every_frame_and_repeats_itself(tmp_path: Path) -> None:
-    config = EncodeConfig(id="encode")
+    rendition = Rendition(EncodeConfig(id="encode"), Master(SIZE, FPS))
     pictures = [noise.pink(SIZE, 0.15, 1.5, torch.Generator().manual_seed(seed)) for seed in range(5)]
     frames = [to_uint8(picture) for picture in pictures]
     (tmp_path / "frames.rgb24").write_bytes(b"".join(frame.tobytes() for frame in frames))
     films = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
     for film in films:
-        encode(tmp_path / "frames.rgb24", film, SIZE, FPS, config)
+        encode(Spool(tmp_path / "frames.rgb24", False, 0, 5), film, rendition)
     assert films[0].read_bytes() == films[1].read_bytes()
     with av.open(str(films[0])) as container:
         base = container.streams.video[0].time_base
@@ -36,7 +36,7 @@ def test_it_keeps_every_frame_and_repeats_itself(tmp_path: Path) -> None:
     for (_, pixels), frame in zip(shown, frames, strict=True):
         assert pixels.shape == (*SIZE, 3)
         assert np.abs(pixels.astype(int) - frame).mean() < 8  # chroma is subsampled
-    encode(tmp_path / "frames.rgb24", tmp_path / "part.mp4", SIZE, FPS, config, 3)
+    encode(Spool(tmp_path / "frames.rgb24", False, 0, 3), tmp_path / "part.mp4", rendition)
     assert count_frames(tmp_path / "part.mp4") == 3
 
 

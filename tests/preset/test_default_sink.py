@@ -21,8 +21,12 @@ def test_it_is_written_out(tmp_path: Path) -> None:
     assert load_preset(run / "preset.yaml").resolved()["stages"][-1] == {
         "stage": "encode",
         "id": "encode",
+        "format": "h264",
+        "bits": 8,
         "crf": 17,
         "preset": "medium",
+        "writes": "picture",
+        "encoder": "software",
     }
 
 

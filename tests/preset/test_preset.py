@@ -79,7 +79,7 @@ def test_the_name_comes_from_the_file(write_preset: Write) -> None:
         (("  - stage: noise\n", ""), ["has no source; begin with one of noise, image"]),
         (("  - stage: palette", "  - stage: noise"), [":16: stages[3].stage", "second source"]),
         (("  - stage: noise\n", "  - stage: palette\n  - stage: noise\n"), ["noise is a source; it must stand first"]),
-        (("  - stage: palette", "  - stage: encode"), ["must stand last"]),
+        (("  - stage: palette", "  - stage: encode\n  - stage: palette"), ["must stand last"]),
         (("  - stage: noise", "  - stage: image"), [":8: stages[0].path", "is missing"]),
         (("  - stage: noise", "  - stage: image\n    path: nowhere.png"), [":9: stages[0].path", "nowhere.png"]),
         (

@@ -46,8 +46,8 @@ def test_a_run_that_finishes_waits_for_an_assembly(
     preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = pipeline.render(preset, tmp_path / "run", options=stop_after(12)).folder
-    held = Held(status.join_with_sound)
-    monkeypatch.setattr(status, "join_with_sound", held)
+    held = Held(status.write_output)
+    monkeypatch.setattr(status, "write_output", held)
     assembly, _ = beside(lambda: pipeline.assemble(run))  # of the 12 frames there are
     assert held.reached.wait(60)
     said: list[str] = []
@@ -64,8 +64,8 @@ def test_an_assembly_waits_for_a_run_that_finishes(
     preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = pipeline.render(preset, tmp_path / "run", options=stop_after(12)).folder
-    held = Held(film_writer.join_with_sound)
-    monkeypatch.setattr(film_writer, "join_with_sound", held)
+    held = Held(film_writer.write_output)
+    monkeypatch.setattr(film_writer, "write_output", held)
     finishing, done = beside(lambda: pipeline.resume(run))
     assert held.reached.wait(60)
     said: list[str] = []
@@ -84,8 +84,8 @@ def test_a_resume_leaves_what_an_assembly_is_writing(
     preset: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = pipeline.render(preset, tmp_path / "run", options=stop_after(12)).folder
-    held = Held(status.join_with_sound)
-    monkeypatch.setattr(status, "join_with_sound", held)
+    held = Held(status.write_output)
+    monkeypatch.setattr(status, "write_output", held)
     assembly, assembled = beside(lambda: pipeline.assemble(run))
     assert held.reached.wait(60)
     (piece,) = (run / "segments").glob("*-assembly.part-*.mp4")

@@ -48,7 +48,7 @@ def test_frames_fill_one_piece_after_the_other(folder: Path, preset: Preset) -> 
     assert pieces.last(19) == Piece(2, 3) and pieces.last(16) is None
     pieces.close()
     assert (folder / "000002.rgb24").read_bytes() == b"".join(pixels(index).tobytes() for index in (16, 17, 18))
-    assert [path.name for path in pieces.films(17)] == ["000000.mp4", "000001.mp4", "000002.mp4"]
+    assert [path.name for path in pieces.films(17, pieces.renditions[0])] == ["000000.mp4", "000001.mp4", "000002.mp4"]
 
 
 def test_what_is_secured_is_verified_and_damage_is_seen(folder: Path, preset: Preset) -> None:
@@ -92,7 +92,7 @@ def test_a_step_back_keeps_what_is_counted_and_strangers_files(folder: Path, pre
 def test_all_there_are_can_be_joined_meanwhile(folder: Path, preset: Preset) -> None:
     pieces = written(folder, preset, 11)
     pieces.close()
-    with pieces.so_far() as (films, frames):
+    with pieces.so_far() as ([films], frames):
         assert frames == 11 and [count_frames(film) for film in films] == [8, 3]
     assert not films[-1].exists() and pieces.closed() == 1
     with pytest.raises(ClosedMeanwhile), pieces.so_far():

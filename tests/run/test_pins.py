@@ -193,3 +193,7 @@ def test_no_engine_is_chosen_anew_at_a_change(tmp_path: Path, monkeypatch: pytes
     whole = pipeline.render(preset, tmp_path / "whole").path.read_bytes()
     pipeline.render(preset, tmp_path / "run", options=stop_after(8))
     assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole
+    # Nor by a chain without a run, whose frames are the same.
+    pinned = load_preset(tmp_path / "run/preset.yaml")
+    for one, other in zip(pipeline.frames(preset), pipeline.frames(pinned), strict=True):
+        assert torch.equal(one.image, other.image)

@@ -165,6 +165,17 @@ def test_an_estimate_leaves_nothing_and_works_without_end() -> None:
     assert found.frames == 720 and found.states == 15
 
 
+def test_outputs_are_estimated_together_and_previewed_as_one(tmp_path: Path) -> None:
+    outputs = "  - stage: encode\n  - {stage: encode, id: archive, format: ffv1}\n"
+    several = parse_preset(TOP.format(size="64x48", fps=12, source="noise") + ZOOM + outputs, name="film")
+    found = estimate(several, 0.5)
+    pipeline.render(several, tmp_path / "run")
+    written = sum(path.stat().st_size for path in (tmp_path / "run").glob("film*.m*"))
+    assert found.film.low / 2 < written < 2 * found.film.high
+    made, _ = small(several, tmp_path)
+    assert [each.config.format for each in made.renditions] == ["h264"]
+
+
 def test_a_preview_never_takes_the_place_of_a_film(tmp_path: Path) -> None:
     from pipeline.cli.preview import folder_of_preview
 

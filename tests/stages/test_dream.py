@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -13,10 +14,12 @@ from pipeline import backbones
 from pipeline.curves import Clock
 from pipeline.engines import build_engine
 from pipeline.engines.base import EngineChoice
-from pipeline.frame import Size
+from pipeline.errors import PresetError
+from pipeline.frame import Size, size_of
 from pipeline.objectives import LayerL2, WeightedSum
 from pipeline.ops import noise
 from pipeline.ops.motion import warp
+from pipeline.preset import parse_preset
 from pipeline.preset.curves import curve_problems
 from pipeline.stages import STAGES, FrameContext, RunSpec
 
@@ -119,12 +122,17 @@ def jumps(stages: list[Any], frames: list[torch.Tensor]) -> list[float]:
     return found
 
 
-def test_cadence_pops_nowhere_and_dreams_as_much() -> None:
-    every = film(moving_stages(), range(17), picture())
-    stages = moving_stages(every=4)
+TWO = {"octaves": 2, "layer": "blocks.2.1"}
+
+
+@pytest.mark.parametrize("keys", [{"every": 4}, {"every": [1, 4]} | TWO, {"every": [4, 2]} | TWO], ids=str)
+def test_cadence_pops_nowhere_and_dreams_as_much(keys: dict[str, Any]) -> None:
+    every = film(moving_stages(**keys | {"every": 1}), range(17), picture())
+    stages = moving_stages(**keys)
     sparse = film(stages, range(17), picture())
     steady = jumps(stages, sparse)[4:]  # the first dream with cadence is due at frame 4
-    assert max(steady) < 1.25 * min(steady)
+    assert all(b < 1.1 * (a + c) / 2 for a, b, c in zip(steady, steady[1:], steady[2:], strict=False))
+    assert max(steady) < 1.35 * min(steady)
     assert sum(steady) == pytest.approx(sum(jumps(stages, every)[4:]), rel=0.25)
 
 
@@ -141,10 +149,47 @@ def test_between_dreams_the_change_moves_along() -> None:
     assert torch.allclose(result, expected.clamp(0, 1), atol=1e-6)
 
 
+def test_octaves_of_one_cadence_are_dreamt_on_together() -> None:
+    one, each = (film(moving_stages(every=every, **TWO), range(7), picture()) for every in (3, [3, 3]))
+    assert all(torch.equal(a, b) for a, b in zip(one, each, strict=True))
+
+
+def test_fine_octaves_cost_less_when_they_come_seldom() -> None:
+    stages = moving_stages(every=[1, 3], **TWO)
+    asked: list[Size] = []
+    plain = stages[1].dreamer.engine
+
+    def counted(image: torch.Tensor, objective: Any) -> Any:
+        asked.append(size_of(image))
+        return plain(image, objective)
+
+    counted.climb_whole, counted.before_step = plain.climb_whole, plain.before_step
+    stages[1].dreamer.engine = counted
+    film(stages, range(7), picture())
+    assert asked[4:].count(SIZE) == 2 and asked[4:].count(Size(32, 43)) == 6  # the first frame takes two steps of both
+
+
+@pytest.mark.parametrize(
+    ("every", "said"),
+    [
+        (0, "must be a whole number from 1 to 240, or a list of them"),
+        ([1, 241], "must be a whole number from 1 to 240, or a list of them"),
+        ([], "must be a whole number from 1 to 240, or a list of them"),
+        (True, "must be a whole number from 1 to 240, or a list of them"),
+        ([1, 2], "has 2 values, must have one for each of 3 octaves, or be one"),
+    ],
+)
+def test_a_cadence_that_does_not_fit_is_refused(every: object, said: str) -> None:
+    with pytest.raises(PresetError, match=f"^preset:2: stages\\[1\\].every: .*{said}"):
+        parse_preset(f"stages: [{{stage: noise}},\n{{stage: dream, every: {json.dumps(every)}}}]", name="preset")
+
+
+@pytest.mark.parametrize("every", [4, [1, 4]])
 @pytest.mark.parametrize("stop", [4, 6, 7])
-def test_cadence_resumes_between_dreams(stop: int) -> None:
-    whole = film(moving_stages(every=4), range(10), picture())
-    stopped, resumed = moving_stages(every=4), moving_stages(every=4)
+def test_cadence_resumes_between_dreams(stop: int, every: Any) -> None:
+    keys = {"every": every} | (TWO if isinstance(every, list) else {})
+    whole = film(moving_stages(**keys), range(10), picture())
+    stopped, resumed = moving_stages(**keys), moving_stages(**keys)
     frames = film(stopped, range(stop), picture())
     for old, new in zip(stopped, resumed, strict=True):
         new.load_state_dict({name: value.clone() for name, value in old.state_dict().items()})

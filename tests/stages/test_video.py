@@ -208,9 +208,9 @@ def test_a_film_is_opened_once_until_it_changes(tmp_path: Path, monkeypatch: pyt
     path, opened = counter(tmp_path / "film.mp4", 5), []
 
     class Counted(Film):
-        def __init__(self, path: Path) -> None:
+        def __init__(self, path: Path, *, hdr: bool = False) -> None:
             opened.append(path)
-            super().__init__(path)
+            super().__init__(path, hdr=hdr)
 
     monkeypatch.setattr(footage, "Film", Counted)
     text = f"stages: [{{stage: video, path: {path}}}]"

@@ -16,10 +16,11 @@ from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
 from pipeline.masks import MaskField
-from pipeline.media.paths import NamesFile, Typed, absolute, from_here
+from pipeline.media.paths import NamesFile, Placed, absolute, from_here
 from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.stages.base import StageConfig
+from pipeline.stages.dream.cadence import EveryField
 from pipeline.stages.spec import RunSpec
 
 
@@ -55,12 +56,11 @@ class DreamConfig(StageConfig):
     steps: Annotated[CurveField, Within(1, 1000, whole=True)] = Field(
         Constant(2), description="gradient steps per octave and frame: quality against time; rounded where it moves"
     )
-    every: int = Field(
+    every: EveryField = Field(
         1,
-        ge=1,
-        le=240,
         description="dream only on every nth frame, as much as on all of them; what it changes is carried along the "
-        "motion and spread over the frames up to the next, so that nothing pops",
+        "motion and spread over the frames up to the next, so that nothing pops; or a list, one for each octave, "
+        "coarse to fine: [1, 1, 2] takes the finest, which takes longest, every other frame",
     )
     strength: Annotated[CurveField, Within(0, 20)] = Field(
         Constant(0.12),
@@ -121,7 +121,18 @@ class DreamConfig(StageConfig):
 
     @property
     def uses_motion(self) -> bool:
-        return self.every > 1
+        return self.seldom > 1
+
+    @property
+    def seldom(self) -> int:
+        """After how many frames everything has been dreamt on."""
+        return self.every if isinstance(self.every, int) else max(self.every)
+
+    @property
+    def work(self) -> float:
+        """Octaves that a frame is dreamt on at, on average."""
+        every = (self.every,) * self.octaves if isinstance(self.every, int) else self.every
+        return sum(1 / each for each in every)
 
     @model_validator(mode="before")
     @classmethod
@@ -170,7 +181,7 @@ class DreamConfig(StageConfig):
     @classmethod
     def _typed_model(cls, model: Any) -> Any:
         prefix, file = _onnx(model)
-        return prefix + from_here(Typed(file)) if isinstance(model, Typed) and prefix else model
+        return prefix + from_here(Placed(file, model.folder)) if isinstance(model, Placed) and prefix else model
 
     @field_validator("model")
     @classmethod
@@ -218,6 +229,8 @@ class DreamConfig(StageConfig):
         except ModelError as error:
             yield "model", str(error)
             return
+        if not isinstance(self.every, int) and len(self.every) != self.octaves:
+            yield "every", f"has {len(self.every)} values, must have one for each of {self.octaves} octaves, or be one"
         if self.octave_weights is not None and len(self.octave_weights) != self.octaves:
             yield "octave_weights", f"has {len(self.octave_weights)} values, must have one for each of {self.octaves}"
         found = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 
-import torch
 from torch import Tensor
 
 from pipeline.dreamer import Dreamer
@@ -14,14 +14,29 @@ from pipeline.frame import Size, size_of
 from pipeline.masks import FilmMask, ImageMask, MaskReel, RadialMask
 from pipeline.ops.border import pad
 from pipeline.ops.gradient import smoothing_kernel
-from pipeline.ops.motion import warp
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize_bilinear
 from pipeline.stages.base import Effect
 from pipeline.stages.context import FrameContext
 from pipeline.stages.dream.around import climb_around, seen_around
+from pipeline.stages.dream.cadence import cadences, either
 from pipeline.stages.dream.config import DreamConfig
 from pipeline.stages.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class _Push:
+    """How hard a frame is dreamt on."""
+
+    steps: int
+    strength: float
+    mask: Tensor | None = None
+    """(1, 1, H, W)"""
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it is left as it is."""
+        return self.steps == 0 or self.strength == 0
 
 
 class Dream(Effect[DreamConfig]):
@@ -41,9 +56,7 @@ class Dream(Effect[DreamConfig]):
         else:
             self._kernel = like._kernel
 
-        # With cadence: what is still to be added in each frame, and what came into sight since the last dream.
-        self._pending: Tensor | None = None
-        self._unseen: Tensor | None = None
+        self._cadences = cadences(config.every, config.octaves)
 
     def changed(self, config: DreamConfig, spec: RunSpec, index: int) -> Dream:
         """What would be the same again is shared, such as the network; what is still to be added goes on being added.
@@ -52,9 +65,12 @@ class Dream(Effect[DreamConfig]):
         """
         successor = Dream(config, spec, like=self)
         if config.every == self.config.every:
-            successor._pending = self._pending
-        if config.every > 1:
-            successor._unseen = self._unseen
+            for mine, theirs in zip(self._cadences, successor._cadences, strict=True):
+                theirs.pending, theirs.unseen = mine.pending, mine.unseen
+        else:
+            unseen = reduce(either, (each.unseen for each in self._cadences))
+            for theirs in successor._cadences:
+                theirs.unseen = unseen if theirs.every > 1 else None
         successor.dreamer.load_state_dict(self.dreamer.state_for(successor.dreamer))
         return successor
 
@@ -73,43 +89,51 @@ class Dream(Effect[DreamConfig]):
         return self.dreamer.fingerprints()
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        c = self.config
         if ctx.fresh:
-            self._pending = self._unseen = None
-            detail = self._detail(frame, ctx, c.first_steps, c.first_strength, None)
-        elif c.every == 1:
-            detail = self._detail(frame, ctx, round(c.steps.at(ctx.moment)), self._strength(ctx), _new(ctx))
+            for each in self._cadences:
+                each.forget()
+            detail = self._first(frame, ctx)
         else:
-            detail = self._spread(frame, ctx)
+            detail = self._next(frame, ctx)
         return frame if detail is None else (frame + detail).clamp_(0, 1)
 
-    def _strength(self, ctx: FrameContext) -> float:
-        return self.config.strength.at(ctx.moment) / float(self.spec.fps)
-
-    def _spread(self, frame: Tensor, ctx: FrameContext) -> Tensor | None:
-        """This frame's part of the change that the last dreamt-on frame asked for, where it has moved to by now."""
+    def _first(self, frame: Tensor, ctx: FrameContext) -> Tensor | None:
+        """What a picture gets that has no dream to build on."""
         c = self.config
-        self._unseen = _either(_moved(self._unseen, ctx), _new(ctx))
-        if ctx.index % c.every == 0:
-            steps, strength = round(c.steps.at(ctx.moment)), c.every * self._strength(ctx)
-            whole = self._detail(frame, ctx, steps, strength, self._unseen)
-            self._pending, self._unseen = None if whole is None else whole / c.every, None
-        else:
-            self._pending = _moved(self._pending, ctx)
-        return self._pending
+        push = _Push(c.first_steps, c.first_strength)
+        return self._detail(frame, ctx, range(c.octaves), self._met(push, frame, ctx), None)
 
-    def _detail(
-        self, frame: Tensor, ctx: FrameContext, steps: int, strength: float, new: Tensor | None
-    ) -> Tensor | None:
-        """What the dream adds to the frame; None when it adds nothing. `new` is (1, 1, H, W) in [0, 1]."""
-        c = self.config
-        if steps == 0 or strength == 0:
-            return None
+    def _next(self, frame: Tensor, ctx: FrameContext) -> Tensor | None:
+        """What a frame gets after others: coarse octaves first, and finer ones begin with what these gave."""
+        push = _Push(
+            round(self.config.steps.at(ctx.moment)), self.config.strength.at(ctx.moment) / float(self.spec.fps)
+        )
+        if any(each.is_due(ctx.index) for each in self._cadences):
+            push = self._met(push, frame, ctx)
+        detail: Tensor | None = None
+        for each in self._cadences:
+            begun = frame if detail is None else frame + detail
+            often = replace(push, strength=each.every * push.strength)
+            part = each.part(ctx, partial(self._detail, begun, ctx, each.octaves, often))
+            detail = part if detail is None else detail if part is None else detail + part
+        return detail
+
+    def _met(self, push: _Push, frame: Tensor, ctx: FrameContext) -> _Push:
+        """Meet the picture that is dreamt on; how hard, with the mask."""
+        if push.is_none:
+            return push
         self._meet(frame, ctx)
-        more = max(0.0, c.new_strength.at(ctx.moment) - strength)
+        if self._mask is None:
+            return push
         shown = frame if ctx.source is None else ctx.source
-        mask = None if self._mask is None else self._masked(self._mask, shown, max(0, ctx.index))
+        return replace(push, mask=self._masked(self._mask, shown, max(0, ctx.index)))
 
+    def _detail(self, frame: Tensor, ctx: FrameContext, among: range, push: _Push, new: Tensor | None) -> Tensor | None:
+        """What some octaves add to the frame; None when they add nothing. `new` is (1, 1, H, W) in [0, 1]."""
+        c, (steps, strength, mask) = self.config, (push.steps, push.strength, push.mask)
+        if push.is_none:
+            return None
+        more = max(0.0, c.new_strength.at(ctx.moment) - strength)
         generator = ctx.generator(c.id)
 
         def climb(picture: Tensor, new: Tensor | None, mask: Tensor | None, part: int) -> Tensor | None:
@@ -121,7 +145,7 @@ class Dream(Effect[DreamConfig]):
 
             octaves = (
                 (size, Climb(part, length(size) * weight / steps, c.jitter, self._kernel, c.normalise == "laplacian"))
-                for size, weight in self._octaves(size_of(picture), ctx)
+                for size, weight in self._octaves(size_of(picture), ctx, among)
             )
             return self.dreamer.climb(picture, octaves, generator)
 
@@ -141,13 +165,14 @@ class Dream(Effect[DreamConfig]):
             return mask(shown, index)
         return pad(pad(mask(self.spec.cut(shown), index), 2, down, "edge"), 3, right, "edge")
 
-    def _octaves(self, size: Size, ctx: FrameContext) -> Iterator[tuple[Size, float]]:
-        """The octaves that count at this moment, coarse to fine: their sizes, and factors on the strength."""
+    def _octaves(self, size: Size, ctx: FrameContext, among: range) -> Iterator[tuple[Size, float]]:
+        """Those of them that count at this moment, coarse to fine: their sizes, and factors on the strength."""
         c = self.config
         weights = [1.0] * c.octaves if c.octave_weights is None else [w.at(ctx.moment) for w in c.octave_weights]
-        for octave, weight in zip(octave_sizes(size, c.octaves, c.octave_scale), weights, strict=True):
-            if weight != 0:
-                yield octave, weight
+        sizes = octave_sizes(size, c.octaves, c.octave_scale)
+        for octave in among:
+            if weights[octave] != 0:
+                yield sizes[octave], weights[octave]
 
     def _meet(self, frame: Tensor, ctx: FrameContext) -> None:
         """Weigh the objective's terms for this moment, and let those that have a choice to make see the picture."""
@@ -162,30 +187,21 @@ class Dream(Effect[DreamConfig]):
         return seen_around(frame) if self.spec.on_sphere else frame
 
     def state_dict(self) -> dict[str, Tensor]:
-        kept = {"pending": self._pending, "unseen": self._unseen}
+        kept: dict[str, Tensor | None] = {}
+        for number, each in enumerate(self._cadences):
+            kept |= {_name("pending", number): each.pending, _name("unseen", number): each.unseen}
         return {name: value for name, value in kept.items() if value is not None} | self.dreamer.state_dict()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        pending, unseen = state.get("pending"), state.get("unseen")
-        self._pending = None if pending is None else pending.to(self.spec.device)
-        self._unseen = None if unseen is None else unseen.to(self.spec.device)
+        there = {name: value.to(self.spec.device) for name, value in state.items()}
+        for number, each in enumerate(self._cadences):
+            each.pending, each.unseen = there.get(_name("pending", number)), there.get(_name("unseen", number))
         self.dreamer.load_state_dict(state)
 
 
-def _new(ctx: FrameContext) -> Tensor | None:
-    """(1, 1, H, W) in [0, 1]: what this frame shows and the last did not, which has to catch up; None: nothing."""
-    return _either(None if ctx.motion is None else 1 - ctx.motion.trust, ctx.revealed)
-
-
-def _either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    return a if b is None else b if a is None else torch.maximum(a, b)
-
-
-def _moved(field: Tensor | None, ctx: FrameContext) -> Tensor | None:
-    """What belonged to places of the last frame, where they are now; nothing where nothing was seen."""
-    if field is None or ctx.motion is None:
-        return field
-    return warp(field, ctx.motion.flow, ctx.motion.edges) * ctx.motion.trust
+def _name(name: str, number: int) -> str:
+    """Of a cadence's field; the first has no number."""
+    return f"{name}-{number}" if number else name
 
 
 def _resized(field: Tensor, size: Size) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from pipeline.backbones.disparity import load_disparity
+from pipeline.by_key import ByKey
 from pipeline.errors import ModelError
 from pipeline.frame import Size
 from pipeline.masks import FilmMask, ImageMask
@@ -142,29 +143,15 @@ class NetworkDepth(ReliefDepth):
             yield "network", str(error)
 
 
-_KINDS: dict[str, type[DepthConfig]] = {
-    "geometry": GeometryDepth,
-    "picture": PictureDepth,
-    "image": ImageDepth,
-    "film": FilmDepth,
-    "network": NetworkDepth,
-}
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, DepthConfig):
-        return type(value).__name__
-    named = [key for key in _KINDS if isinstance(value, dict) and key in value]
-    if len(named) != 1:
-        found = f"names {' and '.join(named)}" if named else "names none"
-        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KINDS)}; this one {found}")
-    return _KINDS[named[0]].__name__
-
-
-def _checked(value: object) -> object:
-    _kind(value)  # raises in words of its own
-    return value
-
+_BY_KEY = ByKey(
+    {
+        "geometry": GeometryDepth,
+        "picture": PictureDepth,
+        "image": ImageDepth,
+        "film": FilmDepth,
+        "network": NetworkDepth,
+    }
+)
 
 DepthField = Annotated[
     Annotated[
@@ -173,8 +160,8 @@ DepthField = Annotated[
         | Annotated[ImageDepth, Tag("ImageDepth")]
         | Annotated[FilmDepth, Tag("FilmDepth")]
         | Annotated[NetworkDepth, Tag("NetworkDepth")],
-        Discriminator(_kind),
+        Discriminator(_BY_KEY.tag),
     ],
-    BeforeValidator(_checked),
+    BeforeValidator(_BY_KEY.checked),
 ]
 """One kind of depth, told by its key."""

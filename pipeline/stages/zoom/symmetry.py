@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from pipeline.by_key import ByKey
 from pipeline.ops.groups import Group, droste, kaleidoscope, mirror, mirrored_tiles, rotational, tiles
 from pipeline.ops.symmetry import Symmetry
 from pipeline.stages.spec import RunSpec
@@ -100,29 +101,15 @@ class DrosteSymmetry(SymmetryConfig):
         return droste(self.droste, spec.frame)
 
 
-_KINDS: dict[str, type[SymmetryConfig]] = {
-    "kaleidoscope": KaleidoscopeSymmetry,
-    "rotational": RotationalSymmetry,
-    "mirror": MirrorSymmetry,
-    "tiles": TileSymmetry,
-    "droste": DrosteSymmetry,
-}
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, SymmetryConfig):
-        return type(value).__name__
-    named = [key for key in _KINDS if isinstance(value, dict) and key in value]
-    if len(named) != 1:
-        found = f"names {' and '.join(named)}" if named else "names none"
-        raise ValueError(f"must be a mapping with one of the keys {', '.join(_KINDS)}; this one {found}")
-    return _KINDS[named[0]].__name__
-
-
-def _checked(value: object) -> object:
-    _kind(value)  # raises in words of its own
-    return value
-
+_BY_KEY = ByKey(
+    {
+        "kaleidoscope": KaleidoscopeSymmetry,
+        "rotational": RotationalSymmetry,
+        "mirror": MirrorSymmetry,
+        "tiles": TileSymmetry,
+        "droste": DrosteSymmetry,
+    }
+)
 
 SymmetryField = Annotated[
     Annotated[
@@ -131,8 +118,8 @@ SymmetryField = Annotated[
         | Annotated[MirrorSymmetry, Tag("MirrorSymmetry")]
         | Annotated[TileSymmetry, Tag("TileSymmetry")]
         | Annotated[DrosteSymmetry, Tag("DrosteSymmetry")],
-        Discriminator(_kind),
+        Discriminator(_BY_KEY.tag),
     ],
-    BeforeValidator(_checked),
+    BeforeValidator(_BY_KEY.checked),
 ]
 """One symmetry, told by its key."""
