@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import KeyPath, PresetError, Problem, format_path
+from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path
+from pipeline.preset.changes import STAGES
+from pipeline.preset.entries import entry_names
+from pipeline.preset.extends import EXTENDS
 from pipeline.preset.overrides import Override, override_path, put
 from pipeline.preset.spans import Span, Spans, spans_of
 from pipeline.preset.yaml12 import Document, read_document, read_value
@@ -27,10 +30,20 @@ def edit(text: str, key: str, value: object) -> tuple[str, int]:
     if not isinstance(document.data, dict):
         raise _refusal(key, "needs a preset with `stages:` around it")
     override = Override(key, "", "edit")
-    path = document.written(override_path(document, override))
     value = read_value(value, key) if isinstance(value, str) else value
+    try:
+        path = document.written(override_path(document, override))
+    except PresetError:
+        if EXTENDS not in document.data:
+            raise
+        return _over_base(text, document, key, value)
     edited = _removed(spans_of(text), path) if value is None else _set(spans_of(text), document, path, value)
-    _require_nothing_else(document, override, path, value, edited)
+    wanted = copy.deepcopy(document.data)
+    if value is not None:
+        put(Document("", wanted), override, value)
+    elif _has(wanted, path):
+        _inner(wanted, path[:-1]).pop(path[-1])
+    _require_nothing_else(key, wanted, edited)
     after = spans_of(edited)
     place = after.nearest(path)[0]
     return edited, 1 if place is None else (place.value if place.key is None else place.key).line
@@ -40,19 +53,42 @@ def _refusal(key: str, message: str) -> PresetError:
     return PresetError([Problem("", (), f"{key} {message}")])
 
 
-def _require_nothing_else(document: Document, override: Override, path: KeyPath, value: object, edited: str) -> None:
-    """What the text says now is what it said, but for this. Raises PresetError."""
+def _over_base(text: str, document: Document, key: str, value: object) -> tuple[str, int]:
+    """A stage that a file which is extended has gets an entry here, with the key. Raises PresetError."""
+    head, *rest = parse_path(key)
+    if value is None or not rest:
+        return text, 1
+    for part in reversed(rest):
+        value = {part: value}
+    assert isinstance(value, dict)
+    entry = {"stage" if head in entry_names() else "id": head} | value
+    spans, line = spans_of(text), f"- {written(entry)}"
+    stages = spans.spans.get((STAGES,))
+    if stages is None:
+        edited = f"{text.rstrip()}\n{STAGES}:\n  {line}\n"
+    elif not isinstance(stages.node, yaml.SequenceNode) or not stages.node.value:
+        raise _refusal(key, _NOT_HERE)
+    elif stages.node.flow_style:
+        end = spans.end(stages.node.value[-1])
+        edited = f"{text[:end]}, {written(entry)}{text[end:]}"
+    else:
+        end = text.find("\n", spans.end(stages.node))
+        end = len(text) if end < 0 else end
+        edited = f"{text[:end]}\n{' ' * stages.node.start_mark.column}{line}{text[end:]}"
     wanted = copy.deepcopy(document.data)
-    if value is not None:
-        put(Document("", wanted), override, value)
-    elif _has(wanted, path):
-        _inner(wanted, path[:-1]).pop(path[-1])
+    wanted[STAGES] = [*(wanted.get(STAGES) or []), entry]
+    _require_nothing_else(key, wanted, edited)
+    return edited, spans_of(edited).spans[(STAGES, len(wanted[STAGES]) - 1)].value.line
+
+
+def _require_nothing_else(key: str, wanted: object, edited: str) -> None:
+    """The text says what is wanted, and no more. Raises PresetError."""
     try:
         found = read_document(edited.encode(), "").data
     except PresetError:
         found = None
     if found != wanted:
-        raise _refusal(override.key, _NOT_HERE)
+        raise _refusal(key, _NOT_HERE)
 
 
 def _inner(data: Any, path: KeyPath) -> Any:

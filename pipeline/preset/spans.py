@@ -34,6 +34,10 @@ class Span:
     in_flow: bool
     """whether it stands within brackets"""
 
+    def begins_on(self, line: int) -> bool:
+        """Whether the key, or else the value, begins on a line."""
+        return line in (self.value.line, self.value.line if self.key is None else self.key.line)
+
 
 class Spans:
     """The places in a text. `broken` is where it is no YAML; then nothing else is known of it."""
@@ -93,6 +97,12 @@ class Spans:
             if written[:end] in self.spans:
                 return self.spans[written[:end]], end == len(written)
         return None, False
+
+    def on_line(self, line: int, path: KeyPath) -> tuple[Span | None, bool]:
+        """The value on a line whose key is the last of a path, and whether there is one; else the first there."""
+        there = [(place, span) for place, span in self.spans.items() if place and span.begins_on(line)]
+        same = [span for place, span in there if place[-1:] == path[-1:]]
+        return (same[0], True) if same else (there[0][1], False) if there else (None, False)
 
     def _written(self, path: KeyPath) -> KeyPath:
         """What stands alone where a list may stand is its own `[0]`."""

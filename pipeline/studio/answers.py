@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, reason_of
 from pipeline.studio.guard import TooLarge
 
 
@@ -61,9 +61,15 @@ async def _too_large(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": "is too long; it was not read to its end"}, 413, {"connection": "close"})
 
 
+async def _bug(request: Request, error: Exception) -> Response:
+    said = f"this is a bug in dreamreel ({reason_of(error)}); its lines are in the terminal, please report them"
+    return JSONResponse({"error": said}, 500)
+
+
 HANDLERS: dict[Any, ExceptionHandler] = {
     Refused: _refused,
     PipelineError: _mistake,
     HTTPException: _of_http,
     TooLarge: _too_large,
+    Exception: _bug,
 }

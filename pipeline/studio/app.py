@@ -45,7 +45,7 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Watching(runs, pictures),
     )
     about, presets = StateRoutes(library, state, watching, drafts), PresetRoutes(library, texts, drafts)
-    edits, tries = EditRoutes(), DraftRoutes(library, texts, drafts, orders)
+    edits, tries = EditRoutes(texts), DraftRoutes(library, texts, drafts, orders)
     films = RunRoutes(library, runs, texts, orders, pictures, watching)
 
     atlas, table = Workshop(), Workshop()

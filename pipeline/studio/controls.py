@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from pipeline.backbones import MODELS, find_recipe, list_blocks
-from pipeline.errors import KeyPath, PipelineError
+from pipeline.errors import KeyPath, PipelineError, PresetError
 from pipeline.preset import Preset
 from pipeline.preset.editing import written
 from pipeline.preset.entries import find_entry
+from pipeline.preset.extends import EXTENDS
+from pipeline.preset.merging import ids_of
+from pipeline.preset.variables import VARS
+from pipeline.preset.whole import read_whole
 from pipeline.preset.yaml12 import Document, read_document
 from pipeline.stages.lookup import PluginError
 from pipeline.stages.palette import PALETTES
@@ -41,18 +47,26 @@ _UNITS = re.compile(
 _FINE_STEPS = 100
 
 
-def controls(text: str) -> list[dict[str, Any]]:
-    """The controls of the top of a preset and of each of its stages. Raises PresetError for a text that is no YAML."""
-    document = read_document(text.encode(), "")
+def controls(text: str, folder: Path) -> list[dict[str, Any]]:
+    """The controls of the top of a preset and of each of its stages, with those of the files that it extends.
+
+    Raises PresetError for a text that is no YAML.
+    """
+    own = read_document(text.encode(), "")
+    document = own
+    if isinstance(own.data, dict) and own.data.keys() & {EXTENDS, VARS}:
+        with contextlib.suppress(PresetError):
+            document = read_whole(text.encode(), "", folder, ())
     data = document.data if isinstance(document.data, dict) else {}
     groups = [_group("", "preset", Preset, data, (), document, _TOP)]
-    listed = data.get("stages")
-    for index, entry in enumerate(listed if isinstance(listed, list) else []):
+    given = data.get("stages")
+    listed: list[Any] = given if isinstance(given, list) else []
+    heads = ids_of(listed) if EXTENDS in (own.data or {}) else [head_of(listed, index) for index in range(len(listed))]
+    for index, entry in enumerate(listed):
         model = _model(entry)
         if model is not None:
             keys = [key for key in model.model_fields if key != "id"]
-            head = head_of(listed if isinstance(listed, list) else [], index)
-            groups.append(_group(head, str(entry["stage"]), model, entry, ("stages", index), document, keys))
+            groups.append(_group(heads[index], str(entry["stage"]), model, entry, ("stages", index), document, keys))
     return groups
 
 
@@ -65,8 +79,8 @@ def _model(entry: object) -> type[BaseModel] | None:
 
 def head_of(listed: list[Any], index: int) -> str:
     """What the keys of a stage begin with: its id or its kind, where that is no other's and no key of the preset."""
-    entry = listed[index]
-    name = str(entry.get("id", entry["stage"]))
+    entry = listed[index] if isinstance(listed[index], Mapping) else {}
+    name = str(entry.get("id", entry.get("stage", "")))
     called = [each for each in listed if isinstance(each, Mapping) and name in (each.get("id"), each.get("stage"))]
     plain = re.fullmatch(r"[\w -]+", name) is not None and name not in Preset.model_fields
     return name if len(called) == 1 and plain else f"stages[{index}]"
@@ -84,12 +98,18 @@ def _group(
     properties = schema_of(model)["properties"]
     about = (model.__doc__ or "").strip().partition("\n")[0] if path else "The film as a whole."
     found = [
-        {"key": f"{head}.{key}" if head else key, "line": document.lines.get((*path, key)), **made}
+        {"key": f"{head}.{key}" if head else key, **_place(document, (*path, key)), **made}
         for key in keys
         if key in properties
         for made in [_control(key, properties[key], data, schema_of(model))]
     ]
     return {"id": head, "stage": stage, "help": about, "controls": found}
+
+
+def _place(document: Document, path: KeyPath) -> dict[str, Any]:
+    """The line of a key, and whether it is set, in the text itself."""
+    own = path in document.lines and document.files.get(path, document.name) == document.name
+    return {"line": document.lines[path] if own else None, "set": own}
 
 
 def _control(key: str, schema: Mapping[str, Any], data: Mapping[Any, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +132,6 @@ def _control(key: str, schema: Mapping[str, Any], data: Mapping[Any, Any], whole
         "choices": _listed(meant) or words or None,
         "value": _shown(value) if kind == "text" else value,
         "default": default if default is None or isinstance(default, bool | int | float | str) else _shown(default),
-        "set": is_set,
     }
 
 

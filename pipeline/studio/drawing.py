@@ -23,7 +23,7 @@ from pipeline.errors import PipelineError, PresetError, Problem
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.media.still import Still, read_still, write_still
 from pipeline.ops.warp import resize
-from pipeline.preset.yaml12 import read_document
+from pipeline.preset.whole import read_whole
 from pipeline.stills import StillDreamer
 from pipeline.studio.jpeg import to_jpeg
 
@@ -62,7 +62,7 @@ class Drawing:
         _write(Path(job["view"]), _view(read_still(Path(job["path"])).frame))
 
     def _dream(self, job: dict[str, Any]) -> None:
-        keys, seed = dream_keys(job["text"])
+        keys, seed = dream_keys(job["text"], Path(job["base"]))
         os.chdir(job["base"])
         still = read_still(Path(job["path"]))
         picture = StillDreamer(keys, seed, self._device)(still.frame)
@@ -78,10 +78,10 @@ class Drawing:
         self._out.flush()
 
 
-def dream_keys(text: str) -> tuple[dict[str, Any], int]:
+def dream_keys(text: str, base: Path) -> tuple[dict[str, Any], int]:
     """The keys of a preset's first dream that stills take, and its seed. Raises PresetError."""
-    data = read_document(text.encode(), "").data
-    listed = data.get("stages") if isinstance(data, dict) else None
+    data = read_whole(text.encode(), "", base, ()).data
+    listed = data.get("stages")
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and entry.get("stage") == "dream":
             seed = data.get("seed", 0)

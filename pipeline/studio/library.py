@@ -204,7 +204,7 @@ def _file_name(name: str) -> str:
 
 def _is_preset(path: Path) -> bool:
     try:
-        return re.search(rb"^stages[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
+        return re.search(rb"^(?:stages|extends)[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
     except OSError:
         return False
 

@@ -15,7 +15,7 @@ from pipeline.studio.answers import Asked, Refused, read_asked
 from pipeline.studio.completing import complete
 from pipeline.studio.controls import controls
 from pipeline.studio.terms import with_term
-from pipeline.studio.texts import Text
+from pipeline.studio.texts import Text, Texts
 
 
 class Edited(Asked):
@@ -45,10 +45,17 @@ class AtlasEdited(Asked):
 class EditRoutes:
     """Answers about texts that are being written."""
 
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def _controls(self, asked: Text) -> list[dict[str, Any]]:
+        with self._texts.reached():
+            return controls(asked.text, self._texts.base(asked))
+
     async def controls(self, request: Request) -> Response:
         """Controls for all keys."""
         asked = await read_asked(request, Text)
-        return JSONResponse({"stages": await asyncio.to_thread(_or_refused, lambda: controls(asked.text))})
+        return JSONResponse({"stages": await asyncio.to_thread(_or_refused, lambda: self._controls(asked))})
 
     async def edit(self, request: Request) -> Response:
         """One key set in place."""

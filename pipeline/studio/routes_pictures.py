@@ -61,7 +61,7 @@ class PictureRoutes:
         id_ = request.path_params["id"]
         self._stills.find(id_)
         base = await asyncio.to_thread(self._texts.require_right, asked, asked.opens)
-        dream_keys(asked.text)
+        await asyncio.to_thread(dream_keys, asked.text, base)
         task = asyncio.create_task(self._stills.dream(id_, asked.text, base))
         self._dreams.add(task)
         task.add_done_callback(self._dreams.discard)

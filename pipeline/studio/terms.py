@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import PresetError, Problem
 from pipeline.preset.editing import edit
+from pipeline.preset.extends import EXTENDS
 from pipeline.preset.yaml12 import read_document
 from pipeline.studio.controls import head_of
 
@@ -19,9 +20,12 @@ def with_term(text: str, model: str, layer: str, channel: int | None) -> tuple[s
     listed = data.get("stages") if isinstance(data, dict) else None
     stages = listed if isinstance(listed, list) else []
     dreams = [number for number, each in enumerate(stages) if isinstance(each, dict) and each.get("stage") == "dream"]
-    if not dreams:
+    if dreams:
+        dream, head = stages[dreams[0]], head_of(stages, dreams[0])
+    elif isinstance(data, dict) and EXTENDS in data:
+        dream, head = {}, "dream"
+    else:
         raise PresetError([Problem("", (), "has no dream yet; add `- stage: dream` to its stages")])
-    dream, head = stages[dreams[0]], head_of(stages, dreams[0])
     if str(dream.get("model", "lite0")) != model:
         text, _ = edit(text, f"{head}.model", model)
         dream = {key: value for key, value in dream.items() if key not in ("layer", "objective")}

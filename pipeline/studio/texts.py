@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pipeline.disk import within
+from pipeline.disk import Reach, within
 from pipeline.errors import PresetError
 from pipeline.preset import Preset, parse_preset
 from pipeline.preset.yaml12 import read_document
@@ -37,10 +38,14 @@ class Texts:
             return self._runs.base(self._library.run(asked.run))
         return self._library.folder
 
+    def reached(self) -> AbstractContextManager[Reach]:
+        """In the block, only files are opened that a check may open."""
+        return within(self._library.reach)
+
     def name(self, asked: Text) -> str:
         """What a run of it is called: by its text, else by the preset or the run that it is from. Raises Refused."""
         try:
-            with within(self._library.reach):
+            with self.reached():
                 given = read_document(asked.text.encode(), "").data
         except PresetError:
             given = None
@@ -52,7 +57,7 @@ class Texts:
 
     def check(self, asked: Text, base: Path | None = None) -> list[dict[str, object]]:
         """What is wrong with it, with places; files out of reach are not opened."""
-        with within(self._library.reach):
+        with self.reached():
             return check(asked.text, self.base(asked) if base is None else base)
 
     def require_right(self, asked: Text, opens: Sequence[str] | None, base: Path | None = None) -> Path:
@@ -73,7 +78,7 @@ class Texts:
 
     def _elsewhere(self, text: str, base: Path) -> list[Path]:
         """The files that a render would open and a check would not."""
-        with within(self._library.reach) as reach:
+        with self.reached() as reach:
             named: list[Path] = []
             for checked in (False, True):
                 try:

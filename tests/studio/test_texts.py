@@ -108,7 +108,7 @@ def test_presets_are_listed_read_saved_and_added(page: Page, folder: Path) -> No
 
 
 def test_controls_say_what_a_key_takes() -> None:
-    groups = {group["stage"]: group for group in controls(TEXT)}
+    groups = {group["stage"]: group for group in controls(TEXT, Path())}
     dream = {control["key"]: control for control in groups["dream"]["controls"]}
     strength = dream["dream.strength"]
     assert (strength["kind"], strength["value"], strength["set"], strength["line"]) == ("number", 0.3, True, 19)
@@ -121,7 +121,9 @@ def test_controls_say_what_a_key_takes() -> None:
     assert zoom["zoom.rotate"]["unit"] == "degrees per second" and zoom["zoom.pan"]["value"] == "[0.0, 0.0]"
     top = {control["key"]: control for control in groups["preset"]["controls"]}
     assert top["duration"]["value"] == "3s" and top["seed"]["kind"] == "integer"
-    twice = controls("stages: [{stage: noise}, {stage: dream}, {stage: dream, id: more}, {stage: zoom, zoom: 1 + t}]")
+    twice = controls(
+        "stages: [{stage: noise}, {stage: dream}, {stage: dream, id: more}, {stage: zoom, zoom: 1 + t}]", Path()
+    )
     assert [group["id"] for group in twice] == ["", "noise", "stages[1]", "more", "zoom"]
     assert twice[-1]["controls"][0]["kind"] == "text" and twice[-1]["controls"][0]["value"] == "1 + t"
 
@@ -160,3 +162,26 @@ def test_an_atlas_puts_its_term_into_the_dream_and_takes_it_out() -> None:
     assert "    layer: blocks.5.0\n" in back and "objective" not in back
     other, _ = with_term(once, "lite1", "blocks.4.1", 7)
     assert "    model: lite1\n" in other and "objective: [{layer: blocks.4.1, channel: 7}]" in other
+
+
+def test_a_preset_that_extends_another_has_its_controls_too(page: Page, folder: Path) -> None:
+    """What is set goes into the text itself, never into the base; mistakes of either are told."""
+    base = folder / "base.yaml"
+    base.write_text(TEXT + "vars: {fast: 2}\n".replace("fast", "speed"))
+    base.write_text(base.read_text().replace("zoom: 1.5", "zoom: ${speed}"))
+    text = "extends: base.yaml   # below\nstages:\n  - {stage: zoom, rotate: 5}\n"
+    try:
+        groups = {each["stage"]: each for each in page.post("/api/controls", text=text)["stages"]}
+        zoom = {each["key"]: each for each in groups["zoom"]["controls"]}
+        assert (zoom["zoom.zoom"]["value"], zoom["zoom.zoom"]["set"], zoom["zoom.zoom"]["line"]) == (2, False, None)
+        assert (zoom["zoom.rotate"]["value"], zoom["zoom.rotate"]["set"], zoom["zoom.rotate"]["line"]) == (5, True, 3)
+        edited = page.post("/api/edit", text=text, key="dream.strength", value=0.7)
+        assert edited == {"text": text + "  - {stage: dream, strength: 0.7}\n", "line": 4}
+        assert page.post("/api/check", text=edited["text"]) == {"problems": []}
+        (wrong,) = page.post("/api/check", text=text.replace("rotate: 5", "rotate: fast"))["problems"]
+        assert _underlined(text.replace("rotate: 5", "rotate: fast"), wrong) == "fast"
+        base.write_text(base.read_text().replace("octaves: 1", "octaves: 0"))
+        (below,) = page.post("/api/check", text=text)["problems"]
+        assert _underlined(text, below) == "base.yaml" and below["message"].startswith("base.yaml:16: ")
+    finally:
+        base.unlink()
