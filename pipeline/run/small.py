@@ -31,18 +31,19 @@ _IN_PIXELS = {"grain": ("size", 1.0), "sharpen": ("radius", 0.3)}
 """keys that are lengths in the film's pixels, with the least they may be"""
 
 
-def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
+def small(preset: Preset, folder: Path, *, begins: bool = True) -> tuple[Preset, list[str]]:
     """The preset with no side longer than 320 pixels, and what is not as in the film, a sentence each.
 
     Each octave is larger than the last by `octave_scale`, so a film that is smaller by that factor k times has, without
     its k finest octaves, the others in the same pixels: motifs are as large in the frame, and camera and seed are the
     same. It stays as large as its octaves want it. Dreams come about 12 times a second, by `every`, which spreads them.
-    Noise that the film begins with, made smaller, is written to a picture in `folder`, so that it begins alike.
+    Noise that the film begins with, made smaller, is written to a picture in `folder`, so that it begins alike; but not
+    where it `begins` with a later frame.
 
     Raises PresetError, and what a source raises.
     """
     factor = _factor(preset)
-    first = _first_picture(preset, folder) if factor > 1 else None
+    first = _first_picture(preset, folder) if factor > 1 and begins else None
     shrink = _Shrink(factor, max(1, round(preset.fps / _DREAMS_A_SECOND)), first)
     if first is not None:
         make_folder(folder)

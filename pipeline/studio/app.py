@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
 
     @contextlib.asynccontextmanager
     async def working(app: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=edits.get_ready, name="dreamreel-ready", daemon=True).start()
         tasks = [asyncio.create_task(work) for work in (state.keep_telling(), drafts.keep_looking())]
         yield
         for task in tasks:

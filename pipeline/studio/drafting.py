@@ -24,9 +24,10 @@ from pipeline.chain import Chain
 from pipeline.disk import within
 from pipeline.errors import PipelineError, PresetError
 from pipeline.frame import Frame
-from pipeline.preset import Preset, parse_preset, plain_yaml
+from pipeline.preset import Preset, parse_preset
 from pipeline.run.small import small
-from pipeline.stages import EndOfFootage
+from pipeline.stages import EndOfFootage, Entry
+from pipeline.stages.dream import DreamConfig
 from pipeline.studio.beginning import NOTHING, Beginning, beginning, take_over
 from pipeline.studio.jpeg import to_jpeg
 
@@ -78,16 +79,9 @@ class Draft:
     def _small(self, asked: dict[str, Any]) -> tuple[Preset, list[str]]:
         """The preset that was asked for, small, and what is not as in the film. Raises PipelineError."""
         preset = parse_preset(asked["text"], folder=Path(asked["base"]))
-        made, differs = small(preset, self._folder)
-        data = made.resolved() | {"lead_in": None}
-        usual = {"engine": "folded" if torch.cuda.is_available() else "packed", "precision": "float32"}
-        for stage in data["stages"]:
-            if stage["stage"] == "dream":  # not probed, which takes a while
-                stage |= {key: value for key, value in usual.items() if stage[key] == "auto"}
-        taken = parse_preset(plain_yaml(data), name=made.name)
-        if made.signals is not None:
-            taken.hears(made.signals)
-        return taken, differs
+        stages = tuple(_unprobed(config) for config in preset.stages)
+        preset = preset.model_copy(update={"stages": stages, "lead_in": None})
+        return small(preset, self._folder, begins=self._begun.previous is None)
 
     def _play(self, preset: Preset) -> Preset:
         """From the beginning to the end of the film; returns what it was played by last."""
@@ -142,6 +136,14 @@ class Draft:
     def _tell(self, what: dict[str, Any], data: bytes = b"") -> None:
         self._out.write(json.dumps(what).encode() + b"\n" + data)
         self._out.flush()
+
+
+def _unprobed(config: Entry) -> Entry:
+    """A dream that computes by what is usual: to try out what is fastest takes a while."""
+    if not isinstance(config, DreamConfig):
+        return config
+    usual = {"engine": "folded" if torch.cuda.is_available() else "packed", "precision": "float32"}
+    return config.model_copy(update={key: value for key, value in usual.items() if getattr(config, key) == "auto"})
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -41,7 +42,8 @@ _HEADERS = {
     b"cache-control": b"no-store",
 }
 # A page of ours, not a redirect: a link from another site has its cookie kept back all the way through redirects.
-_ENTERED = b'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>dreamreel</title>'
+_HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+_ENTERED = f'{_HEAD}<meta http-equiv="refresh" content="0;url=/"><title>dreamreel</title>'.encode()
 _SAFE = ("GET", "HEAD")
 
 
@@ -81,9 +83,9 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
         else:
-            body = json.dumps({"error": refusal.error}).encode()
+            kind, body = _told(refusal, request.path)
             # Whoever was refused may go on sending: nobody reads it.
-            await _answer(send, refusal.status, b"application/json", body, {b"connection": b"close"})
+            await _answer(send, refusal.status, kind, body, {b"connection": b"close"})
 
     def _enters(self, request: _Request) -> bool:
         if request.host not in self._hosts or request.method not in _SAFE or request.path != "/":
@@ -110,6 +112,13 @@ class Guard:
     def _knows(self, request: _Request) -> bool:
         given = request.cookies.get(self._cookie, "")
         return hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _told(refusal: Refusal, path: str) -> tuple[bytes, bytes]:
+    """What kind of words, and the words: a page where a person looks for one."""
+    if path != "/":
+        return b"application/json", json.dumps({"error": refusal.error}).encode()
+    return b"text/html; charset=utf-8", f"{_HEAD}<title>dreamreel</title><p>{escape(refusal.error)}".encode()
 
 
 def _refused_body(request: _Request) -> Refusal | None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.errors import PresetError
+from pipeline.errors import PipelineError, PresetError
+from pipeline.preset import parse_preset
 from pipeline.preset.editing import edit
 from pipeline.studio.answers import Asked, Refused, read_asked
 from pipeline.studio.completing import complete
 from pipeline.studio.controls import controls
+from pipeline.studio.schema import preset_schema
 from pipeline.studio.terms import with_term
 from pipeline.studio.texts import Text, Texts
+
+_USUAL = "stages: [{stage: noise}, {stage: zoom}, {stage: dream}]"
 
 
 class Edited(Asked):
@@ -47,6 +53,13 @@ class EditRoutes:
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
+
+    def get_ready(self) -> None:
+        """Learn what the first page asks for: what networks are made of takes seconds to find out."""
+        with contextlib.suppress(PipelineError):
+            controls(_USUAL, Path())
+            parse_preset(_USUAL)
+            preset_schema()
 
     def _controls(self, asked: Text) -> list[dict[str, Any]]:
         with self._texts.reached():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -66,27 +67,24 @@ class Texts:
         Returns where its relative paths begin.
         """
         base = self.base(asked) if base is None else base
-        elsewhere = [str(path) for path in self._elsewhere(asked.text, base)]
-        unknown = [path for path in elsewhere if path not in (opens or ())]
-        if unknown:
-            said = f"this preset opens files outside {self._library.folder}: {', '.join(unknown)}"
-            raise Refused(409, said, opens=elsewhere)
-        problems = [each for each in self.check(asked, base) if each["severity"] == "error"]
-        if problems:
-            raise Refused(422, f"line {problems[0]['line']}: {problems[0]['message']}", problems=problems)
+        with self.reached() as reach:
+            named, wrong = self._read(asked.text, base)
+        outside = dict.fromkeys(str(path) for path in (*named, *reach.refused) if not self._library.holds(path))
+        if outside.keys() - set(opens or ()):
+            said = f"this preset opens files outside {self._library.folder}: {', '.join(outside)}"
+            raise Refused(409, said, opens=list(outside))
+        problems = self.check(asked, base) if wrong else []
+        errors = [each for each in problems if each["severity"] == "error"]
+        if errors:
+            raise Refused(422, f"line {errors[0]['line']}: {errors[0]['message']}", problems=errors)
         return base
 
-    def _elsewhere(self, text: str, base: Path) -> list[Path]:
-        """The files that a render would open and a check would not."""
-        with self.reached() as reach:
-            named: list[Path] = []
-            for checked in (False, True):
-                try:
-                    named += _named(parse_preset(text, folder=base, checked=checked))
-                except PresetError:
-                    continue
-        found = [*named, *reach.refused]
-        return list(dict.fromkeys(path for path in found if not self._library.holds(path)))
+    def _read(self, text: str, base: Path) -> tuple[list[Path], bool]:
+        """The files that a text names, as far as it can be read, and whether anything is wrong with it."""
+        for checked in (True, False):
+            with contextlib.suppress(PresetError):
+                return _named(parse_preset(text, folder=base, checked=checked)), not checked
+        return [], True
 
 
 def _named(preset: Preset) -> list[Path]:

@@ -111,6 +111,11 @@ def test_what_fails_says_why(page: Page, film: str) -> None:
     assert page.send(f"/api/runs/{film}/resume").json["error"].startswith("mine is finished")
 
 
+def test_where_no_file_manager_is_the_folder_is_told(page: Page, folder: Path, film: str) -> None:
+    answer = page.send(f"/api/runs/{film}/reveal")
+    assert answer.status == 200 or str(folder / "renders" / "mine") in answer.json["error"]
+
+
 def test_runs_of_the_command_line_are_found(page: Page, folder: Path) -> None:
     run_dreamreel(
         "render", str(folder / "mine.yaml"), "--set", "duration=1s", "--out", str(folder / "renders" / "other")
