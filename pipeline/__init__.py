@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.outputs import Latest, Output
     from pipeline.preset import Override, Preset, load_preset, parse_preset
     from pipeline.run import Options, Report, Result, assemble, branch, render, report, resume
+    from pipeline.studio.notebook import show
 
 _HOMES = {
     "PipelineError": "pipeline.errors",
@@ -23,6 +24,7 @@ _HOMES = {
     "Latest": "pipeline.outputs",
     "Output": "pipeline.outputs",
     "frames": "pipeline.chain",
+    "show": "pipeline.studio.notebook",
     **dict.fromkeys(
         ("Options", "Report", "Result", "assemble", "branch", "render", "report", "resume"), "pipeline.run"
     ),
@@ -47,6 +49,7 @@ __all__ = [
     "render",
     "report",
     "resume",
+    "show",
 ]
 
 

@@ -9,11 +9,39 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".part"  # stands in a file's name until the file is whole
+OUT_OF_REACH = "lies elsewhere, and is opened only by a render"
+_REACH: ContextVar[Reach | None] = ContextVar("reach", default=None)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which files may be opened, and which were not because of that."""
+
+    folders: tuple[Path, ...]
+    refused: list[Path] = field(default_factory=list)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in one of the folders, wherever links lead."""
+        real = path.resolve()
+        return any(real.is_relative_to(folder.resolve()) for folder in self.folders)
+
+
+@contextlib.contextmanager
+def within(folders: Sequence[Path]) -> Iterator[Reach]:
+    """In the block, `require_regular` and all that opens a preset's files refuses those that lie elsewhere."""
+    reach = Reach(tuple(folders))
+    token = _REACH.set(reach)
+    try:
+        yield reach
+    finally:
+        _REACH.reset(token)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -89,6 +117,10 @@ def require_regular(path: Path, at_most: int | None = None) -> None:
 
     A device or a pipe may never end, or never begin: nothing that a preset names is opened before this.
     """
+    reach = _REACH.get()
+    if reach is not None and not reach.holds(path):
+        reach.refused.append(path)
+        raise PermissionError(errno.EACCES, OUT_OF_REACH, str(path))
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder, must be a file", str(path))

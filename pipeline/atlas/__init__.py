@@ -2,7 +2,7 @@
 
 from pipeline.atlas.entries import Entry, block_entries, channel_entries
 from pipeline.atlas.page import write_page
-from pipeline.atlas.plates import draw_plates
+from pipeline.atlas.plates import Drawer, draw_plates
 from pipeline.atlas.sheet import write_sheet
 
-__all__ = ["Entry", "block_entries", "channel_entries", "draw_plates", "write_page", "write_sheet"]
+__all__ = ["Drawer", "Entry", "block_entries", "channel_entries", "draw_plates", "write_page", "write_sheet"]

@@ -28,16 +28,27 @@ def draw_plates(
     """The plates (1, 3, h, w) in [0, 1], one by one: the dream over `picture` (1, 3, h, w), or `side` squared
     pixels out of noise where there is none. A network is loaded once for each run of entries of one layer.
     """
-    recipe, dreamer = find_recipe(model), None
+    drawer = Drawer(device, weights)
     for index, entry in enumerate(entries):
-        least = find_layer(recipe, entry.layer).smallest_side
+        yield drawer.draw(model, entry, picture, side, index)
+
+
+class Drawer:
+    """Draws one plate after the other, and loads a network anew only where it is another."""
+
+    def __init__(self, device: torch.device, weights: str = AUTO) -> None:
+        self._device, self._weights = device, weights
+        self._dreamer: Dreamer | None = None
+
+    def draw(self, model: str, entry: Entry, picture: Tensor | None, side: int, seed: int) -> Tensor:
+        """One plate, as `draw_plates` has it; another seed begins with another noise."""
+        device, least = self._device, find_layer(find_recipe(model), entry.layer).smallest_side
         size = Size(max(side, least), max(side, least)) if picture is None else size_of(picture)
-        dreamer = Dreamer(_asked(model, entry, device, weights), size, device, like=dreamer)
-        generator = torch.Generator().manual_seed(index)
+        self._dreamer = dreamer = Dreamer(_asked(model, entry, device, self._weights), size, device, self._dreamer)
+        generator = torch.Generator().manual_seed(seed)
         if picture is None:
-            yield visualise(dreamer, size, _FROM_NOISE, generator).cpu()
-        else:
-            yield _over(picture.to(device), dreamer, least, generator).cpu()
+            return visualise(dreamer, size, _FROM_NOISE, generator).cpu()
+        return _over(picture.to(device), dreamer, least, generator).cpu()
 
 
 def _asked(model: str, entry: Entry, device: torch.device, weights: str) -> DreamerSpec:

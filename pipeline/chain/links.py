@@ -36,19 +36,27 @@ from pipeline.stages.lookup import build_stage
 class Chain(Film):
     """The built stages of a preset, and the step from one frame to the next; its changes come when their frames do.
 
-    It is built to go on with `frame`, by all changes before that; without one, with the first.
+    It is built to go on with `frame`, by all changes before that; without one, with the first. What never changes it
+    shares with another film's chain that it is `like`, which is over.
     """
 
-    def __init__(self, preset: Preset, frame: int | None = None) -> None:
+    def __init__(self, preset: Preset, frame: int | None = None, like: Chain | None = None) -> None:
         self._turns = preset.turns
         self.preset = here = preset if frame is None else preset.at(frame - 1)
         """what the stages were built by; before the first change, the whole"""
         self.spec: RunSpec = here.spec(open_device(here.device))
         self.source = build_source(here, self.spec)
+        known: dict[type[StageConfig], Effect[Any]] = {}
+        if like is not None:
+            known = {type(stage.config): stage for stage in like.effects}
         effects = (
-            build_stage(config, spec_for(config, self.spec)) for config in here.chain if config.role is Role.EFFECT
+            build_stage(config, spec_for(config, self.spec))
+            if type(config) not in known
+            else known[type(config)].another(config, spec_for(config, self.spec))
+            for config in here.chain
+            if config.role is Role.EFFECT
         )
-        self.effects = [stage for stage in effects if isinstance(stage, Effect)]
+        self.effects: list[Effect[Any]] = [stage for stage in effects if isinstance(stage, Effect)]
         # The cameras' ways (N, 3, 3) from this frame and the next ones to the last one asked for.
         self._ways_from, self._ways = 0, self.spec.at_rest[None]
         self._sums: deque[tuple[int, list[str], LateNumbers]] = deque()

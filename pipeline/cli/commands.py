@@ -27,6 +27,7 @@ from pipeline.cli import (
     runs,
     stages,
     streams,
+    studio,
 )
 from pipeline.cli.console import complain
 from pipeline.cli.version import print_version
@@ -48,6 +49,7 @@ app.command("assemble")(runs.assemble_command)
 app.command("extract")(extract.command)
 app.command("plot")(plot.command)
 app.command("listen")(listen.command)
+app.command("studio")(studio.command)
 app.command("dream")(dream.dream_command)
 app.command("visualise")(dream.visualise_command)
 app.command("atlas")(atlas.command)

@@ -55,6 +55,10 @@ def render_command(
     seed: options.SeedOption = None,
     device: options.DeviceOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in the folder.")] = False,
+    relative_to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where relative paths in the preset begin; its own folder if left out."),
+    ] = None,
     checkpoint_every: CheckpointOption = 30.0,
     plan: Annotated[
         bool,
@@ -72,7 +76,7 @@ def render_command(
         if RunFolder(preset).holds_run():
             again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
             raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
-        loaded = load_preset(preset, changes)
+        loaded = load_preset(preset, changes, folder=relative_to)
     if plan:
         from pipeline.run import plan as make_folder
 

@@ -112,7 +112,8 @@ class Within:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), "minimum": self.ge, "maximum": self.le}
+        whole = {"multipleOf": 1} if self.whole else {}
+        return {**handler(schema), "minimum": self.ge, "maximum": self.le, **whole}
 
     def _checked(self, value: Any) -> Any:
         self._check_constants(value)

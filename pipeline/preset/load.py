@@ -39,12 +39,15 @@ _SHELF = "give a preset's file, or a name on `dreamreel presets`"
 _TAKERS = "the presets chelsea and over-footage begin with them"
 
 
-def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = True) -> Preset:
+def load_preset(
+    path: str | Path, overrides: Overrides = (), *, checked: bool = True, folder: Path | None = None
+) -> Preset:
     """The preset in a YAML file, or by its name on the shelf: `load_preset("first-light", {"size": "320x180"})`.
 
     `overrides` replace what the file says: a mapping, or a row of (key, value), `KEY=VALUE` or Override, with keys as
-    `--set` has them. Text in them is read as YAML. Not `checked`, a resolved preset is only read: whether its files are
-    there and all its numbers fit is left open. Raises PresetError with every problem found.
+    `--set` has them. Text in them is read as YAML. Relative paths begin in `folder`, by default the preset's own. Not
+    `checked`, a resolved preset is only read: whether its files are there and all its numbers fit is left open. Raises
+    PresetError with every problem found.
     """
     if not isinstance(path, str | Path):
         raise PresetError([Problem("preset", (), f"is of type {type(path).__name__}; {_SHELF}")])
@@ -54,7 +57,8 @@ def load_preset(path: str | Path, overrides: Overrides = (), *, checked: bool = 
     except (OSError, ValueError) as error:
         reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
         raise PresetError([Problem(str(path), (), f"can't be read: {reason}; {_SHELF}")]) from None
-    loaded = parse_preset(raw, name=str(path), folder=path.parent.absolute(), overrides=overrides, checked=checked)
+    folder = (path.parent if folder is None else folder).absolute()
+    loaded = parse_preset(raw, name=str(path), folder=folder, overrides=overrides, checked=checked)
     loaded._origin = str(path.absolute())
     return loaded
 

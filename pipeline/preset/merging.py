@@ -65,7 +65,7 @@ class _Stages:
 
     def __init__(self, base: Document, over: Document) -> None:
         self._base, self._over = base, over
-        self._ids = _ids(base.data[STAGES])
+        self._ids = ids_of(base.data[STAGES])
         # Each stage of the film: where it stands in the base, where over it, and its keys.
         self._found: list[tuple[int | None, int | None, Any]] = [(i, None, each) for i, each in enumerate(self._listed)]
         self._behind: int | None = None  # where in that the last one stands that the preset listed
@@ -189,7 +189,7 @@ def _is_source(kind: object) -> bool:
     return model is not None and begins_film(model)
 
 
-def _ids(listed: list[Any]) -> list[str]:
+def ids_of(listed: list[Any]) -> list[str]:
     """What each stage is called once the preset is built."""
     taken: list[str] = []
     for entry in listed:

@@ -24,27 +24,27 @@ def plot_preset(preset: Preset, picture: Path) -> int:
 
     Raises PresetError where none moves, MediaError when the picture can't be written.
     """
-    panels = _panels(preset)
-    if not panels:
+    moving = panels(preset)
+    if not moving:
         raise PresetError([Problem(preset.name, (), "no number moves in this preset; its plot would be empty")])
-    write_png(from_array(draw(preset, panels)), picture)
-    return len(panels)
+    write_png(from_array(draw(preset, moving)), picture)
+    return len(moving)
 
 
-def draw(preset: Preset, panels: list[Panel]) -> Canvas:
+def draw(preset: Preset, moving: list[Panel]) -> Canvas:
     """The chart, (H, W, 3) RGB; sections of the song are lines."""
     frames = preset.duration.to_frames(preset.fps)
     length = "endless" if frames is None else f"{float(frames / preset.fps):g} s"
     lines = [] if preset.signals is None else preset.signals.sections[1:].tolist()
     lines += [float(frame / preset.fps) for frame in (*preset.turns, *(scene.start for scene in preset.scenes[1:]))]
-    return draw_chart(f"{preset.name}, {length}, {preset.fps} fps", panels, lines)
+    return draw_chart(f"{preset.name}, {length}, {preset.fps} fps", moving, lines)
 
 
-def _panels(preset: Preset) -> list[Panel]:
+def panels(preset: Preset) -> list[Panel]:
     """One for each number that moves, by itself or by a change; it goes on as it was where its stage is gone."""
     if preset.scenes:
         numbered = enumerate(preset.scenes)
-        return [_later(panel, number, scene) for number, scene in numbered for panel in _panels(scene.preset)]
+        return [_later(panel, number, scene) for number, scene in numbered for panel in panels(scene.preset)]
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
     moments = spec.clock.at_frames(frames)

@@ -175,9 +175,14 @@ def _refusal(name: str, message: str, line: int | None = None) -> PresetError:
     return PresetError([Problem(name, (), message, line)])
 
 
+def stood_in(text: str) -> str:
+    """The text as PyYAML's scanner is to meet it; every character stays in its place."""
+    return text.translate(_STAND_INS)
+
+
 def _parse(text: str, name: str) -> Document:
     try:
-        loader = Loader(text.translate(_STAND_INS), name)
+        loader = Loader(stood_in(text), name)
     except yaml.reader.ReaderError as error:
         raise _refusal(name, f"holds a character YAML does not allow (#x{error.character:04x})") from None
     try:

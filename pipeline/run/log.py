@@ -56,14 +56,15 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with open_regular(path) as file:
             while line := file.readline(_LONGEST_LINE):
-                record = _record(line)
+                record = record_of(line)
                 if record is not None:
                     yield record
     except OSError:
         return
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """What a line of a log says; None where it is no record."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -281,6 +281,20 @@ class Pieces:
         spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
         return (spooled + 3 * 4) * self._frame_bytes
 
+    def spool(self, number: int) -> Path:
+        """Where the spool of a piece lies, if there is one."""
+        return self._raw(number)
+
+    def viewed(self, index: int) -> tuple[Path, int]:
+        """The segment that shows frame `index`, whether it is there yet or not, and which of its pictures does.
+
+        Of the outputs that one which shows the film as it is, or else the first.
+        """
+        number = index // self.length
+        rendition = next((each for each in self.renditions if each.is_plain), self.renditions[0])
+        place = int(index * rendition.fps / rendition.master.fps) - rendition.frames(number * self.length)
+        return self._segment(number, rendition), max(0, place)
+
     def _segment(self, number: int, rendition: Rendition) -> Path:
         place = "" if rendition.number == 1 else f"-{rendition.number}"
         return self._folder / f"{number:06d}{place}{rendition.segment_suffix}"

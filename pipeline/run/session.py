@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -178,7 +179,7 @@ class _Session:
             self._preset = chain.settle(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "begin", preset_file=self._origin)
+                self._note(log, "begin", preset_file=self._origin, pid=os.getpid())
                 return self._run(chain, log, None)
 
     def resume(self, duration: str | None, moved: Mapping[str, str]) -> Result:
@@ -199,7 +200,7 @@ class _Session:
                 self._seconds_before = found.facts.seconds
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "resume", frame=found.frame if found is not None else chain.first)
+                self._note(log, "resume", frame=chain.first if found is None else found.frame, pid=os.getpid())
                 self._prepare(found)
                 return self._run(chain, log, found)
 

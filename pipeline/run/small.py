@@ -31,13 +31,14 @@ _IN_PIXELS = {"grain": ("size", 1.0), "sharpen": ("radius", 0.3)}
 """keys that are lengths in the film's pixels, with the least they may be"""
 
 
-def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
+def small(preset: Preset, folder: Path, *, begins: bool = True) -> tuple[Preset, list[str]]:
     """The preset with no side longer than 320 pixels, and what is not as in the film, a sentence each.
 
     Each octave is larger than the last by `octave_scale`, so a film that is smaller by that factor k times has, without
     its k finest octaves, the others in the same pixels: motifs are as large in the frame, and camera and seed are the
     same. It stays as large as its octaves want it. Dreams come about 12 times a second, by `every`, which spreads them.
-    Noise that the film begins with, made smaller, is written to a picture in `folder`, so that it begins alike.
+    Noise that the film begins with, made smaller, is written to a picture in `folder`, so that it begins alike; but not
+    where it `begins` with a later frame.
 
     Raises PresetError, and what a source raises.
     """
@@ -46,7 +47,9 @@ def small(preset: Preset, folder: Path) -> tuple[Preset, list[str]]:
     shrunk = []
     for number, each in enumerate(presets, 1):
         picture = folder.absolute() / ("begins.png" if number == 1 else f"begins-{number}.png")
-        shrunk.append(_shrunk(each, _Shrink(factor, seldom, picture if factor > 1 and _is_noise(each) else None)))
+        shrunk.append(
+            _shrunk(each, _Shrink(factor, seldom, picture if factor > 1 and begins and _is_noise(each) else None))
+        )
     data = _of_scenes(preset, shrunk) if preset.scenes else shrunk[0]
     made = parse_preset(plain_yaml(data), name=preset.name)
     if preset.signals is not None:

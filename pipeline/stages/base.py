@@ -132,6 +132,10 @@ class Stage(Generic[ConfigT]):
         successor.load_state_dict({name: value.clone() for name, value in self.state_dict().items()})
         return successor
 
+    def another(self, config: ConfigT, spec: RunSpec) -> Self:
+        """A stage as if it were built by itself, which may share with this one, of another film, what never changes."""
+        return type(self)(config, spec)
+
     def join(self, index: int) -> None:
         """Begin in a film whose next frame is `index`. Raises PipelineError where that is too late."""
         return None

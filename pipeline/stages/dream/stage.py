@@ -74,6 +74,14 @@ class Dream(Effect[DreamConfig]):
         successor.dreamer.load_state_dict(self.dreamer.state_for(successor.dreamer))
         return successor
 
+    def another(self, config: DreamConfig, spec: RunSpec) -> Dream:
+        """One that shares the network, and what of the engine and the objective would be no other."""
+        if config.mask is not None or spec.device != self.spec.device:
+            return Dream(config, spec)
+        other = Dream(config, spec, like=self)
+        other.dreamer.objective.forget()
+        return other
+
     def pinned(self) -> dict[str, str]:
         return self.dreamer.pinned()
 

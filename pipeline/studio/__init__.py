@@ -1,0 +1,1 @@
+"""The studio: a page in the browser that shows films while they are rendered, and starts, stops and branches them."""

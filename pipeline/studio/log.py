@@ -1,0 +1,67 @@
+"""What a run's log says, read while it is written: its newest frames, or all their figures, each byte once."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from pipeline.run.log import record_of
+
+_TAIL_BYTES = 1 << 16
+_FRAMES = 48  # over which the speed is told
+
+
+class Tail:
+    """The end of a log. Looking again costs nothing while nothing was added."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = -1
+        self.event: dict[str, Any] = {}
+        """the newest event"""
+        self.begun: dict[str, Any] = {}
+        """the newest `begin` or `resume`, where it is not far back"""
+        self.frames = 0
+        """one more than the newest frame's index"""
+        self.speed: float | None = None
+        """frames a second, of the newest ones"""
+
+    def look(self) -> Tail:
+        """Read on to the end, which is missing where there is no log."""
+        try:
+            size = self._path.stat().st_size
+            if size != self._size:
+                self._read(size)
+                self._size = size
+        except OSError:
+            self._size = -1
+        return self
+
+    def _read(self, size: int) -> None:
+        with self._path.open("rb") as file:
+            if self._size < 0:  # seen for the first time: its newest beginning may be far back
+                for line in file:
+                    if line.startswith(b'{"event"') and (event := record_of(line)) is not None:
+                        self._hear(event)
+            file.seek(max(0, size - _TAIL_BYTES))
+            lines = file.read(size).split(b"\n")
+        recent: deque[float] = deque(maxlen=_FRAMES)
+        for record in map(record_of, lines):
+            if record is None:
+                continue
+            if "event" in record:
+                self._hear(record)
+            elif type(record.get("frame")) is int:
+                self.frames = record["frame"] + 1
+                recent.append(sum(record.get("times", {}).values()))
+        self.speed = len(recent) / sum(recent) if sum(recent) > 0 else self.speed
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        self.event = event
+        if event["event"] in ("begin", "resume"):
+            self.begun = event
+            if event["event"] == "begin":
+                self.frames = 0
+        if event["event"] in ("finished", "stopped") and type(event.get("frame")) is int:
+            self.frames = event["frame"]
