@@ -21,7 +21,7 @@ from pipeline.stages import RunSpec
 from tests.films import FILMS, film
 from tests.processes import dreamreel
 from tests.run.small import FRAMES, stop_after, stopped_run
-from tests.torture import SCENES, torture
+from tests.torture import torture
 
 
 @pytest.mark.parametrize("name", FILMS)
@@ -150,10 +150,6 @@ def test_ctrl_c_saves_and_tells_how_to_go_on(preset: Preset, whole: bytes, tmp_p
 @pytest.mark.parametrize("lead_in", [0, 24])
 def test_kill_9_at_random_moments(tmp_path: Path, lead_in: int) -> None:
     torture(tmp_path, kills=3, seed=11, lead_in=lead_in)
-
-
-def test_kill_9_in_a_film_of_scenes(tmp_path: Path) -> None:
-    torture(tmp_path, kills=3, seed=12, text=SCENES)
 
 
 def test_the_threads_of_the_beginning_are_kept(preset: Preset, whole: bytes, tmp_path: Path) -> None:
