@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +43,11 @@ CheckpointOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    int, typer.Option(min=1, max=256, metavar="N", help="Shots rendered side by side, of a film cut into `shots`.")
+]
+
+
 def render_command(
     preset: options.PresetArgument,
     out: Annotated[
@@ -55,6 +62,7 @@ def render_command(
     device: options.DeviceOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in the folder.")] = False,
     checkpoint_every: CheckpointOption = 30.0,
+    workers: WorkersOption = 1,
 ) -> None:
     """Render a preset to a film."""
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
@@ -68,7 +76,13 @@ def render_command(
             again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
             raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
         loaded = load_preset(preset, changes)
-    watched(loaded, checkpoint_every, False, lambda options: render(loaded, out, overwrite=overwrite, options=options))
+    with_workers = partial(replace, workers=workers)
+    watched(
+        loaded,
+        checkpoint_every,
+        False,
+        lambda options: render(loaded, out, overwrite=overwrite, options=with_workers(options)),
+    )
 
 
 def resume_command(
@@ -77,6 +91,7 @@ def resume_command(
     set_: MovedOption = None,
     input_: MovedInputOption = None,
     checkpoint_every: CheckpointOption = 30.0,
+    workers: WorkersOption = 1,
 ) -> None:
     """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one.
 
@@ -89,8 +104,12 @@ def resume_command(
 
         moved = {change.key: change.value for change in changes}
         preset = RunFolder(run).load_preset(duration, moved)
+    with_workers = partial(replace, workers=workers)
     watched(
-        preset, checkpoint_every, True, lambda options: resume(run, duration=duration, moved=moved, options=options)
+        preset,
+        checkpoint_every,
+        True,
+        lambda options: resume(run, duration=duration, moved=moved, options=with_workers(options)),
     )
 
 

@@ -196,6 +196,7 @@ class Preset(BaseModel):
             margin=self._margin,
             projection=self.projection,
             parallax=any(stage.parallax for stage in self.chain),
+            shot=self.chain[0].part,
         )
 
     @property

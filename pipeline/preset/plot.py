@@ -42,7 +42,7 @@ def _panels(preset: Preset) -> list[Panel]:
     """One for each number that moves, by itself or by a change; it goes on as it was where its stage is gone."""
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
-    moments = spec.clock.at_frames(frames)
+    moments = spec.at_frames(frames)
     beats = [] if spec.signals is None else spec.signals.beats.tolist()
     values: dict[str, Array] = {}
     curves: dict[str, list[Curve]] = {}

@@ -28,6 +28,7 @@ from pipeline.run.recorder import Recorder
 from pipeline.run.recovery import find_checkpoint, require_same_machine, require_same_preset
 from pipeline.run.rendering import Rendering
 from pipeline.run.settings import Settings
+from pipeline.run.shots import Shots
 from pipeline.run.space import require_space
 
 
@@ -54,6 +55,8 @@ def render(
             choice = "or begin again with --overwrite, or elsewhere with --out"
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
         folder.require_free(preset)
+        if preset.chain[0].cut_into_shots:
+            return Shots(folder, preset, _options(options, on_frame, outputs), preset.origin, _resume_shot).begin()
         return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
 
 
@@ -78,11 +81,28 @@ def resume(
     """
     ffmpeg_program()
     folder = RunFolder(out)
+    _require_own_length(folder, duration)
     preset = folder.load_preset(duration, moved)
     _require_encoders(preset)
     with folder.locked():
+        if preset.chain[0].cut_into_shots:
+            shots = Shots(folder, preset, _options(options, on_frame, outputs), folder.origin(), _resume_shot)
+            return shots.resume({} if moved is None else moved)
         session = _Session(folder, preset, _options(options, on_frame, outputs), folder.origin())
         return session.resume(duration, {} if moved is None else moved)
+
+
+def _resume_shot(folder: RunFolder, moved: Mapping[str, str], options: Options) -> Result:
+    return resume(folder.path, moved=moved, options=options)
+
+
+def _require_own_length(folder: RunFolder, duration: str | None) -> None:
+    """Raises RunError where a run that is cut into shots, or a shot, is to have another length."""
+    if duration is None or not folder.holds_run():
+        return
+    source = folder.load_preset().chain[0]
+    if source.cut_into_shots or source.part is not None:
+        raise RunError(f"--duration {duration}: the film was cut into shots by its length; render it anew, with --out")
 
 
 def _require_encoders(preset: Preset) -> None:
