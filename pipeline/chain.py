@@ -247,7 +247,12 @@ def clock(times: dict[str, float], name: str) -> Iterator[None]:
 
 
 def frames(preset: Preset) -> Iterator[Frame]:
-    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
+    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError.
+
+    A film that is cut into `shots` has none in a row: `render` makes its shots, each a run of its own.
+    """
+    if preset.chain[0].cut_into_shots:
+        raise RunError("the film is cut into `shots`, each a run of its own; render it, or leave `shots` out")
     with out_of_memory_said(), Chain(preset) as chain:
         chain.settle(preset)
         previous = None

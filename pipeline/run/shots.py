@@ -79,10 +79,10 @@ class Shots:
         if self._folder.holds_run():
             with self._folder.film_locked(self._options.on_message):
                 self._folder.clear()
-        self._folder.create(self._preset, self._origin)
-        with self._folder.writing():
+        with self._folder.writing():  # before the preset, which makes a run of it
             make_folder(self._folder.shots)
             write_whole(self._folder.shots_file, begun.model_dump_json(indent=1).encode())
+        self._folder.create(self._preset, self._origin)
         return self._run("begin", begun)
 
     def resume(self, moved: Mapping[str, str]) -> Result:
@@ -191,8 +191,10 @@ def finished_segments(folder: RunFolder, shots: list[Shot]) -> tuple[list[list[P
         if count is None:
             break
         preset = there.load_preset()
-        if preset.chain[0].part != shot:
-            raise RunError(f"{there.path} holds no run of shot {shot.number} of this film; put that back")
+        if preset.chain[0].part != shot or count != shot.frames:
+            raise RunError(
+                f"{there.path} holds no run of this film's shot {shot.number}, {shot.frames} frames; put that back"
+            )
         pieces = there.pieces(preset)
         found = [pieces.films(count, rendition) for rendition in pieces.renditions]
         films = [[*a, *b] for a, b in zip(films, found, strict=True)] if films else found
