@@ -153,6 +153,10 @@ class RunError(PipelineError):
     """A run's folder can't be used, or a render had to stop; what was rendered is kept."""
 
 
+class TroubleError(RunError):
+    """What stopped a run may be over by the next try: a full disk, a read-only folder, another process there."""
+
+
 class StageError(PipelineError):
     """A stage does not keep to the rules by which stages work together; whoever wrote it has to change it."""
 

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli import (
     atlas,
+    batch,
     branch,
     check,
     deforum,
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 app.command("render")(render.render_command)
 app.command("resume")(render.resume_command)
+app.command("run")(render.run_command)
+app.command("batch")(batch.command)
 app.command("branch")(branch.command)
 app.command("info")(runs.info_command)
 app.command("assemble")(runs.assemble_command)
@@ -56,7 +59,7 @@ app.command("layers")(layers.command)
 app.command("stages")(stages.command)
 
 # What these make lies in files: that nobody hears what they say is no failure of theirs.
-_MAKERS = ("render", "resume", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
+_MAKERS = ("render", "resume", "run", "batch", "branch", "preview", "assemble", "plot", "dream", "visualise", "atlas")
 
 
 def _version(wanted: bool) -> None:

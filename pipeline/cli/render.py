@@ -12,7 +12,8 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.complete import files_and_folders, folders
-from pipeline.cli.stopping import STOPPED, Stopping
+from pipeline.cli.console import complain, say
+from pipeline.cli.stopping import RESUMABLE, STOPPED, Stopping
 from pipeline.cli.watch import Watch
 from pipeline.errors import RunError, shell_word
 
@@ -63,6 +64,10 @@ def render_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in the folder.")] = False,
     checkpoint_every: CheckpointOption = 30.0,
     workers: WorkersOption = 1,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Make the run's folder, and stop; `dreamreel run` renders it."),
+    ] = False,
 ) -> None:
     """Render a preset to a film."""
     changes = options.overrides(set_, input_, size, fps, duration, seed, device)
@@ -76,6 +81,11 @@ def render_command(
             again = f"dreamreel render {shell_word(str(Path(preset) / 'preset.yaml'))} --out ANOTHER"
             raise RunError(f"{preset} is a run, no preset; {RunFolder(preset).resume_hint}, or render it anew: {again}")
         loaded = load_preset(preset, changes)
+    if plan:
+        from pipeline.run import plan as make_folder
+
+        say(f"dreamreel run {shell_word(str(make_folder(loaded, out).path))}")
+        return
     with_workers = partial(replace, workers=workers)
     watched(
         loaded,
@@ -113,8 +123,40 @@ def resume_command(
     )
 
 
-def watched(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Callable[[Options], Result]) -> None:
-    """Render with its progress shown, so that Ctrl-C stops it in good order."""
+def run_command(run: RunArgument, checkpoint_every: CheckpointOption = 30.0) -> None:
+    """Begin or go on with a run, whichever applies; nothing is done where it is finished. For schedulers.
+
+    Exit status 0: it is finished. 75: stopped, by a signal or by the machine (a full disk, another process there):
+    run it again. 1: its preset or files have to be changed first.
+    """
+    with Watch(f"reading {run}", stderr=True):
+        from pipeline.errors import DeviceError, TroubleError
+        from pipeline.run import proceed
+        from pipeline.run.folder import RunFolder
+        from pipeline.run.session import failures_noted
+        from pipeline.run.standing import standing
+
+        folder = RunFolder(run)
+        with failures_noted(folder):
+            preset, stands = folder.load_preset(), standing(folder)
+    if stands.state == "finished":
+        say(f"{run}: finished, {stands.frames} frames")
+        return
+    try:
+        watched(preset, checkpoint_every, stands.frames > 0, lambda options: proceed(run, options=options), RESUMABLE)
+    except (TroubleError, DeviceError) as error:
+        complain(str(error))
+        raise typer.Exit(RESUMABLE) from None
+
+
+def watched(
+    preset: Preset,
+    checkpoint_seconds: float,
+    resumed: bool,
+    work: Callable[[Options], Result | None],
+    stopped: int = STOPPED,
+) -> None:
+    """Render with its progress shown, so that Ctrl-C stops it in good order, with exit status `stopped`."""
     from pipeline.cli.progress import RenderProgress
     from pipeline.run import Options
 
@@ -127,6 +169,8 @@ def watched(preset: Preset, checkpoint_seconds: float, resumed: bool, work: Call
             checkpoint_seconds=checkpoint_seconds,
         )
         result = work(options)
+    if result is None:  # somebody else has finished it meanwhile
+        return
     progress.summary(result)
     if not result.finished:
-        raise typer.Exit(STOPPED)
+        raise typer.Exit(stopped)

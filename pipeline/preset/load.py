@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.disk import read_regular
 from pipeline.errors import KeyPath, MediaError, PresetError, Problem, mishap, parse_path
 from pipeline.listen import SOURCE, ListenConfig, hear, parse_listen, song_of
-from pipeline.masks import FilmMask
 from pipeline.media.sound import Soundtrack
 from pipeline.outputs import EncodeConfig
 from pipeline.preset.boundary import ModelT, validated
@@ -26,6 +25,7 @@ from pipeline.preset.overrides import Overrides
 from pipeline.preset.packages import missing_packages
 from pipeline.preset.plugins import wrong_package
 from pipeline.preset.shelf import find_preset
+from pipeline.preset.shots import problems_of_shots
 from pipeline.preset.timeline import with_changes
 from pipeline.preset.whole import read_whole
 from pipeline.preset.yaml12 import MAX_BYTES, Document
@@ -277,29 +277,13 @@ class _Builder:
             height = max(2, round(spec.size.width / 4) * 2)
             wanted = f"twice as wide as high with `projection: equirectangular`, such as {2 * height}x{height}"
             self._add(("size",), f"is {spec.size}, must be {wanted}")
-        if preset.chain[0].cut_into_shots:
-            self._check_outputs_of_shots(preset)
+        for place, message in problems_of_shots(preset):
+            self._add(place, message)
         if spec.lead_in and not spec.continues:
             self._add(("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out")
         if preset.margin and not spec.continues:
             remedy = "leave it out; `edges: reflect` of the zoom stage shows its mirror image there"
             self._add(("margin",), f"is {preset.margin:g}, but footage has nothing beyond its frame; {remedy}")
-
-    def _check_outputs_of_shots(self, preset: Preset) -> None:
-        """Shots are written one by one, and joined."""
-        ways = [(i, config) for i, config in enumerate(preset.stages) if isinstance(config, EncodeConfig)]
-        for (index, config), rendition in zip(ways, preset.renditions, strict=True):
-            if rendition.fps != preset.fps:
-                remedy = "leave `fps` out here, or `shots` there"
-                self._add(
-                    ("stages", index, "fps"),
-                    f"is {rendition.fps}, and a film of shots keeps its {preset.fps}; {remedy}",
-                )
-            if isinstance(config.mask, FilmMask):
-                self._add(
-                    ("stages", index, "mask"),
-                    "is a film, which the outputs of a film of shots can't have; leave it out",
-                )
 
     def _check_round(self, preset: Preset) -> None:
         """Behind a stage that ends the round from frame to frame, nothing feeds back."""

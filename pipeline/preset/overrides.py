@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import KeyPath, PresetError, Problem, format_path, parse_path, shortened, split_setting
@@ -39,6 +40,8 @@ class Override:
     """whether the value is text as it stands, not YAML"""
     given: str | None = None
     """the key as it was given, where that is another"""
+    folder: Path | None = None
+    """where relative paths in the value are meant from; the current folder if left out"""
 
     @staticmethod
     def of(text: str) -> Override:
@@ -107,7 +110,7 @@ def apply_override(
 
     Raises PresetError that names the override.
     """
-    value = override.value if override.quoted else placed(read_value(override.value, str(override)))
+    value = override.value if override.quoted else placed(read_value(override.value, str(override)), override.folder)
     place = put(document, override, value)
     document.replace(place, str(override))
     put(document, override, fill(value, place))

@@ -17,6 +17,7 @@ from torch import Tensor
 from pipeline.activity import report
 from pipeline.chain import Chain
 from pipeline.device import out_of_memory_said
+from pipeline.engines import parse_memory
 from pipeline.errors import RunError
 from pipeline.frame import Pass, to_uint8, to_uint16
 from pipeline.outputs import Spool, encode
@@ -28,6 +29,7 @@ from pipeline.stages.dream import DreamConfig
 PROBE_SECONDS = 20.0
 _FEWEST, _MOST = 3, 48  # frames of each part of the film, between two changes
 _AT_LEAST = 0.1  # of the seconds, what no probe tells: how fast the machine is in an hour
+_PROCESS_BYTES, _LOOP_BYTES, _DREAM_BYTES = 600 * 10**6, 150, 450  # at least; and for each pixel of a frame
 _FILM_LESS, _FILM_MORE = 0.4, 1.3  # of the bytes of a few first frames, what frames of a whole film take
 
 
@@ -70,6 +72,14 @@ def estimate(preset: Preset, seconds: float = PROBE_SECONDS) -> Estimate:
         probe.setup = time.perf_counter() - began
         probe.run(seconds)
         return probe.estimate()
+
+
+def expected_memory(preset: Preset) -> int:
+    """Bytes that a render takes at its peak, reckoned generously from its size alone; `estimate` measures it."""
+    pixels = preset.canvas.height * preset.canvas.width
+    dreams = [config for each in (preset, *preset.changed) for config in each.chain if isinstance(config, DreamConfig)]
+    budgets = [_DREAM_BYTES * pixels if d.memory == "auto" else parse_memory(d.memory) for d in dreams]
+    return _PROCESS_BYTES + _LOOP_BYTES * pixels + max((min(b, _DREAM_BYTES * pixels) for b in budgets), default=0)
 
 
 class _Probe:

@@ -12,12 +12,12 @@ import filelock
 
 from pipeline import checkpoint
 from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
-from pipeline.errors import PipelineError, PresetError, RunError, format_path, shell_word
+from pipeline.errors import PipelineError, PresetError, RunError, TroubleError, format_path, shell_word
 from pipeline.listen import read_signals, write_signals
 from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
-from pipeline.run.changes import changed_keys
 from pipeline.run.log import read_log
+from pipeline.run.moving import only_moved, require_only_moved
 from pipeline.run.pieces import Pieces, remove_pieces
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
@@ -182,8 +182,8 @@ class RunFolder:
         except PresetError as error:
             if not moved:
                 raise
-            raise RunError(f"{error}\n{_only_moved(preset)}") from None
-        _require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
+            raise RunError(f"{error}\n{only_moved(preset)}") from None
+        require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
         return self._hearing(given)
 
     def _hearing(self, preset: Preset) -> Preset:
@@ -238,11 +238,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Turns what the disk says into a RunError that names the folder and the way on."""
+        """Turns what the disk says into a TroubleError that names the folder and the way on."""
         try:
             yield
         except OSError as error:
-            raise RunError(self.trouble(error)) from error
+            raise TroubleError(self.trouble(error)) from error
 
     def trouble(self, error: OSError) -> str:
         """What an error of the disk means for the run."""
@@ -253,14 +253,14 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out. The system frees the lock of a dead one. Raises RunError when it is taken."""
+        """Keeps other processes out. The system frees the lock of a dead one. Raises TroubleError when it is taken."""
         with self.writing():
             make_folder(self.path)
             lock = filelock.FileLock(self.lock_file)
             try:
                 lock.acquire(timeout=1)  # `info` holds it for a moment
             except filelock.Timeout:
-                raise RunError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
+                raise TroubleError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
         try:
             yield
         finally:
@@ -302,18 +302,3 @@ def _foreign(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return [folder]
     return [path for path in folder.iterdir() if path.name != ".lock"]
-
-
-def _require_only_moved(before: Preset, after: Preset, free: set[str]) -> None:
-    """Raises RunError when more than the keys in `free` and the paths of files differs."""
-    files = before.inputs().keys() & after.inputs().keys()
-    old, new = (preset.with_inputs(dict.fromkeys(files, "")) for preset in (before, after))
-    changes = changed_keys(*({**data, **dict.fromkeys(free)} for data in (old, new)))
-    if changes:
-        listed = "\n  ".join(changes)
-        raise RunError(f"{_only_moved(before)}:\n  {listed}")
-
-
-def _only_moved(preset: Preset) -> str:
-    keys = ", ".join(preset.inputs()) or "none"
-    return f"a run that goes on takes new places of its files, nothing else (here: {keys}); render anew, with --out"

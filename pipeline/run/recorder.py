@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pipeline import checkpoint
 from pipeline.checkpoint import Checkpoint
+from pipeline.errors import MediaError, TroubleError
 from pipeline.frame import Frame
 from pipeline.media.behind import Behind
 from pipeline.ops.measure import look
@@ -30,7 +31,7 @@ from pipeline.run.space import require_space
 
 
 class Recorder(Output):
-    """Takes the film's frames in order from `start` on. Methods raise RunError for the disk, MediaError for ffmpeg."""
+    """Takes the film's frames in order from `start` on. Methods raise TroubleError for the disk and for ffmpeg."""
 
     def __init__(self, folder: RunFolder, pieces: Pieces, log: RunLog, start: int) -> None:
         self._folder, self._pieces, self._log = folder, pieces, log
@@ -83,7 +84,10 @@ class Recorder(Output):
 
     def _make_segment(self, piece: Piece) -> None:
         with self._timed():
-            self._pieces.encode(piece)
+            try:
+                self._pieces.encode(piece)
+            except MediaError as error:  # of frames that we made: it is the disk or the encoder, not the preset
+                raise TroubleError(str(error)) from error
             self._log.event("segment", **piece._asdict())
 
     def _drop_spools(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.chain import Chain
 from pipeline.device import open_device, out_of_memory_said
-from pipeline.errors import DeviceError, PipelineError, PresetError, RunError
+from pipeline.errors import DeviceError, MediaError, PipelineError, PresetError, RunError, TroubleError
 from pipeline.media.behind import Behind
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Beside, Output, require_encoder, require_output
@@ -28,8 +28,9 @@ from pipeline.run.recorder import Recorder
 from pipeline.run.recovery import find_checkpoint, require_same_machine, require_same_preset
 from pipeline.run.rendering import Rendering
 from pipeline.run.settings import Settings
-from pipeline.run.shots import Shots
+from pipeline.run.shots import Shots, require_own_length
 from pipeline.run.space import require_space
+from pipeline.run.standing import standing
 
 
 def render(
@@ -49,15 +50,66 @@ def render(
     """
     open_device(preset.device)  # a preset for another machine makes no folder here
     _require_encoders(preset)  # before hours of work that nothing could write down
+    with _free_folder(preset, out, overwrite) as folder:
+        if preset.chain[0].cut_into_shots:
+            return Shots(folder, preset, _options(options, on_frame, outputs), preset.origin, _resume_shot).begin()
+        return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
+
+
+def plan(preset: Preset, out: str | Path | None = None) -> RunFolder:
+    """Make the folder of a run, by default `renders/NAME`, and render nothing: `proceed` does, here or elsewhere.
+
+    Raises RunError where the folder is taken, TroubleError for the disk.
+    """
+    with _free_folder(preset, out, overwrite=False) as folder:
+        folder.create(preset, preset.origin)
+        return folder
+
+
+@contextlib.contextmanager
+def _free_folder(preset: Preset, out: str | Path | None, overwrite: bool) -> Iterator[RunFolder]:
+    """A folder for a new run, locked."""
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
     with folder.locked():
         if folder.holds_run() and not overwrite:
             choice = "or begin again with --overwrite, or elsewhere with --out"
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
         folder.require_free(preset)
-        if preset.chain[0].cut_into_shots:
-            return Shots(folder, preset, _options(options, on_frame, outputs), preset.origin, _resume_shot).begin()
-        return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
+        yield folder
+
+
+def proceed(
+    out: str | Path,
+    on_frame: OnFrame | None = None,
+    *,
+    outputs: Output | Sequence[Output] = (),
+    options: Options | None = None,
+) -> Result | None:
+    """Begin or go on with the run in `out`, whichever applies; None, and nothing done, where it is finished.
+
+    What can't be mended by trying again is noted in the run's log, as `failed`. Raises what `resume` raises:
+    TroubleError and DeviceError for what may be over by the next try.
+    """
+    folder = RunFolder(out)
+    with failures_noted(folder):
+        folder.load_preset()  # raises where there is none
+        if standing(folder).state == "finished":
+            return None
+        return resume(out, on_frame, outputs=outputs, options=options)
+
+
+@contextlib.contextmanager
+def failures_noted(folder: RunFolder) -> Iterator[None]:
+    """What goes wrong in the block, and would again, is noted in the run's log."""
+    try:
+        yield
+    except (TroubleError, DeviceError):
+        raise
+    except PipelineError as error:
+        if folder.holds_run():
+            with folder.writing(), contextlib.closing(RunLog(folder.log_file)) as log:
+                log.event("failed", error=str(error))
+        raise
 
 
 def resume(
@@ -81,7 +133,7 @@ def resume(
     """
     ffmpeg_program()
     folder = RunFolder(out)
-    _require_own_length(folder, duration)
+    require_own_length(folder, duration)
     preset = folder.load_preset(duration, moved)
     _require_encoders(preset)
     with folder.locked():
@@ -94,15 +146,6 @@ def resume(
 
 def _resume_shot(folder: RunFolder, moved: Mapping[str, str], options: Options) -> Result:
     return resume(folder.path, moved=moved, options=options)
-
-
-def _require_own_length(folder: RunFolder, duration: str | None) -> None:
-    """Raises RunError where a run that is cut into shots, or a shot, is to have another length."""
-    if duration is None or not folder.holds_run():
-        return
-    source = folder.load_preset().chain[0]
-    if source.cut_into_shots or source.part is not None:
-        raise RunError(f"--duration {duration}: the film was cut into shots by its length; render it anew, with --out")
 
 
 def _require_encoders(preset: Preset) -> None:
@@ -243,7 +286,8 @@ class _Session:
                 comment = film_comment(self._preset, self._inputs, facts["environment"], self._origin)
                 result.notes += self._finish(result, comment)
         result.seconds = time.perf_counter() - self._started
-        self._note(log, "finished" if result.finished else "stopped", frame=result.frames)
+        names = [path.name for path in (result.path, *result.others)]
+        self._note(log, "finished" if result.finished else "stopped", frame=result.frames, outputs=names)
         return result
 
     def _tell(self, text: str, result: Result) -> None:
@@ -254,7 +298,10 @@ class _Session:
         with self._folder.film_locked(self._options.on_message):
             if not result.finished and has_more_frames(result.path, self._preset.renditions[0], result.frames):
                 return []
-            return finish_film(self._folder, self._preset, result.frames, comment)
+            try:
+                return finish_film(self._folder, self._preset, result.frames, comment)
+            except MediaError as error:
+                raise TroubleError(str(error)) from error
 
     def _require_space(self, start: int) -> None:
         frames = self._preset.duration.to_frames(self._preset.fps)

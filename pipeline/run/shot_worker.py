@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.run.options import Options
 from pipeline.run.session import resume
 from pipeline.run.settings import Settings
+from pipeline.run.shots import RESUMABLE
 
 
 def main(task: dict[str, Any]) -> None:
@@ -31,7 +32,7 @@ def main(task: dict[str, Any]) -> None:
         result = resume(task["folder"], moved=task["moved"], options=options)
         _tell(finished=result.finished, notes=result.notes)
     except PipelineError as error:
-        _tell(error=str(error))
+        _tell(error=str(error), resumable=isinstance(error, RESUMABLE))
 
 
 def _watch(stop: threading.Event) -> None:

@@ -15,11 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline.activity import report
+from pipeline.errors import PipelineError, RunError, TroubleError
 from pipeline.run.folder import RunFolder
 from pipeline.run.options import Options, Result
 from pipeline.run.settings import Settings
 from pipeline.stages.shot import Shot
 
+RENDERING_SHOTS = "rendering shots"
 _LOOK_SECONDS = 0.1
 _LAST_WORDS = 400
 _WORKER = "pipeline.run.shot_worker"
@@ -35,9 +37,9 @@ class ShotWorkers:
         self._lock = threading.Lock()
         self._stopping = False
 
-    def render(self, shots: list[Shot], done: int, result: Result) -> dict[int, str]:
+    def render(self, shots: list[Shot], done: int, result: Result) -> dict[int, PipelineError]:
         """Render shots of a film that has `done` frames; what went wrong, by the number of the shot."""
-        failures: dict[int, str] = {}
+        failures: dict[int, PipelineError] = {}
         with ThreadPoolExecutor(self._options.workers) as pool:
             try:
                 works = [pool.submit(self._work, shot) for shot in shots]
@@ -46,7 +48,7 @@ class ShotWorkers:
                         self._stop()
                     for shot, said in self._arrived():
                         self._take(shot, said, result, failures)
-                        report("rendering shots", done + result.rendered, shot.film)
+                        report(RENDERING_SHOTS, done + result.rendered, shot.film)
             finally:
                 self._stop()
         return failures
@@ -58,11 +60,11 @@ class ShotWorkers:
             while (left := until - time.monotonic()) > 0:
                 yield self._heard.get(timeout=left)
 
-    def _take(self, shot: Shot, said: dict[str, Any], result: Result, failures: dict[int, str]) -> None:
+    def _take(self, shot: Shot, said: dict[str, Any], result: Result, failures: dict[int, PipelineError]) -> None:
         if "message" in said:
             self._options.on_message(f"shot {shot.number}: {said['message']}")
         if "error" in said:
-            failures[shot.number] = said["error"]
+            failures[shot.number] = (TroubleError if said["resumable"] else RunError)(said["error"])
         result.rendered += said.get("rendered", 0)
         for stage, seconds in said.get("times", {}).items():
             result.times[stage] = result.times.get(stage, 0.0) + seconds
@@ -91,7 +93,9 @@ class ShotWorkers:
             if not ended:
                 words.seek(0)
                 last = words.read()[-_LAST_WORDS:].strip()
-                self._heard.put((shot, {"error": f"its process ended with status {status} {last}".strip()}))
+                self._heard.put(
+                    (shot, {"error": f"its process ended with status {status} {last}".strip(), "resumable": True})
+                )
 
     def _started(self, shot: Shot, words: Any) -> subprocess.Popen[str]:
         task = {

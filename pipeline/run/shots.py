@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.chain import Chain
 from pipeline.disk import make_folder, read_regular, write_whole
-from pipeline.errors import PipelineError, RunError, shell_word
+from pipeline.errors import DeviceError, PipelineError, RunError, TroubleError, shell_word
 from pipeline.preset import Preset
 from pipeline.run.environment import versions
 from pipeline.run.facts import InputFacts
@@ -29,6 +29,7 @@ from pipeline.stages.shot import Shot
 
 Resume = Callable[[RunFolder, Mapping[str, str], Options], Result]
 _MOST_BYTES = 1 << 24
+RESUMABLE = (TroubleError, DeviceError)
 
 
 class Begun(BaseModel):
@@ -57,6 +58,15 @@ def frames_finished(folder: RunFolder) -> int | None:
     return int(last["frame"]) if last.get("event") == "finished" and type(last.get("frame")) is int else None
 
 
+def require_own_length(folder: RunFolder, duration: str | None) -> None:
+    """Raises RunError where a run that is cut into shots, or a shot, is to have another length."""
+    if duration is None or not folder.holds_run():
+        return
+    source = folder.load_preset().chain[0]
+    if source.cut_into_shots or source.part is not None:
+        raise RunError(f"--duration {duration}: the film was cut into shots by its length; render it anew, with --out")
+
+
 class Shots:
     """One process's work on a film of shots, under its folder's lock."""
 
@@ -76,7 +86,7 @@ class Shots:
         with Chain(preset) as chain:  # what it takes for itself, all shots take
             self._preset = chain.settle(preset)
         begun = Begun(frames=frames, settings=Settings.now(), inputs=self._inputs_now())
-        if self._folder.holds_run():
+        if self._folder.log_file.exists():
             with self._folder.film_locked(self._options.on_message):
                 self._folder.clear()
         with self._folder.writing():  # before the preset, which makes a run of it
@@ -88,6 +98,9 @@ class Shots:
     def resume(self, moved: Mapping[str, str]) -> Result:
         """Render what is left of every shot."""
         self._moved = moved
+        if not self._folder.shots_file.exists() and not self._folder.shots_there():  # it was planned, or hardly begun
+            self._preset = self._folder.load_preset(None, moved, checked=True)
+            return self.begin()
         begun, now = read_begun(self._folder), self._inputs_now()
         other = [key for key in begun.inputs if key in now and now[key].digest != begun.inputs[key].digest]
         if [key for key in other if key != "audio"]:
@@ -121,15 +134,19 @@ class Shots:
             state = "finished" if result.finished else "stopped"
             self._note(log, state, frame=result.frames, outputs=names)
         result.seconds = time.perf_counter() - self._started
-        if failures:
-            listed = "\n  ".join(f"shot {number}: {said}" for number, said in failures.items())
-            raise RunError(
-                f"{len(failures)} of {len(shots)} shots failed:\n  {listed}\nthe others are kept; "
-                f"{self._folder.resume_hint}"
-            )
+        self._require_none(failures, len(shots))
         return result
 
-    def _render(self, shots: list[Shot], begun: Begun, result: Result, log: RunLog) -> dict[int, str]:
+    def _require_none(self, failures: Mapping[int, PipelineError], shots: int) -> None:
+        """Raises TroubleError where all that went wrong may be over by the next try, RunError for anything else."""
+        if failures:
+            listed = "\n  ".join(f"shot {number}: {error}" for number, error in sorted(failures.items()))
+            kind = TroubleError if all(isinstance(each, RESUMABLE) for each in failures.values()) else RunError
+            raise kind(
+                f"{len(failures)} of {shots} shots failed:\n  {listed}\nthe others are kept; {self._folder.resume_hint}"
+            )
+
+    def _render(self, shots: list[Shot], begun: Begun, result: Result, log: RunLog) -> dict[int, PipelineError]:
         """Render what is not finished; what went wrong, by the number of the shot."""
         left = [shot for shot in shots if frames_finished(self._folder.shot(shot.number)) is None]
         for shot in left:
@@ -139,7 +156,7 @@ class Shots:
         if self._options.workers > 1 and len(left) > 1:
             done = sum(shot.frames for shot in shots) - sum(shot.frames for shot in left)
             return ShotWorkers(self._folder, begun.settings, self._options, self._moved).render(left, done, result)
-        failures: dict[int, str] = {}
+        failures: dict[int, PipelineError] = {}
         for shot in left:
             if self._options.should_stop():
                 break
@@ -147,7 +164,7 @@ class Shots:
                 self._add(result, self._resume(self._folder.shot(shot.number), self._moved, self._watching(shot)))
                 self._note(log, "shot", number=shot.number)
             except PipelineError as error:
-                failures[shot.number] = str(error)
+                failures[shot.number] = error
         return failures
 
     def _watching(self, shot: Shot) -> Options:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from pipeline import checkpoint
 from pipeline.errors import PipelineError, RunError
 from pipeline.media.paths import resolve_sound
@@ -26,6 +24,7 @@ from pipeline.run.pieces import ClosedMeanwhile, SegmentMissing
 from pipeline.run.recovery import load_whole
 from pipeline.run.shot_presets import shots_of
 from pipeline.run.shots import finished_segments, read_begun
+from pipeline.run.standing import is_rendering
 
 _TRIES = 5
 
@@ -75,7 +74,7 @@ def report(out: str | Path) -> Report:
     return Report(
         folder=folder.path,
         preset=preset,
-        state="rendering" if _is_locked(folder) else "finished" if finished else "stopped",
+        state="rendering" if is_rendering(folder) else "finished" if finished else "stopped",
         frames=frames,
         total=total,
         segments=folder.pieces(preset).closed(),
@@ -110,17 +109,6 @@ def _newest(folder: RunFolder, preset: Preset) -> Found | None:
         except ValueError:
             continue
     return None
-
-
-def _is_locked(folder: RunFolder) -> bool:
-    lock = filelock.FileLock(folder.lock_file)
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:  # nobody renders where nobody can write
-        return False
 
 
 def _health(folder: RunFolder, preset: Preset, frame: int) -> str:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import pipeline
-from pipeline.errors import MediaError, PipelineError, RunError
+from pipeline.errors import PipelineError, RunError, TroubleError
 from pipeline.preset import Preset, load_preset
 from pipeline.run import Options
 from tests.processes import ROOT
@@ -115,7 +115,7 @@ def test_ffmpeg_dying_in_the_middle_leaves_a_run_that_goes_on(
     fake.chmod(0o755)
     with monkeypatch.context() as patch:
         patch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))  # started first to be asked what it can do
-        with pytest.raises(MediaError, match=r"exit status 7.*\n.*my disk melted\n.*dreamreel resume"):
+        with pytest.raises(TroubleError, match=r"exit status 7.*\n.*my disk melted\n.*dreamreel resume"):
             pipeline.render(preset, tmp_path / "run", options=Options(checkpoint_seconds=0))
     assert pipeline.report(tmp_path / "run").frames >= 8
     assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole

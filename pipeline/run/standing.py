@@ -1,0 +1,79 @@
+"""How a run stands, in a moment: its log's last lines say it, and nothing else is read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import filelock
+
+from pipeline.disk import open_regular
+from pipeline.run.folder import RunFolder
+
+_TAIL_BYTES = 1 << 16
+
+State = Literal["planned", "rendering", "stopped", "finished", "failed"]
+
+
+class Standing(NamedTuple):
+    """planned: nothing is rendered yet; failed: trying again mends nothing; stopped: goes on where it was."""
+
+    state: State
+    frames: int
+    """the newest that was rendered, counted from 1; some may have to be rendered again"""
+    error: str | None = None
+    """of a failed one"""
+
+
+def standing(folder: RunFolder) -> Standing:
+    """How the run in a folder stands. A finished one whose film is gone is stopped."""
+    records = _last_records(folder.log_file)
+    event: dict[str, Any] = next((record for record in reversed(records) if "event" in record), {})
+    frames = 1 + max((r["frame"] for r in records if "event" not in r and type(r.get("frame")) is int), default=-1)
+    if event.get("event") == "finished" and _are_there(folder, event.get("outputs")):
+        return Standing("finished", int(event.get("frame", frames)))
+    if is_rendering(folder):
+        return Standing("rendering", frames)
+    if event.get("event") == "failed":
+        return Standing("failed", frames, str(event.get("error", "")))
+    return Standing("stopped" if records else "planned", frames)
+
+
+def is_rendering(folder: RunFolder) -> bool:
+    """Whether some process works on it now."""
+    lock = filelock.FileLock(folder.lock_file)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # nobody renders where nobody can write
+        return False
+
+
+def _are_there(folder: RunFolder, names: Any) -> bool:
+    if not isinstance(names, list):  # of earlier versions
+        with contextlib.suppress(Exception):
+            return folder.film(folder.load_preset()).exists()
+        return False
+    return all((folder.preset_file.parent / str(name)).exists() for name in names)
+
+
+def _last_records(path: Path) -> list[dict[str, Any]]:
+    """The last records of a log, in order."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict):
+                found.append(record)
+    return found
