@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
@@ -109,6 +109,10 @@ class Frame:
         self.times = dict(made.times)
         self._made = made
         self._arrived: Callable[[], Pixels] = partial(to_uint8, made.image) if arrived is None else arrived
+
+    def moved(self, frames: int) -> Frame:
+        """The same frame so many places further on: one of a shot, as one of its film."""
+        return Frame(replace(self._made, index=self.index + frames), self._arrived)
 
     @cached_property
     def image(self) -> Tensor:

@@ -9,6 +9,7 @@ from pipeline.chain.film import Film
 from pipeline.chain.links import Chain, clock
 from pipeline.chain.scenes import Scenes
 from pipeline.device import out_of_memory_said
+from pipeline.errors import RunError
 from pipeline.frame import Frame
 from pipeline.preset import Preset
 from pipeline.stages import EndOfFootage
@@ -22,7 +23,12 @@ def open_film(preset: Preset, frame: int | None = None) -> Film:
 
 
 def frames(preset: Preset) -> Iterator[Frame]:
-    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError."""
+    """The film's frames, one after the other; each is computed when it is asked for. Raises PipelineError.
+
+    A film that is cut into `shots` has none in a row: `render` makes its shots, each a run of its own.
+    """
+    if preset.cut_into_shots:
+        raise RunError("the film is cut into `shots`, each a run of its own; render it, or leave `shots` out")
     with out_of_memory_said(), open_film(preset) as chain:
         chain.settle(preset)
         previous = None

@@ -63,7 +63,7 @@ class Pace:
 def first_frame_weight(preset: Preset) -> float:
     """How much longer a film's first frame takes than the next, by the steps that its dreams take in both."""
     preset = preset.scenes[0].preset if preset.scenes else preset
-    start = preset.spec().clock.at_frame(0)
+    start = preset.spec().at_frame(0)
     dreams = [config for config in preset.stages if isinstance(config, DreamConfig)]
     first = sum(config.octaves * config.first_steps for config in dreams)
     later = sum(config.work * round(config.steps.at(start)) for config in dreams)

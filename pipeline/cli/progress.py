@@ -16,6 +16,7 @@ from pipeline.preset import Preset
 from pipeline.run import Result
 from pipeline.run.estimate import peak_memory
 from pipeline.run.pieces import Pieces
+from pipeline.run.shot_workers import RENDERING_SHOTS
 from pipeline.stages import RunSpec
 
 _TELLING_FRAMES, _SOON_SECONDS = 4, 10.0  # after so many, it is told what the rest takes, unless it is soon over
@@ -76,6 +77,8 @@ class RenderProgress(Watch):
     def hear(self, what: str, done: int, total: int | None) -> None:
         if what == ACTIVITY and total:
             self._pace.partly(done / total, time.monotonic())
+        if what == RENDERING_SHOTS:
+            self._count = done
         super().hear(what, done, total)
 
     def _advance(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +44,11 @@ CheckpointOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    int, typer.Option(min=1, max=256, metavar="N", help="Shots rendered side by side, of a film cut into `shots`.")
+]
+
+
 def render_command(
     preset: options.PresetArgument,
     out: Annotated[
@@ -60,6 +67,7 @@ def render_command(
         typer.Option(metavar="DIR", help="Where relative paths in the preset begin; its own folder if left out."),
     ] = None,
     checkpoint_every: CheckpointOption = 30.0,
+    workers: WorkersOption = 1,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Make the run's folder, and stop; `dreamreel run` renders it."),
@@ -82,7 +90,13 @@ def render_command(
 
         say(f"dreamreel run {shell_word(str(make_folder(loaded, out).path))}")
         return
-    watched(loaded, checkpoint_every, False, lambda options: render(loaded, out, overwrite=overwrite, options=options))
+    with_workers = partial(replace, workers=workers)
+    watched(
+        loaded,
+        checkpoint_every,
+        False,
+        lambda options: render(loaded, out, overwrite=overwrite, options=with_workers(options)),
+    )
 
 
 def resume_command(
@@ -91,6 +105,7 @@ def resume_command(
     set_: MovedOption = None,
     input_: MovedInputOption = None,
     checkpoint_every: CheckpointOption = 30.0,
+    workers: WorkersOption = 1,
 ) -> None:
     """Go on with a run that was stopped or killed; with a longer --duration, extend a finished one.
 
@@ -103,8 +118,12 @@ def resume_command(
 
         moved = {change.key: change.value for change in changes}
         preset = RunFolder(run).load_preset(duration, moved)
+    with_workers = partial(replace, workers=workers)
     watched(
-        preset, checkpoint_every, True, lambda options: resume(run, duration=duration, moved=moved, options=options)
+        preset,
+        checkpoint_every,
+        True,
+        lambda options: resume(run, duration=duration, moved=moved, options=with_workers(options)),
     )
 
 

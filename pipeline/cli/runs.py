@@ -29,7 +29,7 @@ def info_command(run: RunArgument) -> None:
             ("run", f"{preset.name}, {preset.size}, {preset.fps} fps, {preset.duration}, seed {preset.seed}"),
             ("state", found.state),
             ("frames", f"{found.frames} of {found.total if found.total is not None else 'endless'}"),
-            ("segments", str(found.segments)),
+            *([("segments", str(found.segments))] if not found.shots else _shots(found)),
             *(("checkpoint", f"{_place(frame)}: {health}") for frame, health in found.checkpoints.items()),
             *_branched(found),
             ("time spent", clock(found.seconds)),
@@ -38,6 +38,13 @@ def info_command(run: RunArgument) -> None:
             *(("changed", change) for change in found.changes),
         ]
     )
+
+
+def _shots(found: Report) -> Iterator[tuple[str, str]]:
+    """Those of a film that is cut into shots, and where those that are not finished stand."""
+    left = [f"{n:04d}: {done} of {all_} frames" for n, (done, all_) in enumerate(found.shots, 1) if done < all_]
+    shown = left if len(left) <= _MOST_SHOWN else [*left[: _MOST_SHOWN - 1], "..."]
+    yield "shots", ", ".join([f"{len(found.shots) - len(left)} of {len(found.shots)} finished", *shown])
 
 
 def _branched(found: Report) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pipeline.preset.curves import curve_problems
 from pipeline.preset.entries import ENCODE, begins_film
 from pipeline.preset.model import Preset
 from pipeline.preset.notes import looks_at
+from pipeline.preset.shots import problems_of_shots
 from pipeline.stages import STAGES, Entry, Role, RunSpec, StageConfig
 
 Findings = Iterator[tuple[KeyPath, str]]
@@ -69,6 +70,7 @@ def _frame_problems(preset: Preset, spec: RunSpec) -> Findings:
         height = max(2, round(spec.size.width / 4) * 2)
         wanted = f"twice as wide as high with `projection: equirectangular`, such as {2 * height}x{height}"
         yield ("size",), f"is {spec.size}, must be {wanted}"
+    yield from problems_of_shots(preset)
     if spec.lead_in and not spec.continues:
         yield ("lead_in",), "is for films that grow out of themselves; footage begins as it is: leave it out"
     if preset.margin and not spec.continues:

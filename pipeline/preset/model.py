@@ -172,6 +172,11 @@ class Preset(BaseModel):
         return here
 
     @property
+    def cut_into_shots(self) -> bool:
+        """Whether its footage is cut into shots, each a run of its own."""
+        return bool(self.chain) and self.chain[0].cut_into_shots
+
+    @property
     def encode(self) -> EncodeConfig:
         """What becomes of the frames: how the film is written; where it is in several ways, in the first."""
         return self.renditions[0].config
@@ -215,6 +220,7 @@ class Preset(BaseModel):
             margin=self._margin,
             projection=self.projection,
             parallax=any(stage.parallax for stage in self.chain),
+            shot=self.chain[0].part,
         )
 
     @property

@@ -47,7 +47,7 @@ def panels(preset: Preset) -> list[Panel]:
         return [_later(panel, number, scene) for number, scene in numbered for panel in panels(scene.preset)]
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
-    moments = spec.clock.at_frames(frames)
+    moments = spec.at_frames(frames)
     beats = [] if spec.signals is None else spec.signals.beats.tolist()
     values: dict[str, Array] = {}
     curves: dict[str, list[Curve]] = {}

@@ -119,6 +119,11 @@ class _Turn:
         if late and change.frame(after.fps) > 0:
             said = f"{late[0]} closes a film with its first frame; it has to be there from the beginning"
             raise PresetError([self._document.problem((*self._place, "set"), said)])
+        if self._before.cut_into_shots and after.chain[0] != self._before.chain[0]:
+            said = (
+                "changes the source, by which the film is cut into `shots`; change other stages, or leave out `shots`"
+            )
+            raise PresetError([self._document.problem((*self._place, "set"), said)])
 
 
 def _is_encode(entry: object) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import checkpoint
 from pipeline.change import settled
 from pipeline.device import open_device
-from pipeline.errors import PresetError, Problem, RunError, format_path, parse_path
+from pipeline.errors import PresetError, Problem, RunError, format_path, parse_path, shell_word
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Output
 from pipeline.preset import Override, Preset, parse_preset
@@ -24,6 +24,8 @@ from pipeline.run.log import RunLog, frame_records
 from pipeline.run.options import OnFrame, Options, Result
 from pipeline.run.recovery import load_whole, require_same_curves, saved_states
 from pipeline.run.session import resume
+from pipeline.run.shot_presets import shots_of
+from pipeline.run.shots import read_begun
 from pipeline.times import Time, parse_instant
 
 _FREE = ("name", "audio", "keep")  # they touch no frame, and are the whole branch's
@@ -72,6 +74,7 @@ def begin_branch(
     text = parent.preset_file.read_bytes()
     overrides = as_overrides(changes)
     instant = _instant(at, preset)
+    _require_one_run(parent, preset, instant)
     frame = _frame(parent, preset, instant)
     branched = _branched(parent, preset, instant, overrides, duration)
     branched = settled(branched, open_device(branched.device))
@@ -96,6 +99,19 @@ def _instant(at: str, preset: Preset) -> Time:
         return parse_instant(at, preset.signals)
     except ValueError as error:
         raise RunError(f"--at {at}: {error}") from None
+
+
+def _require_one_run(parent: RunFolder, preset: Preset, instant: Time) -> None:
+    """Raises RunError for a film of shots, naming the shot that has the frame."""
+    if preset.cut_into_shots:
+        frame = first_frame(instant, preset.fps)
+        shots = shots_of(preset, max(frame + 1, read_begun(parent).frames))
+        shot = next(each for each in shots if frame < each.first + each.frames)
+        run = shell_word(str(parent.shot(shot.number).path))
+        raise RunError(
+            f"{parent.path} is a film of shots, each a run of its own; branch the one with that moment: "
+            f"dreamreel branch {run} --at {frame - shot.first}f"
+        )
 
 
 def _frame(parent: RunFolder, preset: Preset, instant: Time) -> int:

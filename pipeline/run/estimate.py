@@ -222,9 +222,9 @@ class _Probe:
     def _work(self, start: int, end: int, probed: int) -> float:
         """How much more a part's dreams have to do on average than in the frames that were tried: moving `steps`."""
         here = self._preset.at(start)
-        clock = here.spec().clock
+        spec = here.spec()
         whole, tried = (
-            clock.at_frames(np.arange(start, max(start + 1, e), dtype=np.float64)) for e in (end, start + probed)
+            spec.at_frames(np.arange(start, max(start + 1, e), dtype=np.float64)) for e in (end, start + probed)
         )
         dreams = [config for config in here.chain if isinstance(config, DreamConfig)]
         work = [sum(d.work * float(d.steps.values(at).mean()) for d in dreams) for at in (whole, tried)]

@@ -52,20 +52,24 @@ def _is_as_good(film: Path, pieces: Sequence[Path]) -> bool:
         return False
 
 
-def finish_film(folder: RunFolder, preset: Preset, frames: int, comment: str) -> list[str]:
+def finish_film(
+    folder: RunFolder, preset: Preset, frames: int, comment: str, films: Sequence[Sequence[Path]] | None = None
+) -> list[str]:
     """Make every output of the closed segments that hold `frames` frames, and the poster and the contact sheet.
 
-    The film's lock is held. Returns what the user should hear about. Raises MediaError when that fails, RunError for
-    the disk.
+    `films` are the segments of each output, by default the folder's own. The film's lock is held. Returns what the
+    user should hear about. Raises MediaError when that fails, RunError for the disk.
     """
     pieces, notes = folder.pieces(preset), []
+    if films is None:
+        films = [pieces.films(frames, rendition) for rendition in pieces.renditions]
     with folder.writing():
-        for rendition, target in zip(pieces.renditions, folder.outputs(preset), strict=True):
+        for rendition, target, found in zip(pieces.renditions, folder.outputs(preset), films, strict=True):
             report("joining the film" if rendition.number == 1 else f"writing {target.name}")
-            notes += write_output(pieces.films(frames, rendition), preset, rendition, target, comment)
+            notes += write_output(found, preset, rendition, target, comment)
         report("drawing the contact sheet")
         first = pieces.renditions[0]
-        pictures = _read(pieces.films(frames, first), _shown(first.frames(frames), pieces.length), first)
+        pictures = _read(films[0], _shown(first.frames(frames), pieces.length), first)
         write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
         write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
     return list(dict.fromkeys(notes))

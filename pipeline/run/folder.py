@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from pipeline.errors import PipelineError, PresetError, RunError, TroubleError, 
 from pipeline.listen import read_signals, write_signals
 from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
-from pipeline.run.changes import changed_keys
 from pipeline.run.log import read_log
+from pipeline.run.moving import only_moved, require_only_moved
 from pipeline.run.pieces import Pieces, remove_pieces
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
 _ORIGIN = "# It was begun with: "
 _MOST_PRESET_BYTES = 1 << 26
+_SHOT = re.compile(r"[0-9]{4,}")
 _REST = "move it away, or choose another folder with --out"
 
 
@@ -39,6 +41,8 @@ class RunFolder:
         self.kept = self.state / "kept"
         self.branch_file = root / "branch.json"
         self.segments = root / "segments"
+        self.shots = root / "shots"
+        self.shots_file = self.shots / "begun.json"
         self.heard_file = root / "heard.safetensors"
         self.poster = root / "poster.png"
         self.sheet = root / "sheet.png"
@@ -55,6 +59,15 @@ class RunFolder:
     def pieces(self, preset: Preset) -> Pieces:
         """The pieces that the film is made of."""
         return Pieces(self.segments, preset)
+
+    def shot(self, number: int) -> RunFolder:
+        """Where a shot of a film that is cut into shots is rendered; the first is 1."""
+        return RunFolder(self.path / "shots" / f"{number:04d}")
+
+    def shots_there(self) -> list[RunFolder]:
+        """The shots that were begun."""
+        found = self.shots.iterdir() if self.shots.is_dir() else ()
+        return [self.shot(number) for number in sorted(int(path.name) for path in found if _SHOT.fullmatch(path.name))]
 
     def holds_run(self) -> bool:
         """Whether a run was begun here: a preset that dreamreel wrote, and a folder for checkpoints."""
@@ -123,12 +136,23 @@ class RunFolder:
                 for rendition, path in zip(preset.renditions, self.outputs(preset), strict=True):
                     remove_finished(path, rendition)
                 self.drop_leftovers(preset)
+            self._clear_shots()
             checkpoint.drop_all(self.state)
             checkpoint.drop_all(self.kept)
             remove_pieces(self.segments)
             others = (self.log_file, self.heard_file, self.branch_file, self.poster, self.sheet, self.plot)
             for file in (*others, self.preset_file):
                 file.unlink(missing_ok=True)
+
+    def _clear_shots(self) -> None:
+        """Raises OSError."""
+        for shot in self.shots_there():
+            if shot.holds_run():
+                shot.clear()
+            remove_empty(shot)
+        self.shots_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a branch of a shot's is its owner's
+            self.shots.rmdir()
 
     def load_preset(
         self, duration: str | None = None, moved: Mapping[str, str] | None = None, *, checked: bool = False
@@ -158,8 +182,8 @@ class RunFolder:
         except PresetError as error:
             if not moved:
                 raise
-            raise RunError(f"{error}\n{_only_moved(preset)}") from None
-        _require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
+            raise RunError(f"{error}\n{only_moved(preset)}") from None
+        require_only_moved(preset, given, {"audio"} if duration is None else {"audio", "duration"})
         return self._hearing(given)
 
     def _hearing(self, preset: Preset) -> Preset:
@@ -264,23 +288,17 @@ class RunFolder:
             lock.release()
 
 
+def remove_empty(folder: RunFolder) -> None:
+    """Remove what is left of a run's folder that was cleared, unless something of somebody else's is in it."""
+    folder.lock_file.unlink(missing_ok=True)
+    (folder.segments / ".lock").unlink(missing_ok=True)
+    for path in (folder.kept, folder.state, folder.segments, folder.lock_file.parent):
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
 def _foreign(folder: Path) -> list[Path]:
     """What a folder that no run made holds; itself when it is none."""
     if not folder.is_dir():
         return [folder]
     return [path for path in folder.iterdir() if path.name != ".lock"]
-
-
-def _require_only_moved(before: Preset, after: Preset, free: set[str]) -> None:
-    """Raises RunError when more than the keys in `free` and the paths of files differs."""
-    files = before.inputs().keys() & after.inputs().keys()
-    old, new = (preset.with_inputs(dict.fromkeys(files, "")) for preset in (before, after))
-    changes = changed_keys(*({**data, **dict.fromkeys(free)} for data in (old, new)))
-    if changes:
-        listed = "\n  ".join(changes)
-        raise RunError(f"{_only_moved(before)}:\n  {listed}")
-
-
-def _only_moved(preset: Preset) -> str:
-    keys = ", ".join(preset.inputs()) or "none"
-    return f"a run that goes on takes new places of its files, nothing else (here: {keys}); render anew, with --out"

@@ -29,6 +29,9 @@ class Options:
     """asked before every frame, those of the lead-in too; True ends the render with a checkpoint"""
     checkpoint_seconds: float = 30.0
     """at most so much work is ever lost"""
+    workers: int = 1
+    """how many shots of a film that is cut into `shots` are rendered side by side, each in a process of its own; with
+    more than one, `on_frame` sees none of their frames"""
 
 
 @dataclass

@@ -29,6 +29,7 @@ from pipeline.run.recorder import Recorder
 from pipeline.run.recovery import find_checkpoint, require_same_machine, require_same_preset
 from pipeline.run.rendering import Rendering
 from pipeline.run.settings import Settings
+from pipeline.run.shots import Shots, require_own_length
 from pipeline.run.space import require_space
 from pipeline.run.standing import standing
 
@@ -51,6 +52,8 @@ def render(
     open_device(preset.device)  # a preset for another machine makes no folder here
     _require_encoders(preset)  # before hours of work that nothing could write down
     with _free_folder(preset, out, overwrite) as folder:
+        if preset.cut_into_shots:
+            return Shots(folder, preset, _options(options, on_frame, outputs), preset.origin, _resume_shot).begin()
         return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
 
 
@@ -131,11 +134,19 @@ def resume(
     """
     ffmpeg_program()
     folder = RunFolder(out)
+    require_own_length(folder, duration)
     preset = folder.load_preset(duration, moved)
     _require_encoders(preset)
     with folder.locked():
+        if preset.cut_into_shots:
+            shots = Shots(folder, preset, _options(options, on_frame, outputs), folder.origin(), _resume_shot)
+            return shots.resume({} if moved is None else moved)
         session = _Session(folder, preset, _options(options, on_frame, outputs), folder.origin())
         return session.resume(duration, {} if moved is None else moved)
+
+
+def _resume_shot(folder: RunFolder, moved: Mapping[str, str], options: Options) -> Result:
+    return resume(folder.path, moved=moved, options=options)
 
 
 def _require_encoders(preset: Preset) -> None:

@@ -151,6 +151,8 @@ class _Shrink:
             return stage | lists | {"octaves": octaves, "every": seldom if "every" in lists else seldom[0]}
         if stage["stage"] == "noise" and self.first is not None:
             return {"stage": "image", "id": stage["id"], "path": str(self.first)}
+        if stage.get("shots"):  # a preview is one run
+            stage = stage | {"shots": False}
         key, least = _IN_PIXELS.get(stage["stage"], ("", 0.0))
         length = stage.get(key)
         return stage | {key: max(least, length / self.factor)} if isinstance(length, int | float) else stage

@@ -22,6 +22,8 @@ from pipeline.run.log import read_log
 from pipeline.run.metadata import film_comment
 from pipeline.run.pieces import ClosedMeanwhile, SegmentMissing
 from pipeline.run.recovery import load_whole
+from pipeline.run.shot_presets import shots_of
+from pipeline.run.shots import finished_segments, read_begun
 from pipeline.run.standing import is_rendering
 
 _TRIES = 5
@@ -52,6 +54,8 @@ class Report:
     """the frames at which a state is kept to branch from"""
     kept_bytes: int
     """what these take on the disk, shared with other runs or not"""
+    shots: tuple[tuple[int, int], ...]
+    """of a film that is cut into shots: how many frames each has so far, and how many it will have"""
 
 
 def report(out: str | Path) -> Report:
@@ -60,7 +64,8 @@ def report(out: str | Path) -> Report:
     preset = folder.load_preset()
     kept = checkpoint.frames_kept(folder.state)
     newest = _newest(folder, preset)
-    frames = max(0, newest.frame) if newest is not None else 0
+    shots = _shots(folder, preset)
+    frames = max(0, newest.frame) if newest is not None else sum(done for done, _ in shots)
     total, film = preset.duration.to_frames(preset.fps), folder.film(preset)
     events = [record for record in read_log(folder.log_file) if "event" in record]
     # Footage may end before the length it told.
@@ -81,7 +86,19 @@ def report(out: str | Path) -> Report:
         ancestry=read_ancestry(folder.branch_file),
         kept=checkpoint.frames_kept(folder.kept),
         kept_bytes=checkpoint.bytes_kept(folder.kept),
+        shots=shots,
     )
+
+
+def _shots(folder: RunFolder, preset: Preset) -> tuple[tuple[int, int], ...]:
+    if not preset.cut_into_shots:
+        return ()
+    found = []
+    for shot in shots_of(preset, read_begun(folder).frames):
+        there = folder.shot(shot.number)
+        newest = _newest(there, there.load_preset()) if there.holds_run() else None
+        found.append((0 if newest is None else newest.frame, shot.frames))
+    return tuple(found)
 
 
 def _newest(folder: RunFolder, preset: Preset) -> Found | None:
@@ -125,6 +142,10 @@ def assemble(
     with folder.film_locked(on_message), folder.writing():
         preset = _with_audio(folder.load_preset(), audio)  # the run may have been begun anew while this waited
         comment = _comment(folder, preset)
+        if preset.cut_into_shots:
+            films, frames = finished_segments(folder, shots_of(preset, read_begun(folder).frames))
+            _write(folder, preset, films, frames, comment, on_message)
+            return folder.film(preset), frames
         for _ in range(_TRIES):
             try:
                 with folder.pieces(preset).so_far() as (films, frames):
@@ -156,8 +177,9 @@ def _write(
     on_message: Callable[[str], None],
 ) -> None:
     """Make each output of its pieces, which hold so many frames of the film, unless there is a longer one."""
-    if not films[0]:
-        raise RunError(f"{folder.path} has no frame yet")
+    if not films or not films[0]:
+        what = "finished first shot" if preset.cut_into_shots else "frame"
+        raise RunError(f"{folder.path} has no {what} yet")
     for rendition, target, pieces in zip(preset.renditions, folder.outputs(preset), films, strict=True):
         if has_more_frames(target, rendition, frames):
             there = count_finished(target, rendition)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipeline.media.sound import Soundtrack
 from pipeline.stages.context import FrameContext
+from pipeline.stages.shot import Shot
 from pipeline.stages.spec import RunSpec
 
 
@@ -68,6 +69,16 @@ class StageConfig(Entry):
     @property
     def parallax(self) -> bool:
         """Whether the stage moves near and far parts of the picture differently."""
+        return False
+
+    @property
+    def part(self) -> Shot | None:
+        """Of a source: the shot that it shows, where the run is one of a longer film's."""
+        return None
+
+    @property
+    def cut_into_shots(self) -> bool:
+        """Of a source: whether the film is cut into shots, each rendered as a run of its own."""
         return False
 
     @property

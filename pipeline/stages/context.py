@@ -190,8 +190,8 @@ class FrameContext:
 
     @property
     def moment(self) -> Moments:
-        """The frame's moment, for curves; a lead-in stays at the film's beginning."""
-        return self.spec.clock.at_frame(max(0, self.index))
+        """The frame's moment in the film, for curves; a lead-in stays at its beginning."""
+        return self.spec.at_frame(max(0, self.index))
 
     def generator(self, stage_id: str, index: int | None = None) -> torch.Generator:
         """A CPU generator that depends on the seed, the frame (or `index`) and the stage, and on nothing else."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.curves import Clock, Curve, Moments, looked_at
@@ -13,7 +15,9 @@ from pipeline.frame import NO_MARGIN, Projection, Size
 from pipeline.ops.border import Border
 from pipeline.ops.faces import faces_size
 from pipeline.signals import Signals
+from pipeline.stages.shot import Shot
 
+Array = NDArray[np.float64]
 MOST_LOOKS = 100_000
 ENDLESS_SECONDS = 600
 
@@ -46,6 +50,8 @@ class RunSpec:
     margin: Size = NO_MARGIN
     """how far the pictures reach beyond the film's frame on each side, in pixels"""
     projection: Projection = "flat"
+    shot: Shot | None = None
+    """the part of a longer film that the run is, whose time its curves follow"""
 
     @property
     def frame(self) -> Size:
@@ -95,9 +101,32 @@ class RunSpec:
     @property
     def clock(self) -> Clock:
         """What curves may know about the film."""
-        return Clock(self.fps, self.frames, self.seed, self.signals)
+        frames = self.frames if self.shot is None else self.shot.film
+        return Clock(self.fps, frames, self.seed, self.signals)
+
+    @property
+    def begins(self) -> int:
+        """The frame of the film that the run's first one is: above 0 for a shot behind others."""
+        return 0 if self.shot is None else self.shot.first
+
+    @property
+    def begins_at(self) -> float:
+        """The same in seconds."""
+        return float(self.begins / self.fps)
+
+    def at_frame(self, frame: float) -> Moments:
+        """The film's moment that the run's frame `frame` is shown at."""
+        return self.clock.at_frame(frame + self.begins)
+
+    def at_frames(self, frames: Array) -> Moments:
+        """The film's moments of frames (N,) of the run."""
+        return self.clock.at_frames(frames + self.begins)
+
+    def at_seconds(self, seconds: Array) -> Moments:
+        """The film's moments at times (N,) from the run's beginning on."""
+        return self.clock.at_seconds(seconds + self.begins_at)
 
     def timeline(self, curve: Curve) -> Moments:
         """The frames that a check of the curve looks at: all, or of a long film ends, keyframes and a sample."""
-        clock = self.clock
-        return clock.at_frames(looked_at(self.checked_frames, self.looks, curve.knots(clock) * float(self.fps)))
+        knots = curve.knots(self.clock) * float(self.fps) - self.begins
+        return self.at_frames(looked_at(self.checked_frames, self.looks, knots))

@@ -54,8 +54,10 @@ class SphereConfig(StageConfig):
         return self.zoom, self.roll, self.yaw, self.pitch
 
     def breaks(self, start: float, end: float, spec: RunSpec) -> Array:
-        """When a motion jumps, in seconds."""
-        return np.concatenate([curve.breaks(start, end, spec.clock) for _, _, curve, _ in curves_of(self)])
+        """When a motion jumps, in seconds of the run."""
+        since, clock = spec.begins_at, spec.clock
+        found = [curve.breaks(since + start, since + end, clock) for _, _, curve, _ in curves_of(self)]
+        return np.concatenate(found) - since
 
     def rates(self, moments: Moments) -> Tensor:
         """The camera's motion (N, 4, 4) at (N,) moments. Raises CurveError where it is not finite."""
@@ -80,7 +82,7 @@ class Sphere(Effect[SphereConfig]):
 
     def motion(self, seconds: float) -> Tensor:
         """The backward (4, 4) matrix of a steady camera's motion over `seconds`."""
-        rate = self.config.rates(self.spec.clock.at_frame(0))[0]
+        rate = self.config.rates(self.spec.at_frame(0))[0]
         matrix: Tensor = torch.linalg.matrix_exp(rate * seconds)
         return matrix
 
@@ -92,7 +94,7 @@ class Sphere(Effect[SphereConfig]):
         start, end = float((index - 1) / self.spec.fps), float(index / self.spec.fps)
         margin = 2 / cells_per_second(end - start)
         breaks = self.config.breaks(start - margin, end + margin, self.spec)
-        return path_matrix(lambda at: self.config.rates(self.spec.clock.at_seconds(at)), start, end, breaks)
+        return path_matrix(lambda at: self.config.rates(self.spec.at_seconds(at)), start, end, breaks)
 
     def way(self, index: int) -> Tensor:
         """The backward (4, 4) matrix from frame `index` to the film's first."""

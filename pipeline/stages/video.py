@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from pipeline.errors import MediaError
@@ -24,11 +24,16 @@ from pipeline.media.picture import Fit
 from pipeline.media.sound import Soundtrack
 from pipeline.stages.base import EndOfFootage, Role, Source, StageConfig
 from pipeline.stages.context import FrameContext
+from pipeline.stages.shot import Shot
 from pipeline.stages.spec import RunSpec
 from pipeline.times import DurationField
 from pipeline.units import MAX_SIDE, MIN_SIDE, parse_fps
 
 _STILLS_FPS = Fraction(24)
+
+ShotsField = Annotated[
+    bool | tuple[int, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+]
 
 
 class VideoConfig(StageConfig):
@@ -63,6 +68,22 @@ class VideoConfig(StageConfig):
     cut_threshold: float = Field(
         27.0, ge=0, le=255, description="change of hue, saturation, value above which a new scene begins; 255: never"
     )
+    shots: ShotsField = Field(
+        False,
+        description="true cuts the film at its footage's cuts into shots that are rendered by themselves, each with a "
+        "seed of its own, side by side with `--workers`; or the film's frames at which shots begin: [48, 130]",
+    )
+    shot: Shot | None = Field(
+        None, description="which shot of which film this is; written by dreamreel, in the runs of a film's shots"
+    )
+
+    @property
+    def part(self) -> Shot | None:
+        return self.shot
+
+    @property
+    def cut_into_shots(self) -> bool:
+        return self.shots is not False
 
     def _info(self, fps: Fraction) -> FilmInfo:
         return footage_info(Path(self.path), fps, hdr=self.hdr == "tone-map")
@@ -77,7 +98,11 @@ class VideoConfig(StageConfig):
         if start >= end:
             asked = f"from {self.start or '0s'} to {self.end or 'its end'}"
             raise MediaError(f"{self.path} lasts {float(info.seconds):.3f}s: nothing lies {asked}; move start or end")
-        return Timing(start, end, Fraction(str(self.speed)), fps)
+        speed = Fraction(str(self.speed))
+        if self.shot is not None:
+            start += self.shot.first * speed / fps
+            end = start + self.shot.frames * speed / fps
+        return Timing(start, end, speed, fps)
 
     def natural(self, given: Mapping[str, object]) -> dict[str, object]:
         info = self._info(_STILLS_FPS)
@@ -102,8 +127,17 @@ class VideoConfig(StageConfig):
         if spec.frames is not None and spec.frames > timing.frames:
             had = f"{timing.frames}f ({float(timing.frames / spec.fps):.2f}s)"
             yield "path", f"lasts {had} here, `duration` is {spec.frames}f; shorten it, or leave it out"
+        yield from self._problems_of_shots(spec)
         if self.weights is not None and not Path(self.weights).is_file():
             yield "weights", f"can't be read: no such file as {self.weights}; name one, or leave it out"
+
+    def _problems_of_shots(self, spec: RunSpec) -> Iterator[tuple[str, str]]:
+        if self.shot is not None and self.cut_into_shots:
+            yield "shots", "cuts a film, and this is one shot of a film; leave it out"
+        begins = self.shots if isinstance(self.shots, tuple) else ()
+        last = spec.checked_frames - 1
+        if list(begins) != sorted({*begins}) or any(not 0 < each <= last for each in begins):
+            yield "shots", f"is {list(begins)}, must be rising frames from 1 to {last}, each the first of a shot"
 
     def notes(self) -> list[str]:
         path = Path(self.path)

@@ -126,7 +126,7 @@ class Dream(Effect[DreamConfig]):
         if self._mask is None:
             return push
         shown = frame if ctx.source is None else ctx.source
-        return replace(push, mask=self._masked(self._mask, shown, max(0, ctx.index)))
+        return replace(push, mask=self._masked(self._mask, shown, self.spec.begins + max(0, ctx.index)))
 
     def _detail(self, frame: Tensor, ctx: FrameContext, among: range, push: _Push, new: Tensor | None) -> Tensor | None:
         """What some octaves add to the frame; None when they add nothing. `new` is (1, 1, H, W) in [0, 1]."""

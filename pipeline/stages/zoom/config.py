@@ -97,8 +97,10 @@ class ZoomConfig(StageConfig):
         return all(curve.constant is not None for _, _, curve, _ in curves_of(self))
 
     def breaks(self, start: float, end: float, spec: RunSpec) -> Array:
-        """When a motion jumps, in seconds."""
-        return np.concatenate([curve.breaks(start, end, spec.clock) for _, _, curve, _ in curves_of(self)])
+        """When a motion jumps, in seconds of the run."""
+        since, clock = spec.begins_at, spec.clock
+        found = [curve.breaks(since + start, since + end, clock) for _, _, curve, _ in curves_of(self)]
+        return np.concatenate(found) - since
 
     def rates(self, moments: Moments) -> Rates:
         """The camera's motion at (N,) moments."""
@@ -165,12 +167,12 @@ class ZoomConfig(StageConfig):
             edges = cells(0.0, end, breaks, per_second)
             starts, ends = edges[:-1], edges[1:]
         else:
-            knots = np.concatenate([curve.knots(spec.clock) for _, _, curve, _ in curves_of(self)])
+            knots = np.concatenate([curve.knots(spec.clock) for _, _, curve, _ in curves_of(self)]) - spec.begins_at
             knots = knots[(knots > 0) & (knots < end)]
             first = looked_at(count, spec.looks, np.empty(0)) / per_second
             below, above = np.floor(knots * per_second) / per_second, np.ceil(knots * per_second) / per_second
             starts, ends = np.concatenate([first, below, knots]), np.concatenate([first + 1 / per_second, knots, above])
-        return spec.clock.at_seconds(np.unique(gauss_points(starts, ends)))
+        return spec.at_seconds(np.unique(gauss_points(starts, ends)))
 
 
 def pair_values(pair: tuple[Curve, Curve], moments: Moments) -> tuple[Array, Array]:

@@ -39,7 +39,7 @@ class Route:
     def motion(self, seconds: float, disparity: float = 1.0) -> Tensor:
         """A steady camera's motion over `seconds`."""
         c = self._config
-        start = self._spec.clock.at_frame(0)
+        start = self._spec.at_frame(0)
         zoom, degrees = float(c.zoom.values(start)[0]), float(c.rotate.values(start)[0])
         names = ("pan", "centre", "shear", "tilt")
         pan, centre, shear, tilt = (tuple(float(x[0]) for x in pair_values(getattr(c, name), start)) for name in names)
@@ -95,12 +95,12 @@ class Route:
     def punch(self, index: int) -> Tensor:
         """What a frame is magnified by beside all motion."""
         x, y = self.centre(index)
-        factor = 1 + self._config.punch.at(self._spec.clock.at_frame(max(0, index)))
+        factor = 1 + self._config.punch.at(self._spec.at_frame(max(0, index)))
         return self._on_canvas(magnified(factor, (x, y), self._spec.frame))
 
     def centre(self, index: int) -> tuple[float, float]:
         """The point that stays in place, in shares of the frame."""
-        moment = self._spec.clock.at_frame(max(0, index))
+        moment = self._spec.at_frame(max(0, index))
         x, y = (curve.at(moment) for curve in self._config.centre)
         return x, y
 
@@ -120,7 +120,7 @@ class Route:
         return rates
 
     def _rates_at(self, seconds: Array) -> Rates:
-        return self._config.rates(self._spec.clock.at_seconds(seconds))
+        return self._config.rates(self._spec.at_seconds(seconds))
 
     def _on_canvas(self, matrices: Tensor) -> Tensor:
         """Matrices of the frame's pixels in those of the picture that goes round, which begins before the frame."""

@@ -137,7 +137,7 @@ class Depth:
         """(1, 1, H, W): from 0, the farthest, to 1, the nearest."""
         c = self.config
         if self._reel is not None:
-            return widened(self._on_canvas(self._reel(self._spec.cut(picture), max(0, index))))
+            return widened(self._on_canvas(self._reel(self._spec.cut(picture), self._spec.begins + max(0, index))))
         if isinstance(c, NetworkDepth):
             assert self._network is not None
             found = _standardised(disparity_by(self._network, picture, c.input))
