@@ -171,8 +171,9 @@ FILMS = {
     "caricature": f"""
   - {{stage: image, path: {CHELSEA}}}
   - {{stage: zoom, zoom: 1.2}}
-  - {{{FOLDED}, objective: [{{layer: blocks.4.1, caricature: first, usual: {LEARNT}}}, {{layer: blocks.2.1, keep: first}},
-     {{layer: blocks.4.1, caricature: now, weight: "1 + t"}}, {{layer: blocks.2.1, caricature: {CHELSEA}}}]}}
+  - {{{FOLDED}, objective: [{{layer: blocks.4.1, caricature: first, usual: {LEARNT}}},
+     {{layer: blocks.2.1, keep: first}}, {{layer: blocks.4.1, caricature: now, weight: "1 + t"}},
+     {{layer: blocks.2.1, caricature: {CHELSEA}}}]}}
 """,
     "a journey": f"""
   - {{stage: noise}}
