@@ -20,6 +20,8 @@ stages:
 DREAM = "stage: dream, precision: float32, steps: 1, first_steps: 2, jitter: 4"
 FOLDED = f"{DREAM}, engine: folded, octaves: 1"
 CHELSEA, CARPHONE = photograph("chelsea.png"), real_film("carphone_pristine")
+LEARNT = Path(__file__).parent / "chelsea.directions.safetensors"
+"""Six directions of blocks.4.1, `dreamreel learn chelsea.png -k 6 --places 1000`."""
 FILMS = {
     "zoom, hold, palette": f"""
   - {{stage: noise}}
@@ -159,6 +161,19 @@ FILMS = {
   - {{stage: zoom, zoom: 1.2}}
   - {{{FOLDED}, mask: {{detail: 0.02}}, objective: [{{nearest: [castle, palace], weight: "1 + t"}},
      {{layer: blocks.4.1, nearest: [3, 6, 9]}}]}}
+""",
+    "directions of its own": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}, objective: [{{directions: {LEARNT}, wander: 2, life: 0.3s}}, {{directions: {LEARNT}, journey: [0, 3, 5],
+     life: 0.2s}}, {{directions: {LEARNT}, nearest: [1, 2]}}, {{directions: {LEARNT}, direction: 4, weight: "t"}}]}}
+""",
+    "caricature": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{FOLDED}, objective: [{{layer: blocks.4.1, caricature: first, usual: {LEARNT}}},
+     {{layer: blocks.2.1, keep: first}}, {{layer: blocks.4.1, caricature: now, weight: "1 + t"}},
+     {{layer: blocks.2.1, caricature: {CHELSEA}}}]}}
 """,
     "a journey": f"""
   - {{stage: noise}}

@@ -79,7 +79,7 @@ def dream_command(
     device: DeviceOption = "auto",
 ) -> None:
     """Dream over pictures, each at its own size; without any, out of noise."""
-    keys = _keys(model, weights, layer, class_, channel, direction, guide, objective, caricature and bool(images))
+    keys = _keys(model, weights, layer, class_, channel, direction, guide, objective, caricature)
     known = _known_projection(projection)
     if not images:
         if not (octaves is None and strength is None and memory is None and not set_ and known == "flat"):
@@ -242,7 +242,7 @@ def _keys(
         file, number = _numbered("--direction", direction, "FILE:NUMBER, such as my.directions.safetensors:7")
         terms.append({"directions": file, "direction": number})
     if caricature:
-        terms.append({"layer": _CARICATURE_LAYER if layer is None else layer, "caricature": "first"})
+        terms.append({"layer": _CARICATURE_LAYER if layer is None else layer, "caricature": "now"})
     if guide is not None:
         terms.append({"layer": _GUIDE_LAYER if layer is None else layer, "guide": str(guide)})
     if objective is not None:

@@ -15,6 +15,7 @@ from pipeline.objectives.scores import OneLayer
 
 _MOST_FEATURES = 4096
 _BLOCK = 4096  # places compared with the picture's at a time, so that large frames fit into memory
+_ORDINARY = 1.0  # deviations: what lies nearer to the usual is nothing special
 _QUIETEST = 0.1  # of the mean deviation: a channel that is hardly ever awake must not shout
 
 
@@ -35,17 +36,33 @@ def usual_of(places: Tensor) -> Usual:
     return Usual(places.mean(1), deviation.clamp_min(_QUIETEST * deviation.mean() + 1e-12))
 
 
-class OwnCaricature(OneLayer):
-    """More of whatever is special at each place of the picture as it is now: its squared deviation from the usual."""
+def exaggeration(special: Tensor, like: Tensor, focus: float) -> Tensor:
+    """How far places (C, n) go the way that others (C, n) are special, all in deviations; a scalar.
 
-    def __init__(self, layer: str, usual: Usual | None) -> None:
+    What lies within one deviation is nothing special. The most special places count more, by `focus`. It is squared, so
+    that what grows already grows faster and motifs become whole; a plain dot product draws noise.
+    """
+    special, like = _beyond(special), _beyond(like)
+    along = (special * F.normalize(like, dim=0)).sum(0).clamp_min(0)
+    return (along.square() * like.square().mean(0) ** focus).mean() / len(special)
+
+
+def _beyond(deviations: Tensor) -> Tensor:
+    return deviations.sign() * (deviations.abs() - _ORDINARY).clamp_min(0)
+
+
+class OwnCaricature(OneLayer):
+    """More of whatever is special at each place of the picture as it is now."""
+
+    def __init__(self, layer: str, usual: Usual | None, focus: float) -> None:
         super().__init__(layer)
-        self.usual = usual
+        self._usual, self._focus = usual, focus
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Tensor:
         places = activations[self.layer][0].flatten(1)
-        usual = usual_of(places.detach()) if self.usual is None else self.usual
-        return usual.special(places).square().mean()
+        usual = usual_of(places.detach()) if self._usual is None else self._usual
+        special = usual.special(places)
+        return exaggeration(special, special.detach(), self._focus)
 
 
 class PictureScore(Choosing):
@@ -121,19 +138,14 @@ def _nearest(places: Tensor, features: Tensor) -> Tensor:
 
 
 class Caricature(PictureScore):
-    """More of what is special in a picture: the dot product with it, times the cosine to a power.
+    """More of what is special in a picture (as the "caricatures" of Olah et al. 2020, squared)."""
 
-    Without the power, what is loud gets louder; with it, what is like the picture does (Carter et al. 2019, whose
-    "cossim_pow" it is, in "Activation atlases").
-    """
-
-    def __init__(self, layer: str, usual: Usual | None, power: float) -> None:
+    def __init__(self, layer: str, usual: Usual | None, focus: float) -> None:
         super().__init__(layer, usual)
-        self._power = power
+        self._focus = focus
 
     def _score(self, special: Tensor, like: Tensor) -> Tensor:
-        cosine = F.cosine_similarity(special, like, 0).clamp_min(0.1)
-        return ((special * like).mean(0) * cosine**self._power).mean()
+        return exaggeration(special, like, self._focus)
 
 
 class Keep(PictureScore):

@@ -73,8 +73,8 @@ class CaricatureTerm(PictureTerm):
     caricature: _PictureKey = Field(
         description="first: of the picture that the film begins with; now: of each frame as it is; or a picture's file"
     )
-    power: float = Field(
-        2.0, ge=0, le=16, description="how much more counts what is like the picture than what is loud; not with `now`"
+    focus: float = Field(
+        1.0, ge=0, le=4, description="how much more the most special places count than others; 0: all alike"
     )
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -84,8 +84,8 @@ class CaricatureTerm(PictureTerm):
     def build(self, backbone: Backbone) -> Objective:
         usual = self._usual(backbone)
         if self.caricature == _NOW:
-            return OwnCaricature(self.layer, usual)
-        return self._of(Caricature(self.layer, usual, self.power), self.caricature, backbone)
+            return OwnCaricature(self.layer, usual, self.focus)
+        return self._of(Caricature(self.layer, usual, self.focus), self.caricature, backbone)
 
 
 class KeepTerm(PictureTerm):
