@@ -16,7 +16,7 @@ let listed = null;
 /** Put it into its tab. */
 export function makeAtlas(box) {
   const intro = h("p", { class: "dim" }, "Press a picture to put it into the dream of the preset on the right; press again to take it out.");
-  box.append(h("div", { class: "atlas-bar" }, h("label", { for: "atlas-model" }, "Network"), models, intro), h("div", { class: "atlas" }, layers, h("section", { class: "atlas-layer" }, head, channels)));
+  box.append(h("div", { class: "atlas-bar" }, h("label", { for: "atlas-model" }, "Network"), models, intro), h("div", { class: "atlas-grid" }, layers, h("section", { class: "atlas-layer" }, head, channels)));
   on("world tab", ready);
   on("model tab", drawLayers);
   on("layer", drawChannels);
@@ -66,7 +66,7 @@ function drawChannels() {
 }
 
 function makeChannel(model, layer, channel) {
-  return h("li", {}, h("button", { type: "button", class: "channel", "aria-pressed": "false", "aria-label": `Channel ${channel}`, data: { channel }, on: { click: () => put(channel) } }, plate(`/api/atlas/${model}/${layer}/${channel}.jpg`), h("span", { class: "number" }, icon("check"), String(channel))));
+  return h("li", {}, h("button", { type: "button", class: "channel", "aria-pressed": "false", "aria-label": `Channel ${channel}`, data: { channel }, on: { click: () => put(channel) } }, plate(`/api/atlas/${model}/${layer}/${channel}.jpg`), h("span", { class: "tag" }, icon("check"), String(channel))));
 }
 
 async function put(channel) {

@@ -11,6 +11,7 @@ const list = h("div", { class: "groups" });
 const filter = h("input", { type: "search", class: "filter", placeholder: "Filter controls", "aria-label": "Filter controls", on: { input: () => draw() } });
 const all = h("input", { type: "checkbox", on: { change: () => set({ all: all.checked }) } });
 const note = h("p", { class: "empty", hidden: true });
+const MOST = 1e6;
 let stages = [];
 let drawn = "";
 let last = null;
@@ -81,7 +82,7 @@ function makeControl(control) {
 
 function range({ kind, min, max }) {
   if (kind !== "number" && kind !== "integer") return null;
-  if (min === null && max === null) return null;
+  if ((min === null && max === null) || max > MOST) return null;
   const words = min !== null && max !== null ? `${short(min)} to ${short(max)}` : min !== null ? `from ${short(min)}` : `up to ${short(max)}`;
   return h("span", { class: "range dim" }, words);
 }
@@ -101,6 +102,7 @@ function numbers(control, attributes) {
   const slider = h("input", { type: "range", min: low, max: high, step, value: value ?? low, "aria-label": `${control.label}, slider`, data: { slider: key } });
   const shade = () => slider.style.setProperty("--at", `${(100 * (slider.value - slider.min)) / (slider.max - slider.min)}%`);
   slider.addEventListener("input", () => ((box.value = slider.value), shade(), edit(key, read(slider))));
+  if (max > MOST) return box.addEventListener("change", () => box.reportValidity() && edit(key, read(box))), [box];
   box.addEventListener("input", () => box.validity.valid && ((slider.value = box.value), shade()));
   box.addEventListener("change", () => box.reportValidity() && edit(key, read(box)));
   shade();

@@ -20,7 +20,7 @@ let drawnFor = "";
 /** Put them into the film's tab. */
 export function makeCurves(parent) {
   parent.append(box);
-  new ResizeObserver(resize).observe(plot);
+  new ResizeObserver(() => requestAnimationFrame(resize)).observe(plot);
   on("subject run", () => ((figures = null), drawAll(), fetchThem()));
   on("frame", () => (chart?.redraw(false), drawValues()));
   on("hidden", drawAll);
@@ -130,6 +130,9 @@ function flip(name) {
 
 function drawValues() {
   if (!figures) return;
-  const index = figures.frames.findIndex((frame) => frame >= state.frame);
-  for (const chip of chips.querySelectorAll(".chip")) chip.querySelector("output").textContent = short(figures.series[chip.dataset.name]?.[index] ?? null);
+  const until = figures.frames.findIndex((frame) => frame > state.frame);
+  for (const chip of chips.querySelectorAll(".chip")) {
+    const known = figures.series[chip.dataset.name].slice(0, until < 0 ? undefined : until);
+    chip.querySelector("output").textContent = short(known.findLast((value) => value !== null));
+  }
 }

@@ -4,6 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PATHS = {
   play: "M5 3.5v9l7.5-4.5z", pause: "M4.5 3.5v9M11.5 3.5v9", stop: "M4 4h8v8H4z",
   back: "M10.5 3.5 5.5 8l5 4.5", next: "M5.5 3.5l5 4.5-5 4.5", first: "M11.5 3.5 6.5 8l5 4.5M4.5 3.5v9", last: "M4.5 3.5l5 4.5-5 4.5M11.5 3.5v9",
+  undo: "M5.5 3 2.5 6l3 3M3 6h6.5a3.5 3.5 0 0 1 0 7H6", redo: "M10.5 3l3 3-3 3M13 6H6.5a3.5 3.5 0 0 0 0 7H10",
   check: "M3.5 8.5l3 3 6-7", error: "M8 2.5 14.5 13.5h-13zM8 6.5v3.2M8 11.6v.2", wait: "M8 2.5a5.5 5.5 0 1 0 5.5 5.5M8 5v3.2l2 1.3",
   branch: "M4.5 3v10M4.5 9.5c0-3 7-1.5 7-5.5M11.5 3v1.5", folder: "M2 4.5h4l1.5 1.5H14v6.5H2z", help: "M6 6.2c0-2.8 4-2.8 4-.2 0 1.7-2 1.8-2 3.5M8 11.8v.2",
   close: "M4 4l8 8M12 4l-8 8", record: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6z", save: "M8 2.5v7M5 7l3 3 3-3M3 13h10",
@@ -17,7 +18,7 @@ const FILLED = new Set(["play", "stop", "record", "keep", "try"]);
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) put(element, name, value);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -26,6 +27,7 @@ function put(element, name, value) {
   else if (name === "on") for (const [event, work] of Object.entries(value)) element.addEventListener(event, work);
   else if (name === "data") Object.assign(element.dataset, value);
   else if (name === "value" || name === "checked" || name === "indeterminate") element[name] = value;
+  else if (name.startsWith("aria-") && typeof value === "boolean") element.setAttribute(name, String(value));
   else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
 }
 
@@ -54,7 +56,7 @@ export function button(name, words, work, { quiet = false, kind = "", keys = "",
 
 /** Put children in the place of those that are there. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

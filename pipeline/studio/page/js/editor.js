@@ -34,7 +34,7 @@ function fresh(doc) {
 }
 
 const EXTENSIONS = [
-  EditorView.cspNonce.of(nonce), lineNumbers(), foldGutter(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(), indentUnit.of("  "), bracketMatching(),
+  EditorView.cspNonce.of(nonce), EditorView.lineWrapping, lineNumbers(), foldGutter(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(), indentUnit.of("  "), bracketMatching(),
   closeBrackets(), highlightSelectionMatches(), lintGutter(), yaml(), syntaxHighlighting(colours), autocompletion({ override: [complete], activateOnTypingDelay: 150 }),
   keymap.of([...closeBracketsKeymap, ...defaultKeymap.filter((each) => each.key !== "Mod-Enter"), ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
   EditorView.contentAttributes.of({ "aria-label": "The preset as text; Escape, then Tab leaves it" }),

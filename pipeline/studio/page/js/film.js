@@ -6,7 +6,7 @@ import { endDraft, keep, tryNow } from "./drafts.js";
 import { hear, runNow, watch } from "./live.js";
 import { draw } from "./pictures.js";
 import { isRunning, run } from "./player.js";
-import { branch, render, resume } from "./renders.js";
+import { render, resume } from "./renders.js";
 import { newest, on, set, state } from "./store.js";
 import { presetNow, runId } from "./subject.js";
 import { Wipe } from "./wipe.js";
@@ -29,7 +29,7 @@ export function makeFilm(box) {
   wipe = new Wipe(frame, other, (percent) => set({ wipe: percent }));
   wipe.show(false);
   wipe.move(state.wipe);
-  new ResizeObserver(fit).observe(stage);
+  new ResizeObserver(() => requestAnimationFrame(fit)).observe(stage);
   hear("frame", arrived);
   on("frame subject run", () => (look(), fit()));
   on("world", () => (look(), fit(), drawNote()));
@@ -65,7 +65,7 @@ function look() {
   const now = run();
   const poster = presetNow()?.poster;
   const path = now?.frames ? url(now.id, Math.min(state.frame, now.frames - 1)) : (poster ?? now?.poster);
-  first.hidden = !path;
+  frame.hidden = !path;
   if (!path || path === shown || (state.follow && isRunning(now) && shown.startsWith(`live:${now.id}`))) return;
   shown = path;
   fetchFirst(path, state.subject);
@@ -81,7 +81,7 @@ async function arrived(message, blob) {
   const mine = state.draft ? message.id === state.draft.id : state.follow && message.id === runId();
   if (!mine) return;
   await draw(first, blob);
-  first.hidden = false;
+  frame.hidden = false;
   first.dataset.frame = `${message.id} ${message.frame}`;
   shown = `live:${message.id}:${message.frame}`;
   if (state.draft) set({ drafted: message });
@@ -132,11 +132,12 @@ function drawBadge() {
 
 function drawNote() {
   const now = run();
-  const shape = JSON.stringify([state.subject, now?.state, now?.frames > 0, now?.error, state.draft !== null, state.world !== null]);
+  const shape = JSON.stringify([state.subject, now?.state, now?.frames > 0, now?.error, frame.hidden, state.draft !== null, state.world !== null]);
   if (note.dataset.shape === shape) return;
   note.dataset.shape = shape;
   const content = state.draft ? null : now ? aboutRun(now) : aboutPreset();
   note.hidden = content === null;
+  note.classList.toggle("alone", frame.hidden);
   fill(note, content ?? []);
 }
 
@@ -151,5 +152,3 @@ function aboutRun(now) {
   if (!now.frames && now.state === "stopped") return [h("p", {}, "It was stopped before its first frame."), h("div", { class: "buttons" }, button("play", "Resume", () => resume(now.id), { kind: "primary" }))];
   return now.frames ? null : [h("p", {}, icon("wait"), h("b", {}, " The first frame is being dreamt."), " Its network is loaded, which takes some seconds.")];
 }
-
-export { branch };

@@ -12,6 +12,7 @@ const SHOWN = 3;
 const title = h("h2", {});
 const mark = h("p", { class: "mark dim" });
 const buttons = h("div", { class: "buttons" });
+const tools = h("div", { class: "buttons" });
 const problems = h("div", { class: "problems", role: "status", "aria-label": "Mistakes" });
 const sides = h("div", { class: "tabs small", role: "tablist", "aria-label": "Preset as" });
 const text = h("div", { class: "editor", id: "side-text", role: "tabpanel", "aria-labelledby": "tab-text" });
@@ -21,9 +22,8 @@ const tries = h("input", { type: "checkbox", role: "switch", on: { change: () =>
 /** Put it on the page. */
 export function makePreset(panel) {
   const choose = tabs(sides, [["text", "Text", "side-text", "text"], ["controls", "Controls", "side-controls", null]], null, (side) => set({ side }));
-  const undo = h("div", { class: "buttons" }, button(null, "Undo", undoLast, { kind: "small", keys: "Ctrl Z" }), button(null, "Redo", redoLast, { kind: "small", keys: "Ctrl Y" }));
   tries.checked = state.tries;
-  panel.append(h("div", { class: "preset-head" }, h("div", { class: "names" }, title, mark), buttons), h("div", { class: "sides" }, sides, undo), text, controls, problems, h("div", { class: "preset-foot" }, h("label", { class: "check" }, tries, "Try edits at once")));
+  panel.append(h("div", { class: "preset-head" }, h("div", { class: "names" }, title, mark), tools), h("div", { class: "sides" }, sides, buttons), text, controls, problems, h("div", { class: "preset-foot" }, h("label", { class: "check" }, tries, "Try edits at once")));
   makeEditor(text);
   makeControls(controls);
   const turn = () => (choose(state.side), (text.hidden = state.side !== "text"), (controls.hidden = state.side === "text"));
@@ -42,7 +42,18 @@ function drawHead() {
   fill(title, none ? "No preset" : state.title);
   fill(mark, none ? "" : isEdited() ? [h("span", { class: "dot", "aria-hidden": "true" }), "edited"] : runId() ? "preset of a run" : state.own ? "yours" : "dreamreel’s own");
   const trying = state.draft === null ? button("try", "Try", tryNow, { kind: "primary", keys: "Ctrl Enter" }) : button("stop", "End draft", endDraft, { kind: "primary", keys: "Escape" });
-  fill(buttons, none ? [] : [trying, runId() ? button("branch", "Branch", branch) : button("record", "Render", render), button("save", state.own && !runId() ? "Save" : "Save as a preset", save, { quiet: true, keys: "Ctrl S" }), isEdited() && button("reset", "Back to what is saved", revert, { quiet: true })]);
+  fill(buttons, none ? [] : [trying, runId() ? button("branch", "Branch here", branch) : button("record", "Render", render)]);
+  fill(tools, none ? [] : toolsNow());
+}
+
+function toolsNow() {
+  const words = state.own && !runId() ? "Save" : "Save as a preset of your own";
+  return [
+    isEdited() && button("reset", "Back to what is saved", revert, { quiet: true }),
+    button("undo", "Undo", undoLast, { quiet: true, keys: "Ctrl Z" }),
+    button("redo", "Redo", redoLast, { quiet: true, keys: "Ctrl Y" }),
+    button("save", words, save, { quiet: true, keys: "Ctrl S" }),
+  ];
 }
 
 function drawProblems() {

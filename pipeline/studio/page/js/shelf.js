@@ -77,7 +77,7 @@ function makeRow(id) {
 }
 
 function detail(run) {
-  if (run.state === "rendering") return [speed(run.speed), left(run.seconds_left)].filter(Boolean).join(" · ");
+  if (run.state === "rendering") return [left(run.seconds_left), speed(run.speed)].filter(Boolean).join(" · ");
   if (run.state === "failed") return run.error ?? "";
   if (run.parent) return `branch of ${run.parent.name} at ${Number(run.parent.seconds.toFixed(2))} s`;
   return run.size ? `${run.size[0]} × ${run.size[1]}, ${run.frames} frames` : "";

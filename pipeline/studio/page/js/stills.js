@@ -32,7 +32,7 @@ export function makeStills(box) {
   box.addEventListener("dragover", () => box.classList.add("over"));
   box.addEventListener("dragleave", () => box.classList.remove("over"));
   box.addEventListener("drop", (event) => (box.classList.remove("over"), take([...event.dataTransfer.files])));
-  new ResizeObserver(fit).observe(stage);
+  new ResizeObserver(() => requestAnimationFrame(fit)).observe(stage);
   hear("still", told);
   on("still stills tab", drawAll);
   on("problems", drawBar);

@@ -5,6 +5,7 @@ import { askFor, toast } from "./dialogs.js";
 import { later, newest, on, set, state } from "./store.js";
 
 let original = "";
+let looks = 0;
 
 /** The id of the run that is looked at, or null. */
 export const runId = () => (state.subject?.startsWith("run:") ? state.subject.slice(4) : null);
@@ -22,8 +23,10 @@ export const hasErrors = () => state.problems.some((each) => each.severity === "
 /** Look at something else. What was written and not saved stays with what it was written for. */
 export async function look(subject, frame = 0) {
   if (subject === state.subject && state.opened === subject) return;
+  const mine = ++looks;
   const [kind, id] = subject.split(":");
   const found = await attempt(() => get(kind === "run" ? `/api/runs/${id}` : `/api/presets/${id}`));
+  if (mine !== looks) return;
   if (found === undefined) return void (subject === state.subject && set({ subject: null, text: "", run: null }));
   original = found.text;
   const text = state.texts[subject] ?? original;

@@ -1,15 +1,15 @@
 // Below the picture: play, scrub, times, zoom, the run to compare with, and the run's own buttons.
 
 import { button, fill, h, icon } from "./dom.js";
-import { isRunning, play, run, seek, step, toEnd, toggle } from "./player.js";
-import { branch, resume, stop } from "./renders.js";
+import { isRunning, run, seek, step, toEnd, toggle } from "./player.js";
+import { resume, stop } from "./renders.js";
 import { on, set, state } from "./store.js";
 import { clock } from "./times.js";
 import { Sound } from "./sound.js";
 
 const scrub = h("input", { type: "range", class: "scrub", min: "0", max: "0", step: "1", value: "0", "aria-label": "Frame", on: { input: () => seek(Number(scrub.value)) } });
 const toggler = button("play", "Play", toggle, { quiet: true, kind: "play", keys: "Space" });
-const live = h("button", { type: "button", class: "button live", on: { click: toEnd } }, icon("record"), "Newest");
+const live = h("button", { type: "button", class: "button live", title: "Show the newest frame as it comes (End)", on: { click: toEnd } }, icon("record"), "Live");
 const time = h("p", { class: "time" });
 const others = h("select", { "aria-label": "Compare with another run", on: { change: () => set({ other: others.value || null }) } });
 const zoom = h("button", { type: "button", class: "button", title: "Fit, or one pixel to a pixel (Z)", on: { click: turnZoom } });
@@ -88,9 +88,6 @@ function drawActions() {
     actions,
     isRunning(now) && button("stop", "Stop", () => stop(now.id)),
     (now?.state === "stopped" || now?.state === "failed") && button("play", "Resume", () => resume(now.id), { kind: "primary" }),
-    now?.frames > 0 && button("branch", "Branch here", branch),
     now?.film && h("a", { class: "button", href: `/api/runs/${now.id}/film`, download: `${now.name}.mp4` }, icon("save"), "Film"),
   );
 }
-
-export { play };
