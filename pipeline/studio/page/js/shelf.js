@@ -20,6 +20,7 @@ export function makeShelf(shelf) {
     h("section", { class: "shelf-presets" }, h("div", { class: "shelf-head" }, h("h2", {}, "Presets"), filter), presets),
   );
   on("world subject", () => (drawRuns(), drawPresets()));
+  on("texts", drawPresets);
 }
 
 function choose(subject, frame) {
@@ -96,21 +97,29 @@ function drawPresets() {
   if (state.world === null) return;
   const words = filter.value.trim().toLowerCase();
   const found = state.world.presets.filter((each) => `${each.name} ${each.title}`.toLowerCase().includes(words));
-  const shape = JSON.stringify([found, state.subject, Object.keys(state.texts)]);
-  if (shape === drawn) return;
-  drawn = shape;
-  const focused = document.activeElement?.dataset?.preset;
-  const none = h("li", { class: "empty" }, words ? "No preset is called that. Clear the filter to see all." : "There are no presets.");
-  fill(presets, found.length ? found.map(makePoster) : none);
-  if (focused) presets.querySelector(`[data-preset="${CSS.escape(focused)}"]`)?.focus();
+  const shape = JSON.stringify(found);
+  if (shape !== drawn) {
+    drawn = shape;
+    const focused = document.activeElement?.dataset?.preset;
+    const none = h("li", { class: "empty" }, words ? "No preset is called that. Clear the filter to see all." : "There are no presets.");
+    fill(presets, found.length ? found.map(makePoster) : none);
+    if (focused) presets.querySelector(`[data-preset="${CSS.escape(focused)}"]`)?.focus();
+  }
+  for (const each of found) mark(each);
 }
 
 function makePoster(preset) {
-  const subject = `preset:${preset.id}`;
-  const edited = subject in state.texts;
   const picture = preset.poster ? h("img", { src: preset.poster, alt: "", loading: "lazy" }) : icon("text");
-  const words = h("span", { class: "words" }, h("span", { class: "name" }, preset.name), h("span", { class: "about" }, [preset.own ? "yours" : "", edited ? "edited" : "", length(preset)].filter(Boolean).join(" · ")));
-  return h("li", {}, h("button", { type: "button", class: "poster", title: preset.title || null, "aria-current": subject === state.subject, data: { preset: preset.id }, on: { click: () => choose(subject) } }, h("span", { class: "thumb-box" }, picture), words));
+  const words = h("span", { class: "words" }, h("span", { class: "name" }, preset.name), h("span", { class: "about" }));
+  return h("li", {}, h("button", { type: "button", class: "poster", title: preset.title || null, data: { preset: preset.id }, on: { click: () => choose(`preset:${preset.id}`) } }, h("span", { class: "thumb-box" }, picture), words));
+}
+
+/** Which of them is looked at, and which was edited. */
+function mark(preset) {
+  const poster = presets.querySelector(`[data-preset="${CSS.escape(preset.id)}"]`);
+  const subject = `preset:${preset.id}`;
+  poster.setAttribute("aria-current", subject === state.subject);
+  poster.querySelector(".about").textContent = [preset.own ? "yours" : "", subject in state.texts ? "edited" : "", length(preset)].filter(Boolean).join(" · ");
 }
 
 function length(preset) {

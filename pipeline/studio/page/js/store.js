@@ -55,6 +55,14 @@ function addressed() {
 
 addEventListener("pagehide", remember);
 
+/** Begin as if the page had never been open here. */
+export function forget() {
+  removeEventListener("pagehide", remember);
+  clearTimeout(waiting);
+  waiting = 0;
+  localStorage.removeItem(KEY);
+}
+
 /** One call at a time; of those that come meanwhile only the newest is made, so that nothing queues. */
 export function newest(work) {
   let next = null;
