@@ -39,22 +39,25 @@ class Draft:
 
     def __init__(self, out: BinaryIO, folder: Path) -> None:
         self._out, self._folder = out, folder
-        self._asked: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._begun: Beginning = NOTHING
         self._width: int | None = None
         self._like: Chain | None = None
 
+    def ask(self, what: dict[str, Any]) -> None:
+        """Ask for something, from any thread."""
+        self._asked.put(what)
+
     def listen(self, lines: Iterator[str]) -> None:
         """Take what is asked for, in a thread of its own; the end of it ends the process."""
         for line in lines:
-            self._asked.put(json.loads(line))
+            self.ask(json.loads(line))
         os._exit(0)
 
     def run(self) -> None:
         """Get ready by films that may be asked for, then play what is, until the end of the process."""
-        while (asked := self._asked.get()) is not None and "reach" in asked:
+        while "reach" in (asked := self._asked.get()):
             self._get_ready(asked)
-        assert asked is not None
         self._width = asked.get("width")
         if asked.get("run") is not None:
             self._begun = beginning(Path(asked["run"]), asked["frame"])

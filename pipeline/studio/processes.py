@@ -64,7 +64,8 @@ class Renderers:
             self.start(run, ["resume", str(run)])
         else:
             base = mark.get("base", str(self._folder))
-            self.start(run, ["render", str(run / mark["given"]), "--out", str(run), "--relative-to", base])
+            given = Path(mark["given"]).name  # whoever wrote it
+            self.start(run, ["render", str(run / given), "--out", str(run), "--relative-to", base])
 
     def pid(self, run: Path) -> int | None:
         """The process that was started here and is at work on the run, if there is one."""

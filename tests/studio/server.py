@@ -19,6 +19,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.processes import dreamreel
 
+PATIENCE = 240.0  # seconds, where other tests want the processors too
+
 
 @dataclass
 class Answer:
@@ -51,7 +53,7 @@ class Page:
         if method not in ("GET", "HEAD"):
             given |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -81,7 +83,7 @@ class Page:
         """A change, however it is answered."""
         return self.ask("POST", path, json.dumps(asked).encode())
 
-    def wait_for(self, run: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
+    def wait_for(self, run: str, holds: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE) -> dict[str, Any]:
         """The run, once something holds of it."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -118,10 +120,10 @@ def studio(folder: Path, **environment: str) -> Iterator[Page]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
-def told(socket: ClientConnection, kind: str, seconds: float = 60) -> dict[str, Any]:
+def told(socket: ClientConnection, kind: str, seconds: float = PATIENCE) -> dict[str, Any]:
     """The next news of a kind; pictures are left out."""
     until = time.monotonic() + seconds
     while True:
@@ -130,7 +132,7 @@ def told(socket: ClientConnection, kind: str, seconds: float = 60) -> dict[str, 
             return dict(news)
 
 
-def shown(socket: ClientConnection, seconds: float = 60) -> tuple[dict[str, Any], bytes]:
+def shown(socket: ClientConnection, seconds: float = PATIENCE) -> tuple[dict[str, Any], bytes]:
     """The next picture, and what is said of it; it is acknowledged."""
     about = told(socket, "frame", seconds)
     picture = socket.recv(timeout=seconds)

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from pipeline.studio.guard import MOST_PICTURE_BYTES, MOST_TEXT_BYTES
 from tests.processes import dreamreel, finished
-from tests.studio.server import Page
+from tests.studio.server import PATIENCE, Page
 
 CHECKED = b'{"text": "stages: []"}'
 
@@ -82,7 +82,7 @@ def test_a_gigabyte_is_refused_unread(page: Page) -> None:
         told = page.ask("POST", path, None, Content_Type=kind, Content_Length=str(1 << 30))
         assert told.status == 413 and told.headers["connection"] == "close"
     sent, most = 0, MOST_TEXT_BYTES + (8 << 20)
-    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as raw:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE) as raw:
         head = (
             f"POST /api/check HTTP/1.1\r\nHost: {page.host}\r\nOrigin: http://{page.host}\r\nCookie: {page.cookie}\r\n"
         )
@@ -147,14 +147,14 @@ def test_another_address_says_what_it_opens_and_needs_the_token(tmp_path: object
     try:
         link = process.stdout.readline()
         port = int(link.partition("/?token=")[0].rpartition(":")[2])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("GET", "/api/state")
         refused = connection.getresponse()
         assert refused.status == 401 and refused.read()
         connection.close()
     finally:
         process.terminate()
-        said = process.communicate(timeout=20)[1]
+        said = process.communicate(timeout=PATIENCE)[1]
     assert "beyond this machine and without encryption" in said and "open any file that you may read" in said
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.disk import cache_folder
 from tests.conftest import photograph
 from tests.studio.conftest import TEXT
-from tests.studio.server import Page, told
+from tests.studio.server import PATIENCE, Page, told
 
 CAT = photograph("chelsea.png").read_bytes()
 
@@ -21,7 +21,7 @@ def test_a_channel_is_drawn_once_and_kept(page: Page) -> None:
     place = "/api/atlas/lite0/blocks.1.0/5.jpg"
     answer = page.ask("GET", place)
     assert answer.status == 202 and answer.json["wait"] > 0
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while answer.status == 202 and time.monotonic() < until:
         time.sleep(0.2)
         answer = page.ask("GET", place)

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 from pipeline.studio.feed import Board, Feed, Picture
 from pipeline.studio.jpeg import to_jpeg
 from pipeline.studio.live import Live
-from tests.studio.server import shown
+from tests.studio.server import PATIENCE, shown
 
 DAY = 200_000  # frames, which take a render of three a second a day
 MOST_BYTES = 4 << 20
@@ -55,7 +55,7 @@ class Source:
                     await asyncio.sleep(0)
 
         assert self.loop is not None
-        asyncio.run_coroutine_threadsafe(offering(), self.loop).result(120)
+        asyncio.run_coroutine_threadsafe(offering(), self.loop).result(PATIENCE)
 
 
 def _picture() -> bytes:
