@@ -9,7 +9,7 @@ MEDIA ?= 1000
 RUNS ?= 300
 MINUTES ?= 60
 
-.PHONY: help setup demo test torture fuzz check fix bench gallery clean
+.PHONY: help setup demo test torture fuzz check fix bench gallery studio-bundles clean
 
 help:
 	@echo 'make setup   make .venv with everything in it'
@@ -21,6 +21,7 @@ help:
 	@echo 'make fix     format and apply the lint fixes'
 	@echo 'make bench   measure; results go to benchmarks/results/'
 	@echo 'make gallery render every preset small, for the pictures in docs/gallery'
+	@echo 'make studio-bundles  bundle CodeMirror and uPlot for the studio anew (needs npm)'
 	@echo 'make clean   remove .venv and everything that was made; renders stay'
 
 setup: .venv/ready
@@ -66,6 +67,10 @@ bench: setup
 
 gallery: setup
 	$(BIN)/python -m docs.make_gallery
+
+# Every version is pinned in package.json; what comes of it is in the repository, so that nobody else needs npm.
+studio-bundles:
+	cd tools/studio-bundles && npm install --no-package-lock --no-audit --no-fund && npm run --silent build
 
 clean:
 	rm -rf .venv build dist benchmarks/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

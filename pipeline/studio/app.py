@@ -65,6 +65,7 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
 
     routes = [
         Route("/", about.page),
+        Route("/plain", about.plain),
         Mount("/page", StaticFiles(directory=PAGE)),
         Route("/api/state", about.state),
         Route("/api/schema", presets.schema),

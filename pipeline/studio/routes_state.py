@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AbstractAsyncContextManager
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -21,6 +23,11 @@ from pipeline.studio.watching import Watching
 
 PAGE = Path(__file__).parent / "page"
 _NONCE = "__NONCE__"
+_PLAIN = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<title>dreamreel studio: runs</title><link rel="stylesheet" href="/page/css/base.css">'
+    '<main class="plain"><h1>Runs</h1><ul>{runs}</ul></main></html>'
+)
 _MOST_PAGES = 16
 
 
@@ -35,6 +42,11 @@ class StateRoutes:
         nonce = secrets.token_urlsafe(16)
         text = (PAGE / "index.html").read_text(encoding="utf-8").replace(_NONCE, nonce)
         return HTMLResponse(text, headers={"content-security-policy": policy(nonce)})
+
+    async def plain(self, request: Request) -> Response:
+        """The runs as links, for browsers without scripts: live pictures, and finished films."""
+        now = await asyncio.to_thread(self._state.now)
+        return HTMLResponse(_PLAIN.format(runs="".join(map(_row, now["runs"])) or "<li>Nothing is rendered yet.</li>"))
 
     async def state(self, request: Request) -> Response:
         """How everything stands."""
@@ -55,3 +67,9 @@ class StateRoutes:
         if self._drafts.knows(id_):
             return self._drafts.watch(id_)
         return self._watching.run(self._library.run(id_))
+
+
+def _row(run: dict[str, Any]) -> str:
+    film = f', <a href="{escape(run["film"])}">the film</a>' if run["film"] else ""
+    live = f'<a href="/api/runs/{run["id"]}/live.mjpg?width=640">the newest frame, as it comes</a>'
+    return f"<li><b>{escape(run['name'])}</b>: {run['state']}, {run['frames']} frames: {live}{film}</li>"

@@ -1,0 +1,2 @@
+// What the studio's page uses of uPlot.
+export { default } from "uplot";
