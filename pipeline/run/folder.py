@@ -18,7 +18,7 @@ from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run.log import read_log
 from pipeline.run.moving import only_moved, require_only_moved
-from pipeline.run.pieces import Pieces, remove_pieces
+from pipeline.run.pieces import Pieces
 
 HEADER = "# The resolved preset of this run, written by dreamreel: every default and override spelled out.\n"
 _ORIGIN = "# It was begun with: "
@@ -136,10 +136,10 @@ class RunFolder:
                 for rendition, path in zip(preset.renditions, self.outputs(preset), strict=True):
                     remove_finished(path, rendition)
                 self.drop_leftovers(preset)
+                self.pieces(preset).remove_all()
             self._clear_shots()
             checkpoint.drop_all(self.state)
             checkpoint.drop_all(self.kept)
-            remove_pieces(self.segments)
             others = (self.log_file, self.heard_file, self.branch_file, self.poster, self.sheet, self.plot)
             for file in (*others, self.preset_file):
                 file.unlink(missing_ok=True)

@@ -24,8 +24,7 @@ from pipeline.outputs import Rendition, Spool, encode
 from pipeline.preset import Preset
 
 SEGMENT_SECONDS = 2
-_OURS = re.compile(r"[0-9]{6,}(-[0-9]+)?(-assembly)?(\.part-[0-9]+)?\.(mp4|mov|mkv|nut|rgb24|rgb48)")
-_NAME = re.compile(r"[0-9]{6,}")
+_OURS = re.compile(r"([0-9]{6,})(?:-([0-9]+))?(-assembly)?(\.part-[0-9]+)?(\.(?:mp4|mov|mkv|nut|rgb24|rgb48))")
 
 
 class Piece(NamedTuple):
@@ -188,7 +187,7 @@ class Pieces:
         full, rest = divmod(max(0, frame), self.length)
         kept = {self._segment(number, each) for number in range(full) for each in self.renditions}
         kept |= {self._raw(number) for number in range(full + 1)}
-        for path in _ours(self._folder):
+        for _, path in self._ours():
             if path not in kept:
                 path.unlink()
         if self._raw(full).exists():
@@ -321,21 +320,27 @@ class Pieces:
 
     def _closed(self) -> list[int]:
         """The numbers of pieces that have all of their segments, rising."""
-        named = (_NAME.match(path.name) for path in _ours(self._folder))
-        numbers = sorted({int(name[0]) for name in named if name is not None})
+        numbers = sorted({int(name[1]) for name, _ in self._ours()})
         return [number for number in numbers if self._has_segments(number)]
 
     def _spools(self) -> dict[int, Path]:
-        ours = (path for path in _ours(self._folder) if path.suffix == self._raw(0).suffix and path.stem.isdigit())
+        ours = (path for _, path in self._ours() if path.suffix == self._raw(0).suffix and path.stem.isdigit())
         return dict(sorted((int(path.stem), path) for path in ours))
 
+    def remove_all(self) -> None:
+        """Remove every piece, and what was left half-written. Raises OSError."""
+        for _, path in self._ours():
+            path.unlink()
 
-def remove_pieces(folder: Path) -> None:
-    """Remove every piece, and what was left half-written. Raises OSError."""
-    for path in _ours(folder):
-        path.unlink()
+    def _ours(self) -> list[tuple[re.Match[str], Path]]:
+        """Everything that has a name which this run gives; never a user's own files."""
+        paths = self._folder.iterdir() if self._folder.is_dir() else ()
+        named = ((_OURS.fullmatch(path.name), path) for path in paths)
+        return [(name, path) for name, path in named if name is not None and self._gives(name[2], name[5])]
 
-
-def _ours(folder: Path) -> list[Path]:
-    """Everything that has a name which a run gives; never a user's own files."""
-    return [path for path in folder.iterdir() if _OURS.fullmatch(path.name)] if folder.is_dir() else []
+    def _gives(self, output: str | None, suffix: str) -> bool:
+        """Whether a piece with that number of an output and that suffix is one of this run's."""
+        if suffix == self._raw(0).suffix:
+            return output is None
+        number = 1 if output is None else int(output)
+        return any(each.number == number and each.segment_suffix == suffix for each in self.renditions)

@@ -185,8 +185,9 @@ class _Session:
             self._require_space(0)
             self._inputs = as_facts(fingerprints(self._preset, self._options.on_message), None)
             if self._folder.holds_run():  # everything that can go wrong before the first frame has not
-                with self._folder.film_locked(self._options.on_message):
+                with self._folder.film_locked(self._options.on_message), self._folder.writing():
                     self._folder.clear()
+                    self._pieces.remove_all()  # of a run whose preset could not be read
             self._preset = chain.settle(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
