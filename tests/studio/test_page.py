@@ -91,6 +91,7 @@ def test_a_mistake_is_marked_under_its_very_characters(screen: Screen) -> None:
 def test_keys_are_completed(screen: Screen) -> None:
     choose_preset(screen)
     screen.write("stages:\n  - stage: dream\n    stren")
+    screen.wait("document.querySelector('.cm-lintRange-error')")
     screen.key("g")
     screen.wait("document.querySelector('.cm-tooltip-autocomplete')")
     assert "strength" in screen.words(".cm-tooltip-autocomplete")
