@@ -15,7 +15,7 @@ let listed = null;
 
 /** Put it into its tab. */
 export function makeAtlas(box) {
-  const intro = h("p", { class: "dim" }, "Press a picture to put it into the dream of the preset on the right; press again to take it out.");
+  const intro = h("p", { class: "dim" }, "Press a picture to put it into the preset’s dream; press again to take it out.");
   box.append(h("div", { class: "atlas-bar" }, h("label", { for: "atlas-model" }, "Network"), models, intro), h("div", { class: "atlas-grid" }, layers, h("section", { class: "atlas-layer" }, head, channels)));
   on("world tab", ready);
   on("model tab", drawLayers);

@@ -88,6 +88,6 @@ function drawActions() {
     actions,
     isRunning(now) && button("stop", "Stop", () => stop(now.id)),
     (now?.state === "stopped" || now?.state === "failed") && button("play", "Resume", () => resume(now.id), { kind: "primary" }),
-    now?.film && h("a", { class: "button", href: `/api/runs/${now.id}/film`, download: `${now.name}.mp4` }, icon("save"), "Film"),
+    now?.film && h("a", { class: "button", href: `/api/runs/${now.id}/film`, download: true }, icon("save"), "Film"),
   );
 }
