@@ -23,7 +23,7 @@ ClassesOption = Annotated[
 ]
 ChannelOption = Annotated[str | None, typer.Option(metavar="L:N", help="A layer's channel, such as blocks.4.1:7.")]
 DirectionOption = Annotated[
-    str | None, typer.Option(metavar="FILE:N", help="One that `dreamreel learn` found: my.directions.safetensors:7.")
+    str | None, typer.Option(metavar="FILE:N", help="One that `dreamreel learn` found, by its number.")
 ]
 GuideOption = Annotated[Path | None, typer.Option(metavar="IMAGE", help="Features to draw, at --layer.")]
 ObjectiveOption = Annotated[

@@ -90,7 +90,7 @@ def test_a_traceback_is_a_fault_of_its_place(tmp_path: Path) -> None:
         parse_preset("a", folder=5)  # type: ignore[arg-type]
     except Exception as error:
         found = list(judge(CASE, Outcome(("check", "a.yaml"), 3, "", "", error, False)))
-    assert [fault.signature for fault in found] == ["preset: PresetError in preset/load.py (parse_preset)"]
+    assert [fault.signature for fault in found] == ["preset: PresetError in preset/whole.py (read_whole)"]
 
 
 def test_a_fault_is_found_once_and_made_small() -> None:

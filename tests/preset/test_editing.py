@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PresetError
@@ -100,6 +100,7 @@ def test_every_key_of_the_shelf_is_set_and_taken_out_in_place(name: str) -> None
             assert key not in read_document(gone.encode(), name).data["stages"][index]
 
 
+@settings(deadline=None)  # other programs may have the processor
 @given(
     st.dictionaries(
         st.sampled_from(["steps", "layer", "mask", "x y"]), st.text(max_size=8) | st.floats(-9, 9), min_size=1
