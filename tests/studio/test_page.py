@@ -35,7 +35,7 @@ def screen(tab: Screen) -> Iterator[Screen]:
 
 def choose_preset(screen: Screen, name: str = "mine") -> None:
     screen.press(".poster", name)
-    screen.wait(f"document.querySelector('.names h2').innerText === '{name}'")
+    screen.wait(f"document.querySelector('.names').textContent === '{name}yours'")
     screen.wait("document.querySelector('.problems').innerText.includes('No mistakes')")
 
 

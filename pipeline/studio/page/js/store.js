@@ -7,7 +7,7 @@ const KEPT = {
 };
 const PLACE = ["tab", "subject", "frame"];
 
-export const state = { ...KEPT, ...remembered(), ...addressed(), world: null, run: null, draft: null, problems: [], edits: 0, text: "", title: "", own: false, playing: 0 };
+export const state = { ...KEPT, ...remembered("localStorage"), ...placed(), world: null, run: null, draft: null, problems: [], edits: 0, text: "", title: "", own: false, playing: 0 };
 const listeners = [];
 let waiting = null;
 
@@ -30,7 +30,7 @@ export function remember() {
   waiting = null;
   const kept = Object.fromEntries(Object.keys(KEPT).map((name) => [name, state[name]]));
   try {
-    localStorage.setItem(KEY, JSON.stringify(kept));
+    for (const store of [localStorage, sessionStorage]) store.setItem(KEY, JSON.stringify(kept));
   } catch {
     // A private window has no room: the page works, and forgets.
   }
@@ -38,12 +38,18 @@ export function remember() {
   history.replaceState(null, "", `#${place}`);
 }
 
-function remembered() {
+function remembered(store) {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    return JSON.parse(window[store].getItem(KEY)) ?? {};
   } catch {
     return {};
   }
+}
+
+/** A reload finds this very tab's state, whatever others have remembered since; else the address says where to begin. */
+function placed() {
+  const type = performance.getEntriesByType("navigation")[0]?.type;
+  return type === "reload" ? { ...addressed(), ...remembered("sessionStorage") } : addressed();
 }
 
 function addressed() {
@@ -60,7 +66,7 @@ export function forget() {
   removeEventListener("pagehide", remember);
   clearTimeout(waiting);
   waiting = 0;
-  localStorage.removeItem(KEY);
+  for (const store of [localStorage, sessionStorage]) store.removeItem(KEY);
 }
 
 /** One call at a time; of those that come meanwhile only the newest is made, so that nothing queues. */
