@@ -49,6 +49,8 @@ class ShotWorkers:
                     for shot, said in self._arrived():
                         self._take(shot, said, result, failures)
                         report(RENDERING_SHOTS, done + result.rendered, shot.film)
+                for work in works:
+                    work.result()  # raises what kept a process from being started
             finally:
                 self._stop()
         return failures
@@ -81,11 +83,12 @@ class ShotWorkers:
                 process = self._running[shot.number] = self._started(shot, words)
             assert process.stdout is not None
             ended = False
-            for line in process.stdout:
-                with contextlib.suppress(ValueError):
-                    said = json.loads(line)
-                    ended = ended or "finished" in said or "error" in said
-                    self._heard.put((shot, said))
+            with process.stdout as lines:
+                for line in lines:
+                    with contextlib.suppress(ValueError):
+                        said = json.loads(line)
+                        ended = ended or "finished" in said or "error" in said
+                        self._heard.put((shot, said))
             status = process.wait()
             with self._lock:
                 del self._running[shot.number]
