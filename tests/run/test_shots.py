@@ -205,13 +205,20 @@ def test_info_and_a_new_beginning(preset: Preset, run: Path, tmp_path: Path) -> 
     [
         ("video.shots", "[30, 16]", r"is \[30, 16\], must be rising frames from 1 to 43"),
         ("video.shots", "[0]", "must be rising frames"),
-        ("encode.fps", "8", "a film of shots keeps its 16"),
-        ("changes", "[{at: 1s, set: {video.speed: 2}}]", "changes the source"),
+        ("changes", "[{at: 1s, set: {video.motion: none}}]", "changes the source"),
     ],
 )
 def test_what_can_t_be_is_told(preset: Preset, key: str, value: str, said: str) -> None:
     with pytest.raises(PresetError, match=said):
         load_preset(str(preset.origin), {key: value})
+
+
+def test_an_output_of_another_rate_is_refused(preset: Preset) -> None:
+    origin = Path(str(preset.origin))
+    path = origin.with_name("slow.yaml")
+    path.write_text(origin.read_text() + "  - {stage: encode, fps: 8}\n")
+    with pytest.raises(PresetError, match="a film of shots keeps its 16"):
+        load_preset(path)
 
 
 def test_a_film_of_shots_keeps_its_length_and_has_no_frames_in_a_row(preset: Preset, run: Path) -> None:
