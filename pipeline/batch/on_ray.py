@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -163,10 +164,11 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int,
 def _ended(
     ray: Any, waiting: dict[Any, Work], on_change: Callable[[Outcome], None], should_stop: Callable[[], bool]
 ) -> Sequence[Outcome]:
-    outcomes, told = list[Outcome](), False
+    outcomes, told = list[Outcome](), 0.0
     while waiting:
-        if should_stop() and not told:
-            told = True
+        # Again after a while: a worker that was about to begin, or died of it, begins anew.
+        if should_stop() and time.monotonic() > told + _PATIENCE_SECONDS:
+            told = time.monotonic()
             for task in waiting:
                 ray.cancel(task)
         ready, _ = ray.wait(list(waiting), timeout=_LOOK_SECONDS)

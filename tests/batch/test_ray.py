@@ -81,7 +81,7 @@ def _renderer(work: Work) -> int:
 
 
 def test_what_fails_is_named_and_ctrl_c_stops_the_rest(cluster: Any, tmp_path: Path) -> None:
-    works = works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\n", frames=4000)
+    works = works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\n", frames=30000)
     broken = works[0].folder.preset_file
     broken.write_text(broken.read_text().replace("zoom: 1.5", "zoom: fast"))
     outcomes = render_on_ray(works, cluster.address, should_stop=lambda: works[1].standing().frames > 20)
