@@ -21,14 +21,15 @@ TABS = "a tab stands where YAML wants spaces; indent with spaces"
 _ENDS = "\0\r\n\x85\u2028\u2029"
 _GAPS = _ENDS + " \t"
 _FLOW = ",[]{}"
-# Words of one line, with the blanks between them: outside and inside brackets, and in each kind of quotes.
-_WORD = r"(?:[^\0 \t\r\n:{0}]++|:(?![\0 \t\r\n{0}]))++"
-_QUOTED = r"[^\0 \t\r\n{0}]++"
+# Words of one line, with the blanks between them: outside and inside brackets, and in each kind of quotes. At most a
+# thousand at a time, so that little is remembered; nothing is possessive, which Python 3.11.0 to 3.11.4 get wrong.
+_WORD = r"(?:[^\0 \t\r\n:{0}]+|:(?![\0 \t\r\n{0}]))+"
+_QUOTED = r"[^\0 \t\r\n{0}]+"
 _BLOCK_WORDS, _FLOW_WORDS = (
-    re.compile(rf"{word}(?:[ \t]++(?!#){word})*+") for word in (_WORD.format(ends) for ends in ("", r",\[\]{}"))
+    re.compile(rf"{word}(?:[ \t]+(?!#){word}){{0,1000}}") for word in (_WORD.format(ends) for ends in ("", r",\[\]{}"))
 )
 _IN_DOUBLE, _IN_SINGLE = (
-    re.compile(rf"{word}(?:[ \t]++{word})*+") for word in (_QUOTED.format(ends) for ends in (r"\"\\", "'"))
+    re.compile(rf"{word}(?:[ \t]+{word}){{0,1000}}") for word in (_QUOTED.format(ends) for ends in (r"\"\\", "'"))
 )
 
 
