@@ -157,6 +157,10 @@ class TroubleError(RunError):
     """What stopped a run may be over by the next try: a full disk, a read-only folder, another process there."""
 
 
+PASSING = (TroubleError, DeviceError)
+"""What may be over by the next try; of all else, trying again mends nothing."""
+
+
 class StageError(PipelineError):
     """A stage does not keep to the rules by which stages work together; whoever wrote it has to change it."""
 

@@ -2,7 +2,8 @@
 
 from pipeline.run.branching import branch
 from pipeline.run.options import Options, Result
-from pipeline.run.session import plan, proceed, render, resume
+from pipeline.run.proceeding import proceed
+from pipeline.run.session import plan, render, resume
 from pipeline.run.status import Report, assemble, report
 
 __all__ = ["Options", "Report", "Result", "assemble", "branch", "plan", "proceed", "render", "report", "resume"]

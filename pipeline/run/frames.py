@@ -22,14 +22,13 @@ class Frames:
         self.pieces = pieces
         self._shape = (preset.size.height, preset.size.width, 3)
         self._deep = pieces.deep
-        self._frame_bytes = preset.size.height * preset.size.width * 3 * (2 if pieces.deep else 1)
 
     def newest(self, near: int) -> int | None:
         """The newest frame that is spooled, in the piece of frame `near` or the next; None where none is."""
         length = self.pieces.length
         for number in (near // length + 1, near // length):
             try:
-                frames = self.pieces.spool(number).stat().st_size // self._frame_bytes
+                frames = self.pieces.spool(number).stat().st_size // self.pieces.frame_bytes
             except FileNotFoundError:
                 continue
             if frames:
@@ -41,11 +40,11 @@ class Frames:
         number, place = divmod(index, self.pieces.length)
         try:
             with self.pieces.spool(number).open("rb") as file:
-                file.seek(place * self._frame_bytes)
-                data = file.read(self._frame_bytes)
+                file.seek(place * self.pieces.frame_bytes)
+                data = file.read(self.pieces.frame_bytes)
         except FileNotFoundError:
             return None
-        if len(data) < self._frame_bytes:
+        if len(data) < self.pieces.frame_bytes:
             return None
         pixels: Pixels = np.frombuffer(data, "<u2").astype(np.uint16) if self._deep else np.frombuffer(data, np.uint8)
         return narrowed(pixels.reshape(self._shape))

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.disk import open_regular
 
 _LONGEST_LINE = 1 << 16  # bytes; ours are some hundreds
+_TAIL_BYTES = 1 << 16
 
 
 class RunLog:
@@ -61,6 +62,17 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
                     yield record
     except OSError:
         return
+
+
+def last_records(path: Path) -> list[dict[str, Any]]:
+    """The records at the end of a log, in order: some hundreds. None where it can't be read."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read(_TAIL_BYTES).splitlines()
+    except OSError:
+        return []
+    return [record for record in map(record_of, lines) if record is not None]
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:

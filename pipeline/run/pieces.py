@@ -1,37 +1,25 @@
 """A film on disk while it is made: its pieces, each first a spool of raw frames and then what ffmpeg made of it.
 
-Frame n belongs to piece `n // length`. A spool is `NNNNNN.rgb24`, one (H, W, 3) uint8 after the other, or, where an
-output has more than eight bits, `NNNNNN.rgb48` of uint16. It becomes a segment for each of the film's outputs:
-`NNNNNN.mp4`, `NNNNNN-2.mov` and so on. Both may be there: a spool goes once its segments are whole and no kept
-checkpoint needs it.
+Both may be there: a spool goes once its segments are whole and no kept checkpoint needs it. What they are called,
+`piece_files` says.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.disk import digest_of, partial_path, replacing, share, sync
+from pipeline.disk import digest_of, replacing, share, sync
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
 from pipeline.outputs import Rendition, Spool, encode
 from pipeline.preset import Preset
-
-SEGMENT_SECONDS = 2
-_OURS = re.compile(r"([0-9]{6,})(?:-([0-9]+))?(-assembly)?(\.part-[0-9]+)?(\.(?:mp4|mov|mkv|nut|rgb24|rgb48))")
-
-
-class Piece(NamedTuple):
-    """One piece by its number, and how many frames it holds."""
-
-    number: int
-    frames: int
+from pipeline.run.piece_files import Piece, PieceFiles
 
 
 class SegmentMissing(Exception):
@@ -46,7 +34,7 @@ class ClosedMeanwhile(Exception):
     """The run went on while its pieces were looked at: what was a spool is a segment by now."""
 
 
-class Pieces:
+class Pieces(PieceFiles):
     """The pieces of a preset's film in a folder. Methods raise OSError when the disk refuses.
 
     `append`, `close`, `secure` and `drop` are one thread's, `encode` may be another's; who only looks may do so while
@@ -54,12 +42,8 @@ class Pieces:
     """
 
     def __init__(self, folder: Path, preset: Preset) -> None:
-        self._folder, self._preset = folder, preset
-        # It follows from the preset alone, so that every run cuts alike.
-        self.length = max(8, round(SEGMENT_SECONDS * preset.fps))
-        self.renditions = preset.renditions
-        self.deep = any(each.is_deep for each in self.renditions)
-        self._frame_bytes = preset.size.height * preset.size.width * 3 * (2 if self.deep else 1)
+        super().__init__(folder, preset)
+        self._preset = preset
         self._spool: BinaryIO | None = None
 
     def append(self, index: int, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Piece | None:
@@ -101,15 +85,6 @@ class Pieces:
         first = piece.number * self.length
         return Spool(self._raw(piece.number), self.deep, first, first + piece.frames)
 
-    def _shown_in(self, piece: Piece) -> list[Rendition]:
-        """The outputs that have a frame of a piece: a slow one may have none of a short piece."""
-        return [each for each in self.renditions if self._wanted(piece, each)]
-
-    def _wanted(self, piece: Piece, rendition: Rendition) -> int:
-        """How many frames a piece has in an output."""
-        first = piece.number * self.length
-        return rendition.frames(first + piece.frames) - rendition.frames(first)
-
     def secure(self, frame: int) -> dict[str, str]:
         """Sync the first `frame` frames; returns the digest of each spool that no full segment stands for, by number.
 
@@ -142,7 +117,7 @@ class Pieces:
                     break
         if rest:
             with contextlib.suppress(FileNotFoundError), (folder / self._raw(full).name).open("rb") as file:
-                self._raw(full).write_bytes(file.read(rest * self._frame_bytes))
+                self._raw(full).write_bytes(file.read(rest * self.frame_bytes))
         sync(self._folder)
 
     def frames(self) -> int:
@@ -172,7 +147,7 @@ class Pieces:
             frames = min(self.length, frame - number * self.length)
             if frames == self.length and self._is_whole(number):
                 continue
-            spool, digest, wanted = self._raw(number), digests.get(str(number)), frames * self._frame_bytes
+            spool, digest, wanted = self._raw(number), digests.get(str(number)), frames * self.frame_bytes
             if not spool.is_file() or spool.stat().st_size < wanted:
                 raise ValueError(f"segment {number} and its spooled frames are gone")
             # A whole segment that was damaged later has no digest of its spool noted, an open one always has.
@@ -192,7 +167,7 @@ class Pieces:
                 path.unlink()
         if self._raw(full).exists():
             with self._raw(full).open("r+b") as file:
-                file.truncate(rest * self._frame_bytes)
+                file.truncate(rest * self.frame_bytes)
         for number in range(full):
             if not self._is_whole(number):
                 self.encode(Piece(number, self.length))
@@ -251,7 +226,7 @@ class Pieces:
 
     def _spooled_frames(self, number: int) -> int:
         spool = self._raw(number)
-        return spool.stat().st_size // self._frame_bytes if spool.exists() else 0
+        return spool.stat().st_size // self.frame_bytes if spool.exists() else 0
 
     def kept_every(self) -> int | None:
         """Frames between two states that are kept: whole pieces, so that neither needs a spool. None: none is kept."""
@@ -278,69 +253,4 @@ class Pieces:
     def bytes_working(self, frames: int | None) -> int:
         """At most what of these is there only while it renders: spools and checkpoints."""
         spooled = 4 * self.length if frames is None else min(frames, 4 * self.length)
-        return (spooled + 3 * 4) * self._frame_bytes
-
-    def spool(self, number: int) -> Path:
-        """Where the spool of a piece lies, if there is one."""
-        return self._raw(number)
-
-    def viewed(self, index: int) -> tuple[Path, int]:
-        """The segment that shows frame `index`, whether it is there yet or not, and which of its pictures does.
-
-        Of the outputs that one which shows the film as it is, or else the first.
-        """
-        number = index // self.length
-        rendition = next((each for each in self.renditions if each.is_plain), self.renditions[0])
-        place = int(index * rendition.fps / rendition.master.fps) - rendition.frames(number * self.length)
-        return self._segment(number, rendition), max(0, place)
-
-    def _segment(self, number: int, rendition: Rendition) -> Path:
-        place = "" if rendition.number == 1 else f"-{rendition.number}"
-        return self._folder / f"{number:06d}{place}{rendition.segment_suffix}"
-
-    def _extra(self, number: int, rendition: Rendition) -> Path:
-        segment = self._segment(number, rendition)
-        return partial_path(segment.with_stem(f"{segment.stem}-assembly"), segment.suffix)
-
-    def _raw(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.{'rgb48' if self.deep else 'rgb24'}"
-
-    def _has_segments(self, number: int) -> bool:
-        return all(self._segment(number, each).exists() for each in self._shown_in(Piece(number, self.length)))
-
-    def _is_whole(self, number: int) -> bool:
-        """Whether the segments of a full piece are there, with all of its frames."""
-        piece = Piece(number, self.length)
-        try:
-            return self._has_segments(number) and all(
-                count_frames(self._segment(number, each)) == self._wanted(piece, each) for each in self._shown_in(piece)
-            )
-        except MediaError:
-            return False
-
-    def _closed(self) -> list[int]:
-        """The numbers of pieces that have all of their segments, rising."""
-        numbers = sorted({int(name[1]) for name, _ in self._ours()})
-        return [number for number in numbers if self._has_segments(number)]
-
-    def _spools(self) -> dict[int, Path]:
-        ours = (path for _, path in self._ours() if path.suffix == self._raw(0).suffix and path.stem.isdigit())
-        return dict(sorted((int(path.stem), path) for path in ours))
-
-    def remove_all(self) -> None:
-        """Remove every piece, and what was left half-written. Raises OSError."""
-        for _, path in self._ours():
-            path.unlink()
-
-    def _ours(self) -> list[tuple[re.Match[str], Path]]:
-        """Everything that has a name which this run gives; never a user's own files."""
-        paths = self._folder.iterdir() if self._folder.is_dir() else ()
-        named = ((_OURS.fullmatch(path.name), path) for path in paths)
-        return [(name, path) for name, path in named if name is not None and self._gives(name[2], name[5])]
-
-    def _gives(self, output: str | None, suffix: str) -> bool:
-        """Whether a piece with that number of an output and that suffix is one of this run's."""
-        if suffix == self._raw(0).suffix:
-            return output is None
-        number = 1 if output is None else int(output)
-        return any(each.number == number and each.segment_suffix == suffix for each in self.renditions)
+        return (spooled + 3 * 4) * self.frame_bytes

@@ -26,7 +26,8 @@ from pipeline.ops.measure import look
 from pipeline.outputs import Output
 from pipeline.run.folder import RunFolder
 from pipeline.run.log import RunLog
-from pipeline.run.pieces import Piece, Pieces
+from pipeline.run.piece_files import Piece
+from pipeline.run.pieces import Pieces
 from pipeline.run.space import require_space
 
 

@@ -31,7 +31,6 @@ from pipeline.run.rendering import Rendering
 from pipeline.run.settings import Settings
 from pipeline.run.shots import Shots, require_own_length
 from pipeline.run.space import require_space
-from pipeline.run.standing import standing
 
 
 def render(
@@ -77,40 +76,6 @@ def _free_folder(preset: Preset, out: str | Path | None, overwrite: bool) -> Ite
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
         folder.require_free(preset)
         yield folder
-
-
-def proceed(
-    out: str | Path,
-    on_frame: OnFrame | None = None,
-    *,
-    outputs: Output | Sequence[Output] = (),
-    options: Options | None = None,
-) -> Result | None:
-    """Begin or go on with the run in `out`, whichever applies; None, and nothing done, where it is finished.
-
-    What can't be mended by trying again is noted in the run's log, as `failed`. Raises what `resume` raises:
-    TroubleError and DeviceError for what may be over by the next try.
-    """
-    folder = RunFolder(out)
-    with failures_noted(folder):
-        folder.load_preset()  # raises where there is none
-        if standing(folder).state == "finished":
-            return None
-        return resume(out, on_frame, outputs=outputs, options=options)
-
-
-@contextlib.contextmanager
-def failures_noted(folder: RunFolder) -> Iterator[None]:
-    """What goes wrong in the block, and would again, is noted in the run's log."""
-    try:
-        yield
-    except (TroubleError, DeviceError):
-        raise
-    except PipelineError as error:
-        if folder.holds_run():
-            with folder.writing(), contextlib.closing(RunLog(folder.log_file)) as log:
-                log.event("failed", error=str(error))
-        raise
 
 
 def resume(

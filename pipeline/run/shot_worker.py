@@ -10,11 +10,10 @@ import sys
 import threading
 from typing import Any
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PASSING, PipelineError
 from pipeline.run.options import Options
 from pipeline.run.session import resume
 from pipeline.run.settings import Settings
-from pipeline.run.shots import RESUMABLE
 
 
 def main(task: dict[str, Any]) -> None:
@@ -32,7 +31,7 @@ def main(task: dict[str, Any]) -> None:
         result = resume(task["folder"], moved=task["moved"], options=options)
         _tell(finished=result.finished, notes=result.notes)
     except PipelineError as error:
-        _tell(error=str(error), resumable=isinstance(error, RESUMABLE))
+        _tell(error=str(error), resumable=isinstance(error, PASSING))
 
 
 def _watch(stop: threading.Event) -> None:

@@ -12,24 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.chain import Chain
 from pipeline.disk import make_folder, read_regular, write_whole
-from pipeline.errors import DeviceError, PipelineError, RunError, TroubleError, shell_word
+from pipeline.errors import PASSING, PipelineError, RunError, TroubleError, shell_word
 from pipeline.preset import Preset
 from pipeline.run.environment import versions
 from pipeline.run.facts import InputFacts
 from pipeline.run.film_writer import finish_film
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints
-from pipeline.run.log import RunLog, read_log
+from pipeline.run.log import RunLog
 from pipeline.run.metadata import film_comment
 from pipeline.run.options import Options, Result
 from pipeline.run.settings import Settings
 from pipeline.run.shot_presets import shot_preset, shots_of, with_cuts_found
 from pipeline.run.shot_workers import ShotWorkers
+from pipeline.run.standing import standing
 from pipeline.stages.shot import Shot
 
 Resume = Callable[[RunFolder, Mapping[str, str], Options], Result]
 _MOST_BYTES = 1 << 24
-RESUMABLE = (TroubleError, DeviceError)
 
 
 class Begun(BaseModel):
@@ -53,9 +53,8 @@ def read_begun(folder: RunFolder) -> Begun:
 
 def frames_finished(folder: RunFolder) -> int | None:
     """How many frames a shot that is finished has; None for one that is not."""
-    events = [record for record in read_log(folder.log_file) if "event" in record]
-    last = events[-1] if events else {}
-    return int(last["frame"]) if last.get("event") == "finished" and type(last.get("frame")) is int else None
+    found = standing(folder)
+    return found.frames if found.state == "finished" else None
 
 
 def require_own_length(folder: RunFolder, duration: str | None) -> None:
@@ -141,7 +140,7 @@ class Shots:
         """Raises TroubleError where all that went wrong may be over by the next try, RunError for anything else."""
         if failures:
             listed = "\n  ".join(f"shot {number}: {error}" for number, error in sorted(failures.items()))
-            kind = TroubleError if all(isinstance(each, RESUMABLE) for each in failures.values()) else RunError
+            kind = TroubleError if all(isinstance(each, PASSING) for each in failures.values()) else RunError
             raise kind(
                 f"{len(failures)} of {shots} shots failed:\n  {listed}\nthe others are kept; {self._folder.resume_hint}"
             )

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import filelock
 
-from pipeline.disk import open_regular
 from pipeline.run.folder import RunFolder
-
-_TAIL_BYTES = 1 << 16
+from pipeline.run.log import last_records
 
 State = Literal["planned", "rendering", "stopped", "finished", "failed"]
 
@@ -30,7 +25,7 @@ class Standing(NamedTuple):
 
 def standing(folder: RunFolder) -> Standing:
     """How the run in a folder stands. A finished one whose film is gone is stopped."""
-    records = _last_records(folder.log_file)
+    records = last_records(folder.log_file)
     event: dict[str, Any] = next((record for record in reversed(records) if "event" in record), {})
     frames = 1 + max((r["frame"] for r in records if "event" not in r and type(r.get("frame")) is int), default=-1)
     if event.get("event") == "finished" and _are_there(folder, event.get("outputs")):
@@ -60,20 +55,3 @@ def _are_there(folder: RunFolder, names: Any) -> bool:
             return folder.film(folder.load_preset()).exists()
         return False
     return all((folder.preset_file.parent / str(name)).exists() for name in names)
-
-
-def _last_records(path: Path) -> list[dict[str, Any]]:
-    """The last records of a log, in order."""
-    try:
-        with open_regular(path) as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return []
-    found: list[dict[str, Any]] = []
-    for line in lines:
-        with contextlib.suppress(ValueError, RecursionError):
-            record = json.loads(line)
-            if isinstance(record, dict):
-                found.append(record)
-    return found

@@ -6,9 +6,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from pipeline.run.log import record_of
+from pipeline.run.log import last_records, record_of
 
-_TAIL_BYTES = 1 << 16
 _FRAMES = 48  # over which the speed is told
 
 
@@ -32,24 +31,20 @@ class Tail:
         try:
             size = self._path.stat().st_size
             if size != self._size:
-                self._read(size)
+                self._read()
                 self._size = size
         except OSError:
             self._size = -1
         return self
 
-    def _read(self, size: int) -> None:
-        with self._path.open("rb") as file:
-            if self._size < 0:  # seen for the first time: its newest beginning may be far back
+    def _read(self) -> None:
+        if self._size < 0:  # seen for the first time: its newest beginning may be far back
+            with self._path.open("rb") as file:
                 for line in file:
                     if line.startswith(b'{"event"') and (event := record_of(line)) is not None:
                         self._hear(event)
-            file.seek(max(0, size - _TAIL_BYTES))
-            lines = file.read(size).split(b"\n")
         recent: deque[float] = deque(maxlen=_FRAMES)
-        for record in map(record_of, lines):
-            if record is None:
-                continue
+        for record in last_records(self._path):
             if "event" in record:
                 self._hear(record)
             elif type(record.get("frame")) is int:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.disk import read_regular, write_whole
+from pipeline.statuses import STOPPED
 from pipeline.studio.answers import Refused
 from pipeline.studio.library import MARK
 from pipeline.studio.log import Tail
 
 _SAID, _COMPLAINED = "studio.log", "studio.err"
-_STOPPED = 130
 _MOST_BYTES = 1 << 20
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -84,7 +84,7 @@ class Renderers:
     def error(self, run: Path) -> str | None:
         """Why the newest process failed, in its own words; None where it did not, or was no process of the studio's."""
         process = self._started.get(run)
-        if process is not None and process.poll() in (None, 0, _STOPPED):
+        if process is not None and process.poll() in (None, 0, STOPPED):
             return None
         try:
             lines = read_regular(run / _COMPLAINED, _MOST_BYTES).decode(errors="replace").strip().splitlines()

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from pipeline.disk import read_regular, state_of
 from pipeline.errors import PipelineError, shortened
 from pipeline.preset import Preset
 from pipeline.preset.yaml12 import MAX_BYTES
 from pipeline.run.ancestry import read_ancestry
 from pipeline.run.folder import RunFolder
+from pipeline.run.standing import is_rendering
 from pipeline.studio.answers import Refused
 from pipeline.studio.library import Library
 from pipeline.studio.log import Tail
@@ -85,7 +84,7 @@ class Runs:
             "speed": None if speed is None else round(speed, 2),
             "seconds_left": round((total - tail.frames) / speed, 1) if speed and total is not None else None,
             "parent": self._parent(path, preset),
-            "error": shortened(self.renderers.error(path) or "", 600) or None if state == "failed" else None,
+            "error": self._error(path, tail) if state == "failed" else None,
             "poster": f"/api/runs/{id_}/frames/{tail.frames // 2}.jpg?width=320" if tail.frames else None,
             "film": f"/api/runs/{id_}/film" if self._film(path, preset) is not None else None,
         }
@@ -115,10 +114,14 @@ class Runs:
             return "waiting"
         if last in ("finished", "stopped"):
             return str(last)
-        if pid is not None or (preset is not None and _is_locked(path)):
+        if pid is not None or (preset is not None and is_rendering(RunFolder(path))):
             return "rendering"
-        failed = preset is None or self.renderers.error(path) is not None
+        failed = preset is None or last == "failed" or self.renderers.error(path) is not None
         return "failed" if failed else "stopped"
+
+    def _error(self, path: Path, tail: Tail) -> str | None:
+        """Why a run failed: as its process said it, or, where that was none of the studio's, as its log does."""
+        return shortened(self.renderers.error(path) or str(tail.event.get("error", "")), 600) or None
 
     def _parent(self, path: Path, preset: Preset | None) -> dict[str, Any] | None:
         ancestry = read_ancestry(RunFolder(path).branch_file)
@@ -128,14 +131,3 @@ class Runs:
         known = self._library.run_id(parent)
         seconds = float(ancestry.frame / preset.fps)
         return {"id": known, "name": parent.name, "frame": ancestry.frame, "seconds": round(seconds, 3)}
-
-
-def _is_locked(path: Path) -> bool:
-    lock = filelock.FileLock(RunFolder(path).lock_file)
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:
-        return False

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
-from pipeline.run.pieces import ClosedMeanwhile, Piece, Pieces, SegmentMissing
+from pipeline.run.piece_files import Piece
+from pipeline.run.pieces import ClosedMeanwhile, Pieces, SegmentMissing
 from tests.run.quick import quick
 
 
