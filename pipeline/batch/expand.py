@@ -97,8 +97,7 @@ def _inputs(file: BatchFile) -> list[Path | None]:
 
 
 def _is_meant(skipped: Mapping[str, Any], planned: Planned) -> bool:
-    has = {**planned.told, **planned.values}
-    return bool(skipped) and all(has.get(key) == value for key, value in skipped.items())
+    return bool(skipped) and all(planned.told.get(key) == value for key, value in skipped.items())
 
 
 def _named(runs: list[Planned], batch: Batch) -> Iterator[Planned]:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pipeline.batch.planning import Work
 from pipeline.run.standing import Standing
+from pipeline.statuses import RESUMABLE, STOPPED
 
-RESUMABLE = 75
-_STOPPED = 130  # as it was about to begin
+AGAIN = (RESUMABLE, STOPPED)  # the latter where it was about to begin
 _LOOK_SECONDS = 0.1
 _MEMORY_SHARE = 0.9  # of the machine's, what runs may take together
 FRUITLESS = 3  # tries without a new frame, before a run is given up
@@ -129,7 +129,7 @@ class Pool:
         self._taken[key] = max(attempt.peak, self._taken.get(key, 0))
         if stands.state == "finished":
             return Outcome(work, stands)
-        if status in (RESUMABLE, _STOPPED) or status < 0:  # told so, or killed
+        if status in AGAIN or status < 0:  # told so, or killed
             barren = stands.frames <= attempt.frames
             self._fruitless[work.planned.name] = self._fruitless[work.planned.name] + 1 if barren else 0
             if self._fruitless[work.planned.name] < FRUITLESS:

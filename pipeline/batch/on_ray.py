@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from pipeline.batch.local import FRUITLESS, RESUMABLE, Outcome
+from pipeline.batch.local import AGAIN, FRUITLESS, Outcome
 from pipeline.batch.planning import Work
 from pipeline.errors import RunError
 
@@ -53,7 +53,7 @@ def render_on_ray(
                 max_retries=-1,
             )(_task())
             words = [*command, "run", str(work.folder.preset_file.parent)]
-            waiting[task.remote(words, {"OMP_NUM_THREADS": str(threads)}, FRUITLESS, RESUMABLE)] = work
+            waiting[task.remote(words, {"OMP_NUM_THREADS": str(threads)}, FRUITLESS, AGAIN)] = work
         return list(_ended(ray, waiting, on_change, should_stop))
     finally:
         ray.shutdown()
@@ -110,15 +110,16 @@ def _kind_of(work: Work, number: int, kinds: Mapping[str, float]) -> str | None:
     return chosen
 
 
-def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int, str]]:
+def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], tuple[int, str]]:
     """What a worker does. It is sent whole, so that workers import nothing of ours and stay small."""
     python = sys.executable
 
-    def render(words: Sequence[str], more: Mapping[str, str], fruitless: int, resumable: int) -> tuple[int, str]:
+    def render(words: Sequence[str], more: Mapping[str, str], fruitless: int, again: Sequence[int]) -> tuple[int, str]:
         """The exit status of the last try, and the last words."""
         import contextlib
         import ctypes
         import os
+        import re
         import signal
         import subprocess
         import time
@@ -127,8 +128,14 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int,
         def die_with_us() -> None:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, where a worker is killed
 
-        log = Path(words[-1]) / "run.jsonl"
-        size, barren = -1, 0
+        def newest() -> int:
+            try:
+                said = (Path(words[-1]) / "run.jsonl").read_bytes()[-65536:]
+            except OSError:
+                return -1
+            return max(map(int, re.findall(rb'^{"frame": (\d+)', said, re.MULTILINE)), default=-1)
+
+        frame, barren = newest(), 0
         while True:
             process = subprocess.Popen(
                 [python, *words],
@@ -149,10 +156,10 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, int], tuple[int,
                 process.wait()
                 raise
             status = process.returncode
-            if status != resumable and status >= 0:
+            if status not in again and status >= 0:
                 break
-            grown = log.stat().st_size if log.exists() else 0
-            barren, size = (0 if grown > size + 2000 else barren + 1), grown
+            before, frame = frame, newest()
+            barren = 0 if frame > before else barren + 1
             if barren >= fruitless:
                 break
             time.sleep(1)

@@ -12,13 +12,14 @@ def main() -> None:
     import sys
 
     from pipeline.cli import stopping, streams
+    from pipeline.statuses import STOPPED
 
     stopping.obey()
     streams.take_over()
     try:
         status = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while an error was told
-        status = stopping.STOPPED
+        status = STOPPED
     stopping.obey_by_default()
     sys.exit(status)
 
@@ -26,6 +27,8 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     import os
     import sys
+
+    from pipeline.statuses import STOPPED
 
     try:
         os.getcwd()
@@ -38,7 +41,7 @@ def _run(arguments: list[str]) -> int:
         return run_command(arguments)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     except Exception as error:
         import traceback
 

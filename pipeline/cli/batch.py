@@ -16,9 +16,10 @@ from rich.text import Text
 
 from pipeline.cli.complete import files_and_folders
 from pipeline.cli.console import complain, console, print_table, say
-from pipeline.cli.stopping import STOPPED, Stopping
+from pipeline.cli.stopping import Stopping
 from pipeline.cli.watch import Watch, megabytes
 from pipeline.errors import RunError, printable
+from pipeline.statuses import STOPPED
 
 if TYPE_CHECKING:
     from pipeline.batch import BatchFolder, Planned, Work
@@ -70,15 +71,15 @@ def command(
     if dry_run:
         _show(folder, runs)
         return
-    todo = [work for work in works if work.standing().state != "finished"]
-    failed = [work for work in todo if work.standing().state == "failed"]
-    todo = todo if retry else [work for work in todo if work not in failed]
+    states = [(work, work.standing().state) for work in works]
+    failed = [] if retry else [work for work, state in states if state == "failed"]
+    todo = [work for work, state in states if state != "finished" and (retry or state != "failed")]
     if list_:
         for work in todo:
             say(work.shown_command)
         return
     outcomes = _render(todo, workers, on, address, gpus)
-    _sum_up(folder, works, outcomes, [] if retry else failed)
+    _sum_up(folder, works, outcomes, failed)
 
 
 def _show(folder: BatchFolder, runs: Sequence[Planned]) -> None:

@@ -28,6 +28,7 @@ from pipeline.cli import (
     stages,
     streams,
     studio,
+    visualise,
 )
 from pipeline.cli.console import complain
 from pipeline.cli.version import print_version
@@ -51,7 +52,7 @@ app.command("plot")(plot.command)
 app.command("listen")(listen.command)
 app.command("studio")(studio.command)
 app.command("dream")(dream.dream_command)
-app.command("visualise")(dream.visualise_command)
+app.command("visualise")(visualise.command)
 app.command("atlas")(atlas.command)
 app.command("learn")(learn.command)
 app.command("preview")(preview.command)

@@ -13,9 +13,10 @@ import typer
 from pipeline.cli import options
 from pipeline.cli.complete import files_and_folders, folders
 from pipeline.cli.console import complain, say
-from pipeline.cli.stopping import RESUMABLE, STOPPED, Stopping
+from pipeline.cli.stopping import Stopping
 from pipeline.cli.watch import Watch
 from pipeline.errors import RunError, shell_word
+from pipeline.statuses import RESUMABLE, STOPPED
 
 if TYPE_CHECKING:
     from pipeline.preset import Preset
@@ -134,10 +135,10 @@ def run_command(run: RunArgument, checkpoint_every: CheckpointOption = 30.0) -> 
     run it again. 1: its preset or files have to be changed first.
     """
     with Watch(f"reading {run}", stderr=True):
-        from pipeline.errors import DeviceError, TroubleError
+        from pipeline.errors import PASSING
         from pipeline.run import proceed
         from pipeline.run.folder import RunFolder
-        from pipeline.run.session import failures_noted
+        from pipeline.run.proceeding import failures_noted
         from pipeline.run.standing import standing
 
         folder = RunFolder(run)
@@ -148,7 +149,7 @@ def run_command(run: RunArgument, checkpoint_every: CheckpointOption = 30.0) -> 
         return
     try:
         watched(preset, checkpoint_every, stands.frames > 0, lambda options: proceed(run, options=options), RESUMABLE)
-    except (TroubleError, DeviceError) as error:
+    except PASSING as error:
         complain(str(error))
         raise typer.Exit(RESUMABLE) from None
 

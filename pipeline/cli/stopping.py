@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-STOPPED = 130
-RESUMABLE = 75  # sysexits.h: EX_TEMPFAIL, which schedulers know
+from pipeline.statuses import STOPPED
+
 _SHOW_CURSOR = b"\x1b[?25h"  # ECMA-48 private mode 25, which the live bar hides
 _TERMINALS = (1, 2)
 _IMPORTER = "<frozen importlib._bootstrap>"

@@ -52,7 +52,7 @@ def test_what_fails_is_named_and_stops_nothing_and_is_tried_again_when_asked(tmp
     file, out = str(tmp_path / "batch.yaml"), str(tmp_path / "out")
     done = finished("batch", file, "--out", out, "--workers", "2")
     assert done.returncode == 1 and "3 finished, 1 failed" in done.stdout and "a_seed=0: " in done.stderr
-    assert "is 'fast'" in done.stderr or "fast" in done.stderr
+    assert "zoom: is 'fast'" in done.stderr
     broken.write_text(whole)
     done = finished("batch", file, "--out", out)
     assert done.returncode == 1 and "failed before" in done.stderr and "--retry" in done.stderr
