@@ -23,7 +23,7 @@ filelock.FileLock = Nothing
 """
 # What the guard has let pass is not done before the process is woken: as close as a freeze can come to a write.
 FREEZE_PAST_GUARD = """
-import os, signal, sys, importlib
+import signal, sys, threading, importlib
 module, asked = importlib.import_module({module!r}), []
 real = module.require_guard
 def guard():
@@ -31,7 +31,7 @@ def guard():
     caller = sys._getframe(1)
     if caller.f_code.co_name == {function!r} and {with_!r} in str(caller.f_locals) and not asked:
         asked.append(True)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this very thread: no other stops it later
 module.require_guard = guard
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -149,8 +151,8 @@ def test_who_wakes_when_all_is_done_does_no_harm(run: Path, whole: bytes) -> Non
 
 
 def test_who_is_frozen_while_it_joins_the_film_keeps_nobody_waiting(run: Path, whole: bytes) -> None:
-    joining = "import pipeline.run.film_writer as w, os, signal\n"
-    joining += "w.write_output = lambda *_: os.kill(os.getpid(), signal.SIGSTOP) or []\n"
+    joining = "import pipeline.run.film_writer as w, signal, threading\n"
+    joining += "w.write_output = lambda *_: signal.pthread_kill(threading.get_ident(), signal.SIGSTOP) or []\n"
     with rendering(run, joining) as frozen:
         wait_until_frozen(frozen)
         assert pipeline.resume(run).path.read_bytes() == whole
@@ -178,7 +180,9 @@ def test_who_died_here_is_not_waited_for(run: Path, whole: bytes) -> None:
             time.sleep(0.01)
         seen = lease.look(run / ".lease")
         assert seen is not None
-        lease.take(run / ".lease", locked=True).abandon()
+        taken = lease.take(run / ".lease", locked=True)
+        assert taken.displaced is None
+        taken.abandon()
     assert lease.Owner.model_validate_json((run / ".lease").read_bytes()).number == 2
     (run / ".lease").write_bytes(seen.data)
     assert pipeline.resume(run).path.read_bytes() == whole
@@ -223,17 +227,35 @@ def test_a_lock_that_somebody_has_without_a_lease_is_left_alone(run: Path) -> No
         pipeline.resume(run)
 
 
-def test_of_two_who_would_take_it_one_has_it(tmp_path: Path) -> None:
+def test_of_two_who_would_take_it_the_first_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second has seen what the first took away, and is about to do so."""
+    path = tmp_path / ".lease"
+    path.write_bytes(_owner(machine="another"))
+    monkeypatch.setattr(lease, "BEAT_SECONDS", BEAT_SECONDS)
+    real, first = lease.remove_if, list[lease.Lease]()
+
+    def late(path: Path, is_right: Callable[[Path], bool]) -> bool:
+        monkeypatch.setattr(lease, "remove_if", real)
+        first.append(lease.take(path, locked=True))
+        return real(path, is_right)
+
+    monkeypatch.setattr(lease, "remove_if", late)
+    with pytest.raises(TroubleError, match="another process is rendering"):
+        lease.take(path, locked=True)
+    first[0].require()
+    first[0].release()
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_many_who_would_take_it_one_has_it(tmp_path: Path) -> None:
     path = tmp_path / ".lease"
     for _ in range(20):
         path.write_bytes(_owner(machine="another", beat_seconds=0.001))
         got: list[lease.Lease] = []
 
         def take(got: list[lease.Lease] = got) -> None:
-            try:
+            with contextlib.suppress(TroubleError):
                 got.append(lease.take(path, locked=True))
-            except TroubleError:
-                return
 
         threads = [threading.Thread(target=take) for _ in range(4)]
         for thread in threads:
