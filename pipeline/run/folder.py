@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError, PresetError, RunError, TroubleError, 
 from pipeline.listen import read_signals, write_signals
 from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
-from pipeline.run.locks import held, make_anew
+from pipeline.run.locks import acquired, held, make_anew
 from pipeline.run.log import read_log
 from pipeline.run.moving import only_moved, require_only_moved
 from pipeline.run.pieces import Pieces
@@ -284,9 +284,7 @@ class RunFolder:
         with self.writing():
             make_folder(self.segments)
             lock = filelock.FileLock(self.film_lock_file)
-            try:
-                lock.acquire(timeout=1)
-            except filelock.Timeout:
+            if not acquired(lock):
                 say(f"another process is writing the film in {self.path}: waiting for it")
                 lock.acquire()
         try:

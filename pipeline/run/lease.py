@@ -22,7 +22,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.activity import report
-from pipeline.disk import open_regular, remove_if
+from pipeline.disk import remove_if
 from pipeline.errors import RunError, TroubleError, shell_word
 
 BEAT_SECONDS = 1.0
@@ -30,6 +30,7 @@ MISSED_BEATS = 20
 _LOOKS_A_BEAT = 2
 _SHOWN_SECONDS = 60.0
 _MOST_BYTES = 1 << 16
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # nobody waits for a pipe
 _STATE, _STARTED = 0, 19  # of the fields in /proc/PID/stat past the name: proc(5) counts them as 3 and 22
 
 
@@ -143,10 +144,13 @@ def take(path: Path, locked: bool) -> Lease:
 def look(path: Path) -> Seen | None:
     """The lease as it is now; None where there is none. Opened anew, which a shared disk takes for asking anew."""
     try:
-        with open_regular(path, _MOST_BYTES) as file:
-            return Seen(file.read(), os.fstat(file.fileno()).st_mtime_ns)
+        descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
         return None
+    try:
+        return Seen(os.read(descriptor, _MOST_BYTES), os.fstat(descriptor).st_mtime_ns)
+    finally:
+        os.close(descriptor)
 
 
 def was_beating(path: Path) -> bool:
@@ -173,7 +177,7 @@ def _is_silent(path: Path, seen: Seen, owner: Owner | None) -> bool:
     whose = "its last process" if owner is None else f"{owner.host} (process {owner.pid})"
     looks = MISSED_BEATS * _LOOKS_A_BEAT
     for count in range(looks):
-        report(f"waiting whether {whose} still works in {path.parent}", count, looks)
+        report(f"waiting to see whether {whose} still works in {path.parent}", count, looks)
         time.sleep(beat / _LOOKS_A_BEAT)
         if look(path) != seen:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.run.lease import Lease, take, taken
 from pipeline.run.log import RunLog
 
 _PATIENCE_SECONDS = 1.0  # `info` holds the lock for a moment
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
@@ -22,14 +24,14 @@ def held(lock_file: Path, lease_file: Path, others: Sequence[Path]) -> Iterator[
     Raises TroubleError where it is another's who lives, OSError.
     """
     lock = filelock.FileLock(lock_file)
-    locked = _acquired(lock)
+    locked = acquired(lock)
     try:
         lease = take(lease_file, locked)
         try:
             if not locked:  # who has it is frozen, and has what nobody will ask for again
                 for path in (lock_file, *others):
                     path.unlink(missing_ok=True)
-                if not _acquired(lock):
+                if not acquired(lock):
                     raise taken(lease_file)
             yield lease
         finally:
@@ -38,11 +40,15 @@ def held(lock_file: Path, lease_file: Path, others: Sequence[Path]) -> Iterator[
         lock.release()
 
 
-def _acquired(lock: filelock.FileLock) -> bool:
+def acquired(lock: filelock.BaseFileLock) -> bool:
+    """Whether a lock is to be had within a second; so it is on a disk that has none. Raises OSError."""
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS)
     except filelock.Timeout:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     return True
 
 

@@ -42,12 +42,13 @@ def is_rendering(folder: RunFolder) -> bool:
     """Whether some process works on it now, as far as that can be told in a moment."""
     lock = filelock.FileLock(folder.lock_file)
     try:
-        with lock.acquire(timeout=0):
-            return was_beating(folder.lease_file)
+        lock.acquire(timeout=0)
+        lock.release()
     except filelock.Timeout:
         return True
-    except OSError:  # nobody renders where nobody can write
-        return False
+    except OSError:  # nobody renders where nobody can write, unless elsewhere, or where there are no locks
+        pass
+    return was_beating(folder.lease_file)
 
 
 def _are_there(folder: RunFolder, names: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -268,6 +269,19 @@ def test_of_many_who_would_take_it_one_has_it(tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_without_locks_is_guarded_by_the_lease(
+    preset: Preset, whole: bytes, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_there(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none_there)
+    folder = RunFolder(run)
+    with folder.locked(), pytest.raises(TroubleError, match="another process is rendering"):
+        pipeline.resume(run)
+    assert pipeline.resume(run).path.read_bytes() == whole
+
+
 def test_a_users_file_of_that_name_stays(preset: Preset, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/.lease").write_text("of the flat")
@@ -332,4 +346,4 @@ def test_waiting_for_a_sign_of_life_is_told(run: Path) -> None:
         [sys.executable, "-m", "pipeline", "run", str(run)], env=surroundings(), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "waiting whether render7" in done.stdout + done.stderr
+    assert "waiting to see whether render7" in done.stdout + done.stderr
