@@ -67,7 +67,7 @@ class Lease:
 
     def __init__(self, path: Path, owner: Owner, displaced: Owner | None) -> None:
         self.owner, self.displaced = owner, displaced
-        """the latter may come back: what it appends to has to be made anew"""
+        """the latter may come back: what it appends to is to be made anew, by one who has the lease"""
         self._path, self._data = path, owner.model_dump_json().encode()
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="dreamreel-lease", daemon=True)
@@ -104,18 +104,12 @@ class Lease:
         )
 
     def release(self) -> None:
-        """Let the folder go, unless that was abandoned."""
-        if self._ended.is_set():
-            return
-        self.abandon()
-        with contextlib.suppress(OSError):
-            if self._is_ours():
-                remove_if(self._path, lambda path: path.read_bytes() == self._data)
-
-    def abandon(self) -> None:
-        """Show no more signs of life, but leave the lease to be found."""
+        """Let the folder go, or leave what is still to be made anew to whoever takes it over."""
         self._ended.set()
         self._beating.join()
+        with contextlib.suppress(OSError):
+            if self.displaced is None and self._is_ours():
+                remove_if(self._path, lambda path: path.read_bytes() == self._data)
 
 
 def take(path: Path, locked: bool) -> Lease:

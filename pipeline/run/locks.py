@@ -59,14 +59,11 @@ def make_anew(lease: Lease, log_file: Path, segments: Path) -> None:
     """
     if lease.displaced is None:
         return
-    try:
-        spools = [path for path in segments.glob("*.rgb*") if path.stem.isdecimal()]
-        for path in (log_file, *sorted(spools, key=lambda path: int(path.stem))[-1:]):
-            if path.exists():
-                renew(path)
-        if log_file.exists():
-            with contextlib.closing(RunLog(log_file)) as log:
-                log.event("taken over", host=lease.displaced.host, number=lease.owner.number)
-    except BaseException:
-        lease.abandon()  # whoever comes next has it to do
-        raise
+    spools = [path for path in segments.glob("*.rgb*") if path.stem.isdecimal()]
+    for path in (log_file, *sorted(spools, key=lambda path: int(path.stem))[-1:]):
+        if path.exists():
+            renew(path)
+    if log_file.exists():
+        with contextlib.closing(RunLog(log_file)) as log:
+            log.event("taken over", host=lease.displaced.host, number=lease.owner.number)
+    lease.displaced = None
