@@ -19,7 +19,7 @@ from pathlib import Path
 import pipeline
 from pipeline.run.folder import RunFolder
 from tests.films import CARPHONE
-from tests.processes import dreamreel
+from tests.forks import Fork
 from tests.torture import wait_for_work
 
 FRAMES = 44
@@ -59,7 +59,7 @@ class Torture:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder, self._chance = folder, random.Random(seed)
-        self._busy: dict[Path, subprocess.Popen[str]] = {}
+        self._busy: dict[Path, Fork] = {}
         self._made = 0
         self.done: Counter[str] = Counter()
 
@@ -81,7 +81,7 @@ class Torture:
 
     def _begin(self, run: Path, *command: str) -> None:
         self.done[command[0]] += 1
-        self._busy[run] = dreamreel(*command, "--checkpoint-every", self._chance.choice(("0", "30")))
+        self._busy[run] = Fork(*command, "--checkpoint-every", self._chance.choice(("0", "30")))
 
     def _render(self, run: Path | None) -> None:
         preset = self._folder / "film.yaml"
@@ -112,7 +112,7 @@ class Torture:
             self.done["delete"] += 1
             shutil.rmtree(idle)
 
-    def _end(self, run: Path, process: subprocess.Popen[str]) -> None:
+    def _end(self, run: Path, process: Fork) -> None:
         if self._chance.random() < 0.7:
             wait_for_work(process, run)
             try:
