@@ -18,6 +18,7 @@ from pipeline.studio.answers import Refused
 
 RUNS = "renders"
 MARK = "studio.json"
+_PACKAGE = Path(__file__).resolve().parents[1]
 _PRESET_FOLDERS = (".", "presets")
 _SUFFIXES = (".yaml", ".yml")
 _MOST = 1000  # of a kind; a folder with more is no folder of films
@@ -46,7 +47,9 @@ class PresetFile:
     @property
     def poster(self) -> Path | None:
         """A picture of its film, where one lies beside the shelf."""
-        picture = Path(__file__).resolve().parents[2] / "docs" / "gallery" / f"{self.name}.jpg"
+        installed, checkout = _PACKAGE / "posters", _PACKAGE.parent / "docs" / "gallery"
+        folder = installed if installed.is_dir() else checkout
+        picture = folder / f"{self.name.removesuffix('-hd')}.jpg"
         return picture if not self.own and picture.is_file() else None
 
 
@@ -63,11 +66,10 @@ class Library:
     @property
     def reach(self) -> tuple[Path, ...]:
         """Where files lie that a check may open: here, and what comes with dreamreel or with Python's packages."""
-        here = Path(__file__).resolve().parents[1]
         packages = [found for name in ("torch",) if (found := package_of(f"package:{name}/")[1]) is not None]
         return (
             self.folder,
-            here,
+            _PACKAGE,
             *(path.parent for path in shelf().values()),
             cache_folder(),
             *(path.parent for path in packages),
@@ -204,7 +206,7 @@ def _file_name(name: str) -> str:
 
 def _is_preset(path: Path) -> bool:
     try:
-        return re.search(rb"^(?:stages|extends)[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
+        return re.search(rb"^(?:stages|extends|scenes)[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
     except OSError:
         return False
 

@@ -3,7 +3,7 @@
 import { button, fill, h, icon } from "./dom.js";
 import { resume, reveal, stop } from "./renders.js";
 import { on, set, state } from "./store.js";
-import { look } from "./subject.js";
+import { look, posterOf } from "./subject.js";
 import { left, speed, STATES } from "./times.js";
 
 const runs = h("ul", { class: "runs", "aria-label": "Runs" });
@@ -42,9 +42,8 @@ function drawRuns() {
   for (const id of gone) rows.delete(id);
   // Rows that stay are not moved, or they would lose the focus.
   const there = [...runs.children];
-  if (order.length !== there.length || order.some((each, index) => each !== there[index])) {
-    fill(runs, order.length ? order : h("li", { class: "empty" }, "Nothing is rendered yet. Choose a preset below, then press Render."));
-  }
+  if (order.length === 0) fill(runs, h("li", { class: "empty" }, "Nothing is rendered yet. Choose a preset below, then press Render."));
+  else if (order.length !== there.length || order.some((each, index) => each !== there[index])) fill(runs, order);
 }
 
 function makeRow(id) {
@@ -53,7 +52,7 @@ function makeRow(id) {
   const word = h("span", { class: "state" });
   const about = h("span", { class: "about" });
   const bar = h("span", { class: "bar" }, h("span"));
-  const open = h("button", { type: "button", class: "run", on: { click: () => choose(`run:${id}`, rows.get(id).run.frames ? rows.get(id).run.frames - 1 : 0) } }, h("span", { class: "thumb-box" }, poster, icon("film")), h("span", { class: "words" }, name, word, about), bar);
+  const open = h("button", { type: "button", class: "run", on: { click: () => choose(`run:${id}`, rows.get(id).run.frames ? rows.get(id).run.frames - 1 : 0) } }, h("span", { class: "thumb-box" }, icon("film"), poster), h("span", { class: "words" }, name, word, about), bar);
   const tools = h("span", { class: "tools" });
   const element = h("li", {}, open, tools);
   const row = { element, run: null, update };
@@ -97,7 +96,7 @@ function drawPresets() {
   if (state.world === null) return;
   const words = filter.value.trim().toLowerCase();
   const found = state.world.presets.filter((each) => `${each.name} ${each.title}`.toLowerCase().includes(words));
-  const shape = JSON.stringify(found);
+  const shape = JSON.stringify([found, found.map(posterOf)]);
   if (shape !== drawn) {
     drawn = shape;
     const focused = document.activeElement?.dataset?.preset;
@@ -109,7 +108,8 @@ function drawPresets() {
 }
 
 function makePoster(preset) {
-  const picture = preset.poster ? h("img", { src: preset.poster, alt: "", loading: "lazy" }) : icon("text");
+  const poster = posterOf(preset);
+  const picture = poster ? h("img", { src: poster, alt: "", loading: "lazy" }) : icon("text");
   const words = h("span", { class: "words" }, h("span", { class: "name" }, preset.name), h("span", { class: "about" }));
   return h("li", {}, h("button", { type: "button", class: "poster", title: preset.title || null, data: { preset: preset.id }, on: { click: () => choose(`preset:${preset.id}`) } }, h("span", { class: "thumb-box" }, picture), words));
 }
