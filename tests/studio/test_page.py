@@ -221,7 +221,7 @@ def test_axe_finds_no_serious_fault(screen: Screen, page: Page, film: str, size:
 def test_without_scripts_there_are_links_to_the_pictures(screen: Screen, page: Page, film: str) -> None:
     assert "/plain" in screen.go_without_scripts(page.link)
     listed = screen.go_without_scripts(f"http://{page.host}/plain")
-    assert f"/api/runs/{film}/live.mjpg" in listed and f"/api/runs/{film}/film" in listed
+    assert f"/api/runs/{film}/live.mjpg" in listed and f"/api/runs/{film}/films/1" in listed
     screen.open()
 
 

@@ -14,7 +14,8 @@ let wished = false;
 export const tryNow = newest(async () => {
   if (state.subject === null) return;
   if (hasErrors()) return toast("Mend the mistakes in the preset first", "error");
-  const run = runNow(runId());
+  const looked = runNow(runId());
+  const run = looked?.whole ? null : looked; // of scenes or shots: from the beginning
   const frame = run?.frames ? Math.min(state.frame, run.frames - 1) : null;
   const { text, subject } = state;
   await attempt(async () => {

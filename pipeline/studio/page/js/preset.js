@@ -4,6 +4,7 @@ import { makeControls } from "./controls.js";
 import { button, fill, h, icon, tabs } from "./dom.js";
 import { endDraft, keep, tryNow } from "./drafts.js";
 import { goTo, makeEditor, redoLast, undoLast } from "./editor.js";
+import { runNow } from "./live.js";
 import { branch, render } from "./renders.js";
 import { on, set, state } from "./store.js";
 import { isEdited, revert, runId, save } from "./subject.js";
@@ -35,7 +36,7 @@ export function makePreset(panel) {
 }
 
 function drawHead() {
-  const shape = JSON.stringify([state.subject, state.title, state.own, isEdited(), state.draft !== null]);
+  const shape = JSON.stringify([state.subject, state.title, state.own, isEdited(), state.draft !== null, branches()]);
   if (title.dataset.shape === shape) return;
   title.dataset.shape = shape;
   const none = state.subject === null;
@@ -45,7 +46,9 @@ function drawHead() {
   fill(tools, none ? [] : toolsNow());
 }
 
-const idle = () => [button("try", "Try", tryNow, { kind: "primary", keys: "Ctrl Enter" }), runId() ? button("branch", "Branch here", branch) : button("record", "Render", render)];
+/** Whether a branch can be made: a film of scenes or of shots has none as a whole. */
+const branches = () => runId() !== null && !runNow(runId())?.whole;
+const idle = () => [button("try", "Try", tryNow, { kind: "primary", keys: "Ctrl Enter" }), branches() ? button("branch", "Branch here", branch) : button("record", "Render", render)];
 const drafting = () => [button("keep", "Keep", keep, { kind: "primary" }), button("stop", "End draft", endDraft, { keys: "Escape" })];
 
 function toolsNow() {

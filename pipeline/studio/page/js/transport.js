@@ -74,20 +74,27 @@ function drawOthers() {
   const shape = JSON.stringify([choices.map((each) => [each.id, each.name]), state.other, now?.id]);
   if (others.dataset.shape === shape) return;
   others.dataset.shape = shape;
-  fill(others, h("option", { value: "" }, "Compare with …"), choices.map((each) => h("option", { value: each.id }, each.name)));
+  fill(others, h("option", { value: "" }, "Compare …"), choices.map((each) => h("option", { value: each.id }, each.name)));
   others.value = choices.some((each) => each.id === state.other) ? state.other : "";
   others.hidden = choices.length === 0 || !now;
 }
 
+/** The finished film to be saved, or a list where there are several. */
+function makeSave(films) {
+  const link = ({ name, url }, words) => h("a", { class: "button", href: url, download: name, title: `Save ${name}` }, icon("save"), h("span", {}, words));
+  if (films.length === 1) return link(films[0], "Film");
+  return h("details", { class: "menu" }, h("summary", { class: "button" }, icon("save"), "Films"), h("div", { class: "menu-list" }, films.map((each) => link(each, each.name))));
+}
+
 function drawActions() {
   const now = run();
-  const shape = `${now?.id} ${now?.state} ${now?.frames > 0} ${now?.film}`;
+  const shape = `${now?.id} ${now?.state} ${now?.host} ${now?.frames > 0} ${JSON.stringify(now?.films)}`;
   if (actions.dataset.shape === shape) return;
   actions.dataset.shape = shape;
   fill(
     actions,
-    isRunning(now) && button("stop", "Stop", () => stop(now.id)),
+    isRunning(now) && !now.host && button("stop", "Stop", () => stop(now.id)),
     (now?.state === "stopped" || now?.state === "failed") && button("play", "Resume", () => resume(now.id), { kind: "primary" }),
-    now?.film && h("a", { class: "button", href: `/api/runs/${now.id}/film`, download: true }, icon("save"), "Film"),
+    now?.films.length > 0 && makeSave(now.films),
   );
 }
