@@ -48,6 +48,7 @@ torture: setup
 	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
 	$(BIN)/python -m tests.torture --kills 15 --scenes
 	$(BIN)/python -m tests.torture_branches --rounds 60
+	$(BIN)/python -m tests.torture_studio --rounds 60
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --presets $(PRESETS) --media $(MEDIA) --runs $(RUNS) --minutes $(MINUTES)

@@ -128,11 +128,17 @@ class Torture:
         """Finish every run and render its preset from nothing. Returns how many there are."""
         for run, process in self._busy.items():
             self._end(run, process)
-        for run in self._runs():
-            found = pipeline.resume(run).path.read_bytes()
-            anew = pipeline.render(pipeline.load_preset(run / "preset.yaml"), self._folder / "anew", overwrite=True)
-            assert anew.path.read_bytes() == found, f"{run}: other bytes than from nothing"
-        return len(self._runs()) - 1
+        runs = self._runs()
+        for run in runs:
+            require_same_from_nothing(run, self._folder / "anew")
+        return len(runs)
+
+
+def require_same_from_nothing(run: Path, anew: Path) -> None:
+    """Finish a run, and render its preset into another folder. Raises AssertionError when the bytes are others."""
+    found = pipeline.resume(run).path.read_bytes()
+    made = pipeline.render(pipeline.load_preset(run / "preset.yaml"), anew, overwrite=True)
+    assert made.path.read_bytes() == found, f"{run}: other bytes than from nothing"
 
 
 def torture(folder: Path, rounds: int, seed: int) -> tuple[int, Counter[str]]:
