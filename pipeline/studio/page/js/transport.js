@@ -74,7 +74,7 @@ function drawOthers() {
   const shape = JSON.stringify([choices.map((each) => [each.id, each.name]), state.other, now?.id]);
   if (others.dataset.shape === shape) return;
   others.dataset.shape = shape;
-  fill(others, h("option", { value: "" }, "Compare …"), choices.map((each) => h("option", { value: each.id }, each.name)));
+  fill(others, h("option", { value: "" }, "Compare"), choices.map((each) => h("option", { value: each.id }, each.name)));
   others.value = choices.some((each) => each.id === state.other) ? state.other : "";
   others.hidden = choices.length === 0 || !now;
 }
