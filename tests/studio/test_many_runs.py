@@ -1,4 +1,4 @@
-"""Runs that are more than one film: of batches, cut into shots, of scenes, written in several ways, on other machines."""
+"""Runs that are more than one film: of batches, shots, scenes, written in several ways, on other machines."""
 
 from __future__ import annotations
 

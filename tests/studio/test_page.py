@@ -157,16 +157,16 @@ def test_a_run_is_branched_at_a_second(screen: Screen, page: Page, film: str) ->
     assert screen.frame() == before
 
 
-@pytest.mark.parametrize(("tab", "seen"), [("atlas", ".layer"), ("stills", ".strip .thumb-button")])
-def test_a_reload_finds_the_other_tabs_again(screen: Screen, page: Page, film: str, tab: str, seen: str) -> None:
+@pytest.mark.parametrize(("part", "seen"), [("atlas", ".layer"), ("stills", ".strip .thumb-button")])
+def test_a_reload_finds_the_other_tabs_again(screen: Screen, page: Page, film: str, part: str, seen: str) -> None:
     picture = page.get(f"/api/runs/{film}/frames/20.jpg")
     still = page.ask("POST", "/api/stills?name=meadow.jpg", picture, Content_Type="image/jpeg").json
     about = f"[{{ id: '{still['id']}', name: 'meadow.jpg', size: [64, 48] }}]"
-    change = f"{{ tab: '{tab}', model: 'lite0', layer: 'blocks.3.1', stills: {about}, still: '{still['id']}' }}"
+    change = f"{{ tab: '{part}', model: 'lite0', layer: 'blocks.3.1', stills: {about}, still: '{still['id']}' }}"
     screen.run(f"import('/page/js/store.js').then(({{ set }}) => set({change}))")
     screen.reload()
     screen.wait(f"document.querySelector('{seen}')")
-    assert screen.run("document.querySelector('.drop').hidden") == (tab == "stills")
+    assert screen.run("document.querySelector('.drop').hidden") == (part == "stills")
 
 
 def test_a_channel_of_the_atlas_goes_into_the_text_and_out_again(screen: Screen) -> None:
@@ -285,8 +285,8 @@ def test_a_film_is_heard_as_it_plays(screen: Screen, page: Page, folder: Path) -
     run = page.post("/api/runs", text=text, name="heard")["id"]
     page.finished(run)
     choose_run(screen, page, run)
-    screen.run("""HTMLMediaElement.prototype.play = ((play) => function () { window.heard = this; return play.call(this) })(
-        HTMLMediaElement.prototype.play)""")
+    screen.run("""const { play } = HTMLMediaElement.prototype;
+        HTMLMediaElement.prototype.play = function () { window.heard = this; return play.call(this) }""")
     screen.press(".transport .button", "First frame")
     screen.press(".transport .button", "Play")
     screen.wait("window.heard?.currentTime > 0.3")
