@@ -9,11 +9,12 @@ MEDIA ?= 1000
 RUNS ?= 300
 MINUTES ?= 60
 
-.PHONY: help setup demo test torture fuzz check fix bench gallery studio-bundles clean
+.PHONY: help setup demo browser test torture fuzz check fix bench gallery studio-bundles clean
 
 help:
 	@echo 'make setup   make .venv with everything in it'
 	@echo 'make demo    render $(PRESET)'
+	@echo 'make browser install a Chromium for the tests of pages (Debian, as root)'
 	@echo 'make test    run the tests'
 	@echo 'make torture kill renders and branches at random and compare their films'
 	@echo 'make fuzz    try what strangers may bring: PRESETS=$(PRESETS) MEDIA=$(MEDIA) RUNS=$(RUNS) MINUTES=$(MINUTES)'
@@ -40,6 +41,11 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/dreamreel render $(PRESET) --overwrite
 
+# The tests of pages drive a Chromium; without one they are left out.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+
 test: setup
 	$(BIN)/python -m pytest -n 2
 
@@ -48,6 +54,7 @@ torture: setup
 	$(BIN)/python -m tests.torture --kills 10 --lead-in 60
 	$(BIN)/python -m tests.torture --kills 15 --scenes
 	$(BIN)/python -m tests.torture_branches --rounds 60
+	$(BIN)/python -m tests.torture_studio --rounds 60
 	$(BIN)/python -m tests.chaos --kills 50
 
 fuzz: setup

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.conftest import SMALL
 from tests.films import SONG
+from tests.forks import Fork
 from tests.processes import dreamreel, run_dreamreel
 
 # Eight frames a segment and a checkpoint after every frame: a kill hits each kind of work often.
@@ -104,7 +105,7 @@ def torture(folder: Path, kills: int, seed: int, lead_in: int = 0, text: str = P
     return scenes
 
 
-def wait_for_work(process: subprocess.Popen[str], run: Path) -> None:
+def wait_for_work(process: subprocess.Popen[str] | Fork, run: Path) -> None:
     """Until the process has logged a line of its own."""
     log = run / "run.jsonl"
     before = log.stat().st_size if log.exists() else 0

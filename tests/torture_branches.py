@@ -19,7 +19,7 @@ from pathlib import Path
 import pipeline
 from pipeline.run.folder import RunFolder
 from tests.films import CARPHONE
-from tests.processes import dreamreel
+from tests.forks import Fork
 from tests.torture import wait_for_work
 
 FRAMES = 44
@@ -59,7 +59,7 @@ class Torture:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder, self._chance = folder, random.Random(seed)
-        self._busy: dict[Path, subprocess.Popen[str]] = {}
+        self._busy: dict[Path, Fork] = {}
         self._made = 0
         self.done: Counter[str] = Counter()
 
@@ -81,7 +81,7 @@ class Torture:
 
     def _begin(self, run: Path, *command: str) -> None:
         self.done[command[0]] += 1
-        self._busy[run] = dreamreel(*command, "--checkpoint-every", self._chance.choice(("0", "30")))
+        self._busy[run] = Fork(*command, "--checkpoint-every", self._chance.choice(("0", "30")))
 
     def _render(self, run: Path | None) -> None:
         preset = self._folder / "film.yaml"
@@ -112,7 +112,7 @@ class Torture:
             self.done["delete"] += 1
             shutil.rmtree(idle)
 
-    def _end(self, run: Path, process: subprocess.Popen[str]) -> None:
+    def _end(self, run: Path, process: Fork) -> None:
         if self._chance.random() < 0.7:
             wait_for_work(process, run)
             try:
@@ -128,11 +128,17 @@ class Torture:
         """Finish every run and render its preset from nothing. Returns how many there are."""
         for run, process in self._busy.items():
             self._end(run, process)
-        for run in self._runs():
-            found = pipeline.resume(run).path.read_bytes()
-            anew = pipeline.render(pipeline.load_preset(run / "preset.yaml"), self._folder / "anew", overwrite=True)
-            assert anew.path.read_bytes() == found, f"{run}: other bytes than from nothing"
-        return len(self._runs()) - 1
+        runs = self._runs()
+        for run in runs:
+            require_same_from_nothing(run, self._folder / "anew")
+        return len(runs)
+
+
+def require_same_from_nothing(run: Path, anew: Path) -> None:
+    """Finish a run, and render its preset into another folder. Raises AssertionError when the bytes are others."""
+    found = pipeline.resume(run).path.read_bytes()
+    made = pipeline.render(pipeline.load_preset(run / "preset.yaml"), anew, overwrite=True)
+    assert made.path.read_bytes() == found, f"{run}: other bytes than from nothing"
 
 
 def torture(folder: Path, rounds: int, seed: int) -> tuple[int, Counter[str]]:

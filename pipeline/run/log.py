@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from pipeline.disk import open_regular, require_guard
 
 _LONGEST_LINE = 1 << 16  # bytes; ours are some hundreds
 _TAIL_BYTES = 1 << 16
+
+
+def worker() -> dict[str, Any]:
+    """Which process works on a run, and on which machine: beside the events that it begins with."""
+    return {"pid": os.getpid(), "host": platform.node()}
 
 
 class RunLog:

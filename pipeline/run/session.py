@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from pipeline.run.facts import Found, InputFacts, facts_now
 from pipeline.run.film_writer import finish_film, has_more_frames
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints, require_same_inputs
-from pipeline.run.log import RunLog
+from pipeline.run.log import RunLog, worker
 from pipeline.run.metadata import film_comment
 from pipeline.run.options import OnFrame, Options, Result
 from pipeline.run.recorder import Recorder
@@ -156,7 +155,7 @@ class _Session:
             self._preset = chain.settle(self._preset)
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "begin", preset_file=self._origin, pid=os.getpid())
+                self._note(log, "begin", preset_file=self._origin, **worker())
                 return self._run(chain, log, None)
 
     def resume(self, duration: str | None, moved: Mapping[str, str]) -> Result:
@@ -177,7 +176,7 @@ class _Session:
                 self._seconds_before = found.facts.seconds
             self._folder.create(self._preset, self._origin)
             with self._log() as log:
-                self._note(log, "resume", frame=chain.first if found is None else found.frame, pid=os.getpid())
+                self._note(log, "resume", frame=chain.first if found is None else found.frame, **worker())
                 self._prepare(found)
                 return self._run(chain, log, found)
 

@@ -19,7 +19,7 @@ from pipeline.run.facts import InputFacts
 from pipeline.run.film_writer import finish_film
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints
-from pipeline.run.log import RunLog
+from pipeline.run.log import RunLog, worker
 from pipeline.run.metadata import film_comment
 from pipeline.run.options import Options, Result
 from pipeline.run.settings import Settings
@@ -120,7 +120,7 @@ class Shots:
         with self._folder.writing():
             log = RunLog(self._folder.log_file)
         with contextlib.closing(log):
-            self._note(log, event, shots=len(shots))
+            self._note(log, event, shots=len(shots), **worker())
             self._options.on_message(f"{len(shots)} shot{'s' if len(shots) != 1 else ''}, {begun.frames} frames")
             with begun.settings.kept():
                 failures = self._render(shots, begun, result, log)

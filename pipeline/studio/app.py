@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from pipeline.studio.answers import HANDLERS
@@ -40,17 +40,9 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
     library = Library(folder)
     runs = Runs(library, Renderers(library.folder))
     texts, orders, pictures, board = Texts(library, runs), Orders(library, runs), Pictures(), Board()
-    state, drafts, watching = (
-        State(library, runs, board, version),
-        Drafts(board, library.reach),
-        Watching(runs, pictures),
-    )
-    about, presets = StateRoutes(library, state, watching, drafts), PresetRoutes(library, texts, drafts)
-    edits, tries = EditRoutes(texts), DraftRoutes(library, texts, drafts, orders)
-    films = RunRoutes(library, runs, texts, orders, pictures, watching)
-
-    atlas, table = Workshop(), Workshop()
-    pictured = PictureRoutes(texts, Plates(atlas), StillShelf(library, table, board))
+    state, drafts = State(library, runs, board, version), Drafts(board, library.reach)
+    watching, atlas, table = Watching(runs, pictures), Workshop(), Workshop()
+    edits = EditRoutes(texts)
 
     @contextlib.asynccontextmanager
     async def working(app: Starlette) -> AsyncIterator[None]:
@@ -64,12 +56,28 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         table.close()
 
     routes = [
+        *_of_state(StateRoutes(library, state, watching, drafts)),
+        *_of_presets(PresetRoutes(library, texts, drafts), edits),
+        *_of_runs(RunRoutes(library, runs, texts, orders, pictures, watching)),
+        *_of_pictures(PictureRoutes(texts, Plates(atlas), StillShelf(library, table, board))),
+        *_of_drafts(DraftRoutes(library, texts, drafts, orders)),
+    ]
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=working), hosts, token, cookie)
+
+
+def _of_state(about: StateRoutes) -> list[BaseRoute]:
+    return [
         Route("/", about.page),
         Route("/plain", about.plain),
         Mount("/page", StaticFiles(directory=PAGE)),
         Route("/api/state", about.state),
-        Route("/api/schema", presets.schema),
         WebSocketRoute("/api/live", about.live),
+    ]
+
+
+def _of_presets(presets: PresetRoutes, edits: EditRoutes) -> list[BaseRoute]:
+    return [
+        Route("/api/schema", presets.schema),
         Route("/api/presets", presets.add, methods=["POST"]),
         Route("/api/presets/{id}", presets.show),
         Route("/api/presets/{id}", presets.save, methods=["PUT"]),
@@ -79,6 +87,11 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/edit", edits.edit, methods=["POST"]),
         Route("/api/complete", edits.complete, methods=["POST"]),
         Route("/api/atlas/edit", edits.edit_atlas, methods=["POST"]),
+    ]
+
+
+def _of_runs(films: RunRoutes) -> list[BaseRoute]:
+    return [
         Route("/api/runs", films.begin, methods=["POST"]),
         Route("/api/runs/{id}", films.show),
         Route("/api/runs/{id}/stop", films.stop, methods=["POST"]),
@@ -86,9 +99,15 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/runs/{id}/reveal", films.reveal, methods=["POST"]),
         Route("/api/runs/{id}/branch", films.branch, methods=["POST"]),
         Route("/api/runs/{id}/frames/{frame:int}.jpg", films.frame),
-        Route("/api/runs/{id}/film", films.film),
+        Route("/api/runs/{id}/films/{number:int}", films.film),
+        Route("/api/runs/{id}/song", films.song),
         Route("/api/runs/{id}/live.mjpg", films.mjpeg),
         Route("/api/runs/{id}/figures", films.figures),
+    ]
+
+
+def _of_pictures(pictured: PictureRoutes) -> list[BaseRoute]:
+    return [
         Route("/api/atlas/{model}", pictured.layers),
         Route("/api/atlas/{model}/{layer}/layer.jpg", pictured.layer),
         Route("/api/atlas/{model}/{layer}/{channel:int}.jpg", pictured.channel),
@@ -97,9 +116,13 @@ def make_app(folder: Path, hosts: list[str], token: str, cookie: str, version: s
         Route("/api/stills/{id}/original.jpg", pictured.original),
         Route("/api/stills/{id}/result.jpg", pictured.result),
         Route("/api/stills/{id}/result.png", pictured.result_file),
+    ]
+
+
+def _of_drafts(tries: DraftRoutes) -> list[BaseRoute]:
+    return [
         Route("/api/drafts", tries.start, methods=["POST"]),
         Route("/api/drafts/{id}/steer", tries.steer, methods=["POST"]),
         Route("/api/drafts/{id}/stop", tries.stop, methods=["POST"]),
         Route("/api/drafts/{id}/keep", tries.keep, methods=["POST"]),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=working), hosts, token, cookie)

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
 
-from pipeline.chain import Chain
+from pipeline.chain import Chain, Film, Scenes
 from pipeline.disk import within
-from pipeline.errors import PipelineError, PresetError, Problem
+from pipeline.errors import PipelineError, PresetError
 from pipeline.frame import Frame
 from pipeline.preset import Preset, parse_preset
 from pipeline.run.small import small
@@ -68,11 +69,9 @@ class Draft:
     def _get_ready(self, asked: dict[str, Any]) -> None:
         """Render a frame of a film that nobody looks at: networks are loaded by then. What is wrong with it is told
         when it is asked for."""
-        with contextlib.suppress(PipelineError), within([Path(each) for each in asked["reach"]]):
-            preset = self._small(asked)[0]
-            with Chain(preset, None, self._like) as chain:
-                self._like = chain
-                chain.step(0, None)
+        reach = within([Path(each) for each in asked["reach"]])
+        with contextlib.suppress(PipelineError), reach, self._open(self._small(asked)[0]) as (film, previous, start):
+            film.step(start, previous)
 
     def _read(self, asked: dict[str, Any]) -> Preset:
         preset, differs = self._small(asked)
@@ -82,37 +81,44 @@ class Draft:
     def _small(self, asked: dict[str, Any]) -> tuple[Preset, list[str]]:
         """The preset that was asked for, small, and what is not as in the film. Raises PipelineError."""
         preset = parse_preset(asked["text"], folder=Path(asked["base"]))
-        if preset.scenes:
-            said = "is a film of scenes, which can't be tried; try the preset of one of them, or render a preview"
-            raise PresetError([Problem(preset.name, ("scenes",), said)])
         stages = tuple(_unprobed(config) for config in preset.stages)
         preset = preset.model_copy(update={"stages": stages, "lead_in": None})
         return small(preset, self._folder, begins=self._begun.previous is None)
 
     def _play(self, preset: Preset) -> Preset:
         """From the beginning to the end of the film; returns what it was played by last."""
-        start = self._begun.index
-        with Chain(preset, start, self._like) as chain:
-            self._like = chain
-            previous, index, due = take_over(chain, self._begun), start, time.monotonic()
-            while index != chain.spec.frames:
-                anew = self._take(chain, index)
+        with self._open(preset) as (film, previous, start):
+            index, due = start, time.monotonic()
+            while index != film.spec.frames:
+                anew = self._take(film, index)
                 if anew is not None:
                     return anew
                 try:
-                    made = chain.step(index, previous)
+                    made = film.step(index, previous)
                 except EndOfFootage:
                     break
                 previous = made.feedback
-                self._show(Frame(made), index / chain.spec.fps)
+                if index >= 0:
+                    self._show(Frame(made), index / film.spec.fps)
                 index += 1
-                due = max(due + 1 / float(chain.spec.fps), time.monotonic() - _PLAYS_AHEAD_SECONDS)
+                due = max(due + 1 / float(film.spec.fps), time.monotonic() - _PLAYS_AHEAD_SECONDS)
                 time.sleep(max(0.0, due - time.monotonic()))
             if index == start:
                 raise PipelineError(f"the film ends before frame {start}; give it a longer duration")
-            return chain.preset
+            return film.preset
 
-    def _take(self, chain: Chain, index: int) -> Preset | None:
+    @contextlib.contextmanager
+    def _open(self, preset: Preset) -> Iterator[tuple[Film, Tensor | None, int]]:
+        """The film, what its next frame is made from, and that frame's number; one of scenes plays from its first."""
+        if preset.scenes:
+            with Scenes(preset) as scenes:
+                yield scenes, None, scenes.first
+            return
+        with Chain(preset, self._begun.index, self._like) as chain:
+            self._like = chain
+            yield chain, take_over(chain, self._begun), self._begun.index
+
+    def _take(self, film: Film, index: int) -> Preset | None:
         """Go on by the newest preset that was asked for; one that fits no film that is begun is played anew."""
         asked = None
         while not self._asked.empty():
@@ -125,7 +131,7 @@ class Draft:
         try:
             preset = self._read(asked)
             try:
-                chain.change(preset, index)
+                film.change(preset, index)
             except PresetError:
                 anew = preset
             self._tell({"steered": asked["steer"], "problems": []})

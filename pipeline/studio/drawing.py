@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,7 +66,14 @@ class Drawing:
         keys, seed = dream_keys(job["text"], Path(job["base"]))
         os.chdir(job["base"])
         still = read_still(Path(job["path"]))
-        picture = StillDreamer(keys, seed, self._device)(still.frame)
+        try:
+            dreamer = StillDreamer(keys, seed, self._device)
+        except PresetError as error:
+            if "song" not in str(error):
+                raise
+            said = "its dream goes with a song, and a picture has none; choose another preset, or give plain numbers"
+            raise PresetError([Problem("", (), said)]) from error
+        picture = dreamer(still.frame)
         write_still(picture, Path(job["result"]), Still(picture, still.exif, still.profile, still.deep), still.deep)
         _write(Path(job["view"]), _view(picture))
 
@@ -81,14 +89,18 @@ class Drawing:
 def dream_keys(text: str, base: Path) -> tuple[dict[str, Any], int]:
     """The keys of a preset's first dream that stills take, and its seed. Raises PresetError."""
     data = read_whole(text.encode(), "", base, ()).data
-    listed = data.get("stages")
-    for entry in listed if isinstance(listed, list) else []:
-        if isinstance(entry, dict) and entry.get("stage") == "dream":
-            seed = data.get("seed", 0)
-            return {key: value for key, value in entry.items() if key not in _OF_FILMS}, seed if type(
-                seed
-            ) is int else 0
+    for whole in (data, *_listed(data, "scenes")):
+        for entry in _listed(whole, "stages"):
+            if entry.get("stage") == "dream":
+                keys = {key: value for key, value in entry.items() if key not in _OF_FILMS}
+                seed = whole.get("seed", data.get("seed", 0))
+                return keys, seed if type(seed) is int else 0
     raise PresetError([Problem("", (), "has no dream; add `- stage: dream` to its stages")])
+
+
+def _listed(data: Mapping[Any, Any], key: str) -> list[Mapping[Any, Any]]:
+    found = data.get(key)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _view(frame: Tensor) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.run.plot import NOTES
 from pipeline.signals import LEVELS
 
 _MOST_POINTS = 2000
+Rows = np.ndarray[Any, np.dtype[np.float32]]
 _BLOCK = 1 << 20
 
 
@@ -31,7 +33,7 @@ class Figures:
         self._frames = 0
         self._lock = threading.Lock()
 
-    def look(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def look(self) -> Rows:
         """(N, 5): a row for each frame so far, as `Look` has them; what is not known is no number."""
         with self._lock:
             try:
@@ -64,9 +66,12 @@ class Figures:
         self._frames = max(self._frames, frame + 1)
 
 
-def figures(preset: Preset, log: Figures) -> dict[str, Any]:
-    """All curves at the same frames: the film's, at most some thousand of them; None where nothing is known."""
-    rows = log.look()
+def figures(preset: Preset, logs: Mapping[int, Figures]) -> dict[str, Any]:
+    """All curves at the same frames: the film's, at most some thousand of them; None where nothing is known.
+
+    `logs` are the run's, or those of a film's shots, by the frame of the film that each begins with.
+    """
+    rows = _joined({first: log.look() for first, log in logs.items()})
     total = preset.duration.to_frames(preset.fps)
     count = max(1, len(rows) if total is None else total)
     frames = np.unique(np.linspace(0, count - 1, min(_MOST_POINTS, count)).round().astype(np.int64))
@@ -89,6 +94,14 @@ def figures(preset: Preset, log: Figures) -> dict[str, Any]:
     except PipelineError as error:  # a song that is gone: what was measured is still there
         labels["error"] = str(error)
     return {"fps": float(preset.fps), "frames": frames.tolist(), "series": series, "labels": labels, "beats": beats}
+
+
+def _joined(rows: Mapping[int, Rows]) -> Rows:
+    """(N, 5): each of them from its frame on; what is between them is no number."""
+    joined = np.full((max((first + len(each) for first, each in rows.items()), default=0), len(Look._fields)), np.nan)
+    for first, each in rows.items():
+        joined[first : first + len(each)] = each
+    return joined.astype(np.float32)
 
 
 def _plain(values: np.ndarray[Any, Any]) -> list[float | None]:

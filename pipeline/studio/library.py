@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pipeline.disk import Reach, cache_folder, read_regular, state_of, within, write_whole
@@ -14,10 +15,12 @@ from pipeline.media.paths import package_of
 from pipeline.preset import Preset, parse_preset, shelf
 from pipeline.preset.names import name_from
 from pipeline.preset.yaml12 import MAX_BYTES
+from pipeline.run.folder import RunFolder
 from pipeline.studio.answers import Refused
 
 RUNS = "renders"
 MARK = "studio.json"
+_PACKAGE = Path(__file__).resolve().parents[1]
 _PRESET_FOLDERS = (".", "presets")
 _SUFFIXES = (".yaml", ".yml")
 _MOST = 1000  # of a kind; a folder with more is no folder of films
@@ -46,7 +49,9 @@ class PresetFile:
     @property
     def poster(self) -> Path | None:
         """A picture of its film, where one lies beside the shelf."""
-        picture = Path(__file__).resolve().parents[2] / "docs" / "gallery" / f"{self.name}.jpg"
+        installed, checkout = _PACKAGE / "posters", _PACKAGE.parent / "docs" / "gallery"
+        folder = installed if installed.is_dir() else checkout
+        picture = folder / f"{self.name.removesuffix('-hd')}.jpg"
         return picture if not self.own and picture.is_file() else None
 
 
@@ -63,11 +68,10 @@ class Library:
     @property
     def reach(self) -> tuple[Path, ...]:
         """Where files lie that a check may open: here, and what comes with dreamreel or with Python's packages."""
-        here = Path(__file__).resolve().parents[1]
         packages = [found for name in ("torch",) if (found := package_of(f"package:{name}/")[1]) is not None]
         return (
             self.folder,
-            here,
+            _PACKAGE,
             *(path.parent for path in shelf().values()),
             cache_folder(),
             *(path.parent for path in packages),
@@ -154,14 +158,30 @@ class Library:
                 return _about(text, None)
 
     def runs(self) -> dict[str, Path]:
-        """The folders of all runs by their ids."""
-        folder = self.folder / RUNS
-        listed = sorted(folder.iterdir())[:_MOST] if folder.is_dir() else []
-        return {_id_of(path.name, "run", path.name): path for path in listed if self._is_run(path)}
+        """The folders of all runs by their ids, those of batches and of films' shots behind what they belong to."""
+        return {self._run_id(path): path for path in islice(self._all_runs(self.folder / RUNS), _MOST)}
+
+    def _all_runs(self, folder: Path, deep: bool = True) -> Iterator[Path]:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if self._is_run(path):
+                yield path
+                yield from filter(self._is_run, (shot.path for shot in RunFolder(path).shots_there()))
+            elif deep and path.name[0] != ".":
+                yield from self._all_runs(path, deep=False)
 
     def _is_run(self, path: Path) -> bool:
         there = (path / "preset.yaml").is_file() or (path / MARK).is_file()
         return there and path.name[0] != "." and path.resolve().is_relative_to(self.folder)
+
+    def _run_id(self, path: Path) -> str:
+        return _id_of(path.name, "run", path.relative_to(self.folder / RUNS).as_posix())
+
+    def called(self, path: Path) -> tuple[str, str | None]:
+        """What a run is called, and what it is one of many of: a batch, or the shots of a film."""
+        film = path.parent.parent
+        if path.parent == RunFolder(film).shots:
+            return f"{film.name} shot {path.name.lstrip('0')}", f"shots of {film.name}"
+        return path.name, None if path.parent == self.folder / RUNS else path.parent.name
 
     def run(self, id_: str) -> Path:
         """The folder of the run of that id. Raises Refused."""
@@ -172,8 +192,9 @@ class Library:
 
     def run_id(self, path: Path) -> str | None:
         """The id of the run in a folder; None where it is none of these."""
-        here = path.resolve().parent == (self.folder / RUNS).resolve() and self._is_run(path)
-        return _id_of(path.name, "run", path.name) if here else None
+        root, there = (self.folder / RUNS).resolve(), path.resolve()
+        known = there.is_relative_to(root) and there != root and self._is_run(path)
+        return self._run_id(self.folder / RUNS / there.relative_to(root)) if known else None
 
     def free_run(self, name: str) -> Path:
         """A folder for a new run, which is made, of that name or one like it. Raises Refused."""
@@ -204,7 +225,7 @@ def _file_name(name: str) -> str:
 
 def _is_preset(path: Path) -> bool:
     try:
-        return re.search(rb"^(?:stages|extends)[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
+        return re.search(rb"^(?:stages|extends|scenes)[ \t]*:", read_regular(path, MAX_BYTES), re.MULTILINE) is not None
     except OSError:
         return False
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.disk import read_regular, write_whole
 from pipeline.statuses import STOPPED
@@ -74,8 +76,10 @@ class Renderers:
 
     def stop(self, run: Path, tail: Tail) -> None:
         """Ask whoever renders to finish the frame, save and end. Raises Refused where nobody can be asked."""
-        pid = self.pid(run)
-        pid = tail.look().begun.get("pid") if pid is None else pid
+        pid, begun = self.pid(run), tail.look().begun
+        if pid is None and (host := elsewhere(begun)) is not None:
+            raise Refused(409, f"{run.name} is rendered on {host}; stop it there, with Ctrl-C")
+        pid = begun.get("pid") if pid is None else pid
         if type(pid) is not int or not _is_ours(pid):
             raise Refused(409, f"{run.name} is rendered by a process that can't be found; stop it there, with Ctrl-C")
         with contextlib.suppress(ProcessLookupError):
@@ -103,6 +107,12 @@ def mark_of(run: Path) -> dict[str, str]:
     return (
         {str(key): value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
     )
+
+
+def elsewhere(begun: Mapping[str, Any]) -> str | None:
+    """The machine that a run was begun on or gone on with last, where that is another one."""
+    host = begun.get("host")
+    return host if isinstance(host, str) and host != platform.node() else None
 
 
 def _is_ours(pid: int) -> bool:

@@ -14,7 +14,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from pipeline.errors import PipelineError
 from pipeline.run.folder import RunFolder
 from pipeline.run.frames import Frames
 from pipeline.studio.answers import Asked, Refused, read_asked
@@ -88,14 +87,7 @@ class RunRoutes:
 
     def _show(self, id_: str, path: Path) -> dict[str, Any]:
         found = self._runs.about(id_, path)
-        seconds, sound = None, False
-        try:
-            preset = self._runs.preset(path)
-            seconds = preset.duration.to_seconds(preset.fps)
-            sound = preset.soundtrack() is not None
-        except (PipelineError, Refused):
-            pass
-        return {**found, "text": self._runs.text(path), "seconds": seconds and float(seconds), "sound": sound}
+        return {**found, "text": self._runs.text(path), "sound": self._runs.heard(id_, path)}
 
     async def stop(self, request: Request) -> Response:
         """Stop it, once its frame is finished and saved."""
@@ -134,8 +126,9 @@ class RunRoutes:
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
     def _picture(self, path: Path, index: int, width: int | None) -> bytes:
-        preset = self._runs.preset(path)
-        found = self._pictures.picture(Frames(RunFolder(path).pieces(preset), preset), index, width)
+        part = self._runs.part(path, index)
+        preset = self._runs.preset(part.path)
+        found = self._pictures.picture(Frames(RunFolder(part.path).pieces(preset), preset), index - part.first, width)
         if found is None:
             raise Refused(404, f"{path.name} has no frame {index} yet")
         return found
@@ -143,16 +136,29 @@ class RunRoutes:
     async def figures(self, request: Request) -> Response:
         """The curves below the film."""
         path = self._path(request)
-        log = self._figures.setdefault(path, Figures(RunFolder(path).log_file))
-        return JSONResponse(await asyncio.to_thread(figures, self._runs.preset(path), log))
+        return JSONResponse(await asyncio.to_thread(self._curves, path))
+
+    def _curves(self, path: Path) -> dict[str, Any]:
+        logs = {}
+        for part in self._runs.parts(path):
+            logs[part.first] = self._figures.setdefault(part.path, Figures(RunFolder(part.path).log_file))
+        return figures(self._runs.preset(path), logs)
 
     async def film(self, request: Request) -> Response:
-        """The finished film."""
+        """A finished film, by its place among the outputs."""
         path = self._path(request)
-        found = await asyncio.to_thread(self._runs.film, path)
+        found = (await asyncio.to_thread(self._runs.films, path)).get(request.path_params["number"])
         if found is None:
-            raise Refused(404, f"the film of {path.name} is not finished")
+            raise Refused(404, f"{path.name} has no such film, or it is not finished")
         return FileResponse(found, filename=found.name, content_disposition_type="inline")
+
+    async def song(self, request: Request) -> Response:
+        """What the film has its sound from."""
+        path = self._path(request)
+        found = await asyncio.to_thread(self._runs.song, path)
+        if found is None:
+            raise Refused(404, f"{path.name} has no sound that can be played here")
+        return FileResponse(found)
 
     async def mjpeg(self, request: Request) -> Response:
         """The newest frames, for pages without scripts."""

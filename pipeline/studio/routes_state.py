@@ -70,6 +70,6 @@ class StateRoutes:
 
 
 def _row(run: dict[str, Any]) -> str:
-    film = f', <a href="{escape(run["film"])}">the film</a>' if run["film"] else ""
+    films = "".join(f', <a href="{film["url"]}">{escape(film["name"])}</a>' for film in run["films"])
     live = f'<a href="/api/runs/{run["id"]}/live.mjpg?width=640">the newest frame, as it comes</a>'
-    return f"<li><b>{escape(run['name'])}</b>: {run['state']}, {run['frames']} frames: {live}{film}</li>"
+    return f"<li><b>{escape(run['name'])}</b>: {run['state']}, {run['frames']} frames: {live}{films}</li>"

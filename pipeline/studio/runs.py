@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mimetypes
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.disk import read_regular, state_of
 from pipeline.errors import PipelineError, shortened
+from pipeline.media.sound import Soundtrack
 from pipeline.preset import Preset
 from pipeline.preset.yaml12 import MAX_BYTES
 from pipeline.run.ancestry import read_ancestry
@@ -16,7 +19,11 @@ from pipeline.run.standing import is_rendering
 from pipeline.studio.answers import Refused
 from pipeline.studio.library import Library
 from pipeline.studio.log import Tail
-from pipeline.studio.processes import Renderers, mark_of
+from pipeline.studio.processes import Renderers, elsewhere, mark_of
+from pipeline.studio.shots import Part, parts_of
+
+_SILENT_SECONDS = 120.0
+_PLAYED = (".mp4", ".m4v", ".webm")
 
 
 @dataclass
@@ -72,30 +79,88 @@ class Runs:
         preset, tail = known.preset, known.tail.look()
         state = self._state(path, tail, preset)
         total = None if preset is None else preset.duration.to_frames(preset.fps)
-        speed = tail.speed if state == "rendering" else None
+        frames = self.frames(path)
+        speed = self._speed(path) if state == "rendering" else None
+        name, group = self._library.called(path)
         return {
             "id": id_,
-            "name": path.name,
+            "name": name,
+            "group": group,
             "state": state,
-            "frames": tail.frames,
+            "host": elsewhere(tail.begun) if state == "rendering" else None,
+            "frames": frames,
             "total": total,
             "fps": None if preset is None else float(preset.fps),
             "size": None if preset is None else [preset.size.width, preset.size.height],
             "speed": None if speed is None else round(speed, 2),
-            "seconds_left": round((total - tail.frames) / speed, 1) if speed and total is not None else None,
+            "seconds_left": round((total - frames) / speed, 1) if speed and total is not None else None,
             "parent": self._parent(path, preset),
             "error": self._error(path, tail) if state == "failed" else None,
-            "poster": f"/api/runs/{id_}/frames/{tail.frames // 2}.jpg?width=320" if tail.frames else None,
-            "film": f"/api/runs/{id_}/film" if self._film(path, preset) is not None else None,
+            "poster": f"/api/runs/{id_}/frames/{frames // 2}.jpg?width=320" if frames else None,
+            "films": [
+                {"name": film.name, "url": f"/api/runs/{id_}/films/{number}"}
+                for number, film in self.films(path).items()
+            ],
+            "whole": preset is not None and (preset.cut_into_shots or bool(preset.scenes)),
         }
 
-    def film(self, path: Path) -> Path | None:
-        """The joined film, where there is one."""
-        return self._film(path, self._look(path).preset)
+    def films(self, path: Path) -> dict[int, Path]:
+        """The joined films that are there, by their places among the outputs; pictures in folders are left out."""
+        preset = self._look(path).preset
+        made = () if preset is None else RunFolder(path).outputs(preset)
+        return {number: film for number, film in enumerate(made, 1) if film.is_file()}
 
-    def _film(self, path: Path, preset: Preset | None) -> Path | None:
-        film = None if preset is None else RunFolder(path).film(preset)
-        return film if film is not None and film.is_file() else None
+    def heard(self, id_: str, path: Path) -> dict[str, Any] | None:
+        """Where the page finds a run's sound, and from which second on: in a film that browsers play, else its song."""
+        try:
+            track = self.preset(path).soundtrack()
+        except (PipelineError, Refused):
+            return None
+        playable = next((number for number, film in self.films(path).items() if film.suffix in _PLAYED), None)
+        if track is None or playable is not None:
+            return None if track is None else {"url": f"/api/runs/{id_}/films/{playable}", "since": 0.0}
+        return {"url": f"/api/runs/{id_}/song", "since": float(track.since or 0)} if self._plays(track) else None
+
+    def song(self, path: Path) -> Path | None:
+        """The file that a run has its sound from; None where that can't be played. Raises Refused, PipelineError."""
+        track = self.preset(path).soundtrack()
+        return None if track is None or not self._plays(track) else track.path
+
+    def _plays(self, track: Soundtrack) -> bool:
+        """Whether a page may have it: a sound, at its own speed, that lies where files are opened."""
+        kind = mimetypes.guess_type(track.path)[0] or ""
+        return track.speed == 1 and kind.startswith(("audio/", "video/")) and self._library.holds(track.path)
+
+    def parts(self, path: Path) -> list[Part]:
+        """The runs that hold its frames, the first first. Raises Refused where it has none yet."""
+        return parts_of(path, self.preset(path))
+
+    def part(self, path: Path, frame: int | None = None) -> Part:
+        """The run that holds a frame; without one, that which the newest frame comes from. Raises Refused."""
+        parts = self.parts(path)
+        if not parts:
+            raise Refused(404, f"{self._library.called(path)[0]} has no frames yet")
+        if frame is None:
+            return next((part for part in parts if self._tail(part).frames != part.frames), parts[-1])
+        return next((part for part in reversed(parts) if part.first <= frame), parts[0])
+
+    def frames(self, path: Path) -> int:
+        """How many frames of a run can be looked at: all up to the newest, and of shots those up to a gap."""
+        preset = self._look(path).preset
+        if preset is None or not preset.cut_into_shots:
+            return self.tail(path).look().frames
+        with suppress(Refused):
+            part = self.part(path)
+            return part.first + self._tail(part).frames
+        return 0
+
+    def _tail(self, part: Part) -> Tail:
+        return self.tail(part.path).look()
+
+    def _speed(self, path: Path) -> float | None:
+        """Frames a second, of all shots that are at work."""
+        tails = [self._tail(part) for part in self.parts(path)]
+        return sum(tail.speed or 0.0 for tail in tails if tail.event.get("event") in ("begin", "resume")) or None
 
     def _look(self, path: Path) -> _Known:
         folder = RunFolder(path)
@@ -116,8 +181,18 @@ class Runs:
             return str(last)
         if pid is not None or (preset is not None and is_rendering(RunFolder(path))):
             return "rendering"
+        if self._grows_elsewhere(path, tail):
+            return "rendering"
         failed = preset is None or last == "failed" or self.renderers.error(path) is not None
         return "failed" if failed else "stopped"
+
+    def _grows_elsewhere(self, path: Path, tail: Tail) -> bool:
+        """Whether another machine, whose locks may not be seen here, wrote to the run not long ago."""
+        if elsewhere(tail.begun) is None:
+            return False
+        with suppress(Refused):
+            return any(self._tail(part).age() < _SILENT_SECONDS for part in self.parts(path))
+        return False
 
     def _error(self, path: Path, tail: Tail) -> str | None:
         """Why a run failed: as its process said it, or, where that was none of the studio's, as its log does."""

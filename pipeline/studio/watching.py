@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -63,9 +64,19 @@ class Watching:
     def _newest(self, path: Path, shown: int) -> tuple[int, Picture | None]:
         """The newest frame's number, and its picture where that is another than was shown."""
         try:
-            preset = self._runs.preset(path)
+            part = self._runs.part(path)
+            frame, picture = self._newest_of(part.path, max(-1, shown - part.first))
         except Refused:
             return -1, None
+        if frame < 0 or picture is None:
+            return shown if part.first else frame, None
+        rate = self._runs.preset(path).fps
+        return part.first + frame, replace(
+            picture, frame=part.first + frame, seconds=float((part.first + frame) / rate)
+        )
+
+    def _newest_of(self, path: Path, shown: int) -> tuple[int, Picture | None]:
+        preset = self._runs.preset(path)
         frames = Frames(RunFolder(path).pieces(preset), preset)
         frame = None if shown < 0 else frames.newest(shown)
         if frame is None or frame < shown:

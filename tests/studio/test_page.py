@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import find_chromium, open_page
+from tests.films import SONG
 from tests.studio.chromium import Screen
 from tests.studio.conftest import TEXT
 from tests.studio.server import Page
@@ -156,6 +157,18 @@ def test_a_run_is_branched_at_a_second(screen: Screen, page: Page, film: str) ->
     assert screen.frame() == before
 
 
+@pytest.mark.parametrize(("part", "seen"), [("atlas", ".layer"), ("stills", ".strip .thumb-button")])
+def test_a_reload_finds_the_other_tabs_again(screen: Screen, page: Page, film: str, part: str, seen: str) -> None:
+    picture = page.get(f"/api/runs/{film}/frames/20.jpg")
+    still = page.ask("POST", "/api/stills?name=meadow.jpg", picture, Content_Type="image/jpeg").json
+    about = f"[{{ id: '{still['id']}', name: 'meadow.jpg', size: [64, 48] }}]"
+    change = f"{{ tab: '{part}', model: 'lite0', layer: 'blocks.3.1', stills: {about}, still: '{still['id']}' }}"
+    screen.run(f"import('/page/js/store.js').then(({{ set }}) => set({change}))")
+    screen.reload()
+    screen.wait(f"document.querySelector('{seen}')")
+    assert screen.run("document.querySelector('.drop').hidden") == (part == "stills")
+
+
 def test_a_channel_of_the_atlas_goes_into_the_text_and_out_again(screen: Screen) -> None:
     choose_preset(screen)
     screen.press("#tab-atlas")
@@ -221,7 +234,7 @@ def test_axe_finds_no_serious_fault(screen: Screen, page: Page, film: str, size:
 def test_without_scripts_there_are_links_to_the_pictures(screen: Screen, page: Page, film: str) -> None:
     assert "/plain" in screen.go_without_scripts(page.link)
     listed = screen.go_without_scripts(f"http://{page.host}/plain")
-    assert f"/api/runs/{film}/live.mjpg" in listed and f"/api/runs/{film}/film" in listed
+    assert f"/api/runs/{film}/live.mjpg" in listed and f"/api/runs/{film}/films/1" in listed
     screen.open()
 
 
@@ -230,6 +243,56 @@ def test_the_page_fits_where_it_is_shown(screen: Screen) -> None:
         screen.resize(width, height)
         assert screen.run("document.documentElement.scrollWidth") == width
         assert screen.run("document.documentElement.scrollHeight") == height
+
+
+def test_words_fit_where_they_are_said(screen: Screen) -> None:
+    said = "The render has begun; it goes on when this page is closed, and when the browser is"
+    screen.run(f"import('/page/js/dialogs.js').then((dialogs) => dialogs.toast({said!r}))")
+    screen.wait("document.querySelector('.toast')")
+    assert screen.run("document.querySelector('.toast').getBoundingClientRect().right") < 1280
+
+
+def test_where_nothing_is_rendered_yet_it_says_what_to_do(screen: Screen) -> None:
+    screen.run("import('/page/js/store.js').then(({ state, set }) => set({ world: { ...state.world, runs: [] } }))")
+    assert "press Render" in screen.words(".runs")
+
+
+def test_runs_that_belong_together_are_folded(screen: Screen) -> None:
+    screen.run("""import('/page/js/store.js').then(({ state, set }) => set({ world: { ...state.world, runs:
+        state.world.runs.map((run) => ({ ...run, group: 'batch' })) } }))""")
+    assert "of" in screen.words(".run-group .about") and screen.words(".runs .grouped")
+    screen.press(".run-group", "batch")
+    assert not screen.words(".runs .grouped")
+
+
+def test_a_strangers_preset_asks_before_it_opens_files(screen: Screen, page: Page, tmp_path: Path) -> None:
+    secret = tmp_path / "letter.png"
+    secret.write_bytes(b"no picture")
+    choose_preset(screen)
+    screen.write(TEXT.replace("stage: noise", f"stage: image\n    path: {secret}"))
+    screen.wait("document.querySelector('.cm-lintRange-warning')")
+    before = len(page.get("/api/state")["runs"])
+    screen.press(".sides .button", "Render")
+    screen.wait("document.querySelector('dialog[open]')")
+    assert str(secret) in screen.words("dialog .files")
+    screen.press("dialog .button", "Cancel")
+    screen.wait("!document.querySelector('dialog')")
+    assert len(page.get("/api/state")["runs"]) == before
+
+
+def test_a_film_is_heard_as_it_plays(screen: Screen, page: Page, folder: Path) -> None:
+    text = TEXT.partition("  - stage: dream")[0].replace("seed: 3", f"seed: 3\nlisten: {{path: {SONG}, start: 12s}}")
+    run = page.post("/api/runs", text=text, name="heard")["id"]
+    page.finished(run)
+    choose_run(screen, page, run)
+    screen.run("""const { play } = HTMLMediaElement.prototype;
+        HTMLMediaElement.prototype.play = function () { window.heard = this; return play.call(this) }""")
+    screen.press(".transport .button", "First frame")
+    screen.press(".transport .button", "Play")
+    screen.wait("window.heard?.currentTime > 0.3")
+    assert screen.run("window.heard.currentSrc").endswith(f"/api/runs/{run}/films/1")
+    screen.press(".transport .button", "Sound")
+    screen.wait("window.heard.paused")
 
 
 def test_every_bundle_has_its_licences(folder: Path) -> None:

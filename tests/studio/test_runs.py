@@ -57,7 +57,7 @@ def test_frames_are_found_by_their_exact_numbers(page: Page, folder: Path, film:
 
 def test_the_film_comes_in_parts(page: Page, folder: Path, film: str) -> None:
     whole = (folder / "renders" / "mine" / "mine.mp4").read_bytes()
-    answer = page.ask("GET", f"/api/runs/{film}/film", Range="bytes=100-199")
+    answer = page.ask("GET", f"/api/runs/{film}/films/1", Range="bytes=100-199")
     assert answer.status == 206 and answer.body == whole[100:200]
     assert answer.headers["content-type"] == "video/mp4"
 

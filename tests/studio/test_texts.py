@@ -92,6 +92,8 @@ def test_presets_are_listed_read_saved_and_added(page: Page, folder: Path) -> No
     assert (
         mine["own"] and mine["title"] == "Small, and soon over." and mine["seconds"] == 3 and mine["size"] == [64, 48]
     )
+    assert all(each["poster"] for each in listed.values() if not each["own"])
+    assert page.ask("GET", listed["first-light-hd"]["poster"]).headers["content-type"] == "image/jpeg"
     assert not shelf["own"] and page.get(f"/api/presets/{shelf['id']}")["text"].startswith("# An endless zoom")
     refused = page.ask("PUT", f"/api/presets/{shelf['id']}", b'{"text": ""}')
     assert refused.status == 409 and "stays as it is" in refused.json["error"]

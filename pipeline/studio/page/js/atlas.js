@@ -28,6 +28,7 @@ function ready() {
   if (models.options.length === 0) fill(models, state.world.models.map((name) => h("option", { value: name }, name)));
   if (!state.world.models.includes(state.model)) set({ model: modelOf(state.text, state.world.models), layer: null });
   models.value = state.model;
+  drawLayers();
 }
 
 /** The network that the text names, or the usual one. */

@@ -5,7 +5,6 @@ import { button, fill, h } from "./dom.js";
 import { goTo } from "./editor.js";
 import { newest, on, set, state } from "./store.js";
 import { edit, source } from "./subject.js";
-import { short } from "./times.js";
 
 const list = h("div", { class: "groups" });
 const filter = h("input", { type: "search", class: "filter", placeholder: "Filter controls", "aria-label": "Filter controls", on: { input: () => draw() } });
@@ -83,7 +82,7 @@ function makeControl(control) {
 function range({ kind, min, max }) {
   if (kind !== "number" && kind !== "integer") return null;
   if ((min === null && max === null) || max > MOST) return null;
-  const words = min !== null && max !== null ? `${short(min)} to ${short(max)}` : min !== null ? `from ${short(min)}` : `up to ${short(max)}`;
+  const words = min !== null && max !== null ? `${min} to ${max}` : min !== null ? `from ${min}` : `up to ${max}`;
   return h("span", { class: "range dim" }, words);
 }
 

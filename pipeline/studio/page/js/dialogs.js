@@ -7,7 +7,7 @@ export function toast(words, kind = "check") {
   const list = document.getElementById("toasts");
   const same = [...list.children].find((each) => each.dataset.words === words);
   same?.remove();
-  const made = h("div", { class: `toast ${kind}`, data: { words } }, icon(kind), h("p", {}, words), button("close", "Close", () => made.remove(), { quiet: true }));
+  const made = h("div", { class: kind === "error" ? "toast error" : "toast", data: { words } }, icon(kind), h("p", {}, words), button("close", "Close", () => made.remove(), { quiet: true }));
   list.append(made);
   while (list.children.length > 3) list.firstChild.remove();
   setTimeout(() => made.remove(), kind === "error" ? 15000 : 4000);

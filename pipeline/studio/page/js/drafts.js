@@ -10,21 +10,24 @@ const WIDTH = 320;
 let steered = "";
 let wished = false;
 
-/** Begin a draft of the text as it stands. */
-export const tryNow = newest(async () => {
+const begin = newest(async (send) => {
   if (state.subject === null) return;
   if (hasErrors()) return toast("Mend the mistakes in the preset first", "error");
-  const run = runNow(runId());
+  const looked = runNow(runId());
+  const run = looked?.whole ? null : looked; // of scenes or shots: from the beginning
   const frame = run?.frames ? Math.min(state.frame, run.frames - 1) : null;
   const { text, subject } = state;
   await attempt(async () => {
-    const begun = await postAsking("/api/drafts", { text, ...source(), frame, width: WIDTH });
+    const begun = await send("/api/drafts", { text, ...source(), frame, width: WIDTH });
     if (begun === null || subject !== state.subject) return;
     steered = text;
     set({ draft: { id: begun.id, state: "waiting", message: "", from: frame, of: run }, playing: 0, tab: "film" });
     watch(begun.id, WIDTH);
   });
 });
+
+/** Begin a draft of the text as it stands. */
+export const tryNow = () => begin(postAsking);
 
 const steer = newest(async () => {
   const { draft, text } = state;
@@ -75,6 +78,6 @@ on("opened", () => (wished = false));
 on("checked problems", () => {
   if (hasErrors() || state.checked !== state.text) return;
   if (state.draft !== null) steer();
-  else if (wished && state.tries && isEdited() && state.tab === "film") tryNow();
+  else if (wished && state.tries && isEdited() && state.tab === "film") begin(post); // nobody is asked about files in the middle of a word
   wished = false;
 });

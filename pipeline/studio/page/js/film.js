@@ -8,7 +8,7 @@ import { draw } from "./pictures.js";
 import { isRunning, run } from "./player.js";
 import { render, resume } from "./renders.js";
 import { newest, on, set, state } from "./store.js";
-import { presetNow, runId } from "./subject.js";
+import { posterOf, presetNow, runId } from "./subject.js";
 import { Wipe } from "./wipe.js";
 
 const STEP = 160;
@@ -63,7 +63,7 @@ const fetchOther = newest(async (path) => {
 function look() {
   if (state.draft) return;
   const now = run();
-  const poster = presetNow()?.poster;
+  const poster = presetNow() && posterOf(presetNow());
   const path = now?.frames ? url(now.id, Math.min(state.frame, now.frames - 1)) : (poster ?? now?.poster);
   frame.hidden = !path;
   if (!path || path === shown || (state.follow && isRunning(now) && shown.startsWith(`live:${now.id}`))) return;

@@ -2,8 +2,9 @@
 
 import { makeControls } from "./controls.js";
 import { button, fill, h, icon, tabs } from "./dom.js";
-import { endDraft, tryNow } from "./drafts.js";
+import { endDraft, keep, tryNow } from "./drafts.js";
 import { goTo, makeEditor, redoLast, undoLast } from "./editor.js";
+import { runNow } from "./live.js";
 import { branch, render } from "./renders.js";
 import { on, set, state } from "./store.js";
 import { isEdited, revert, runId, save } from "./subject.js";
@@ -35,16 +36,20 @@ export function makePreset(panel) {
 }
 
 function drawHead() {
-  const shape = JSON.stringify([state.subject, state.title, state.own, isEdited(), state.draft !== null]);
+  const shape = JSON.stringify([state.subject, state.title, state.own, isEdited(), state.draft !== null, branches()]);
   if (title.dataset.shape === shape) return;
   title.dataset.shape = shape;
   const none = state.subject === null;
   fill(title, none ? "No preset" : state.title);
   fill(mark, none ? "" : isEdited() ? [h("span", { class: "dot", "aria-hidden": "true" }), "edited"] : runId() ? "preset of a run" : state.own ? "yours" : "dreamreel’s own");
-  const trying = state.draft === null ? button("try", "Try", tryNow, { kind: "primary", keys: "Ctrl Enter" }) : button("stop", "End draft", endDraft, { kind: "primary", keys: "Escape" });
-  fill(buttons, none ? [] : [trying, runId() ? button("branch", "Branch here", branch) : button("record", "Render", render)]);
+  fill(buttons, none ? [] : state.draft === null ? idle() : drafting());
   fill(tools, none ? [] : toolsNow());
 }
+
+/** Whether a branch can be made: a film of scenes or of shots has none as a whole. */
+const branches = () => runId() !== null && !runNow(runId())?.whole;
+const idle = () => [button("try", "Try", tryNow, { kind: "primary", keys: "Ctrl Enter" }), branches() ? button("branch", "Branch here", branch) : button("record", "Render", render)];
+const drafting = () => [button("keep", "Keep", keep, { kind: "primary" }), button("stop", "End draft", endDraft, { keys: "Escape" })];
 
 function toolsNow() {
   const words = state.own && !runId() ? "Save" : "Save as a preset of your own";
@@ -57,7 +62,7 @@ function toolsNow() {
 }
 
 function drawProblems() {
-  const { problems: found } = state;
+  const found = [...state.problems].sort((one, other) => (one.severity > other.severity) - (one.severity < other.severity) || one.line - other.line);
   if (state.subject === null) return fill(problems);
   const errors = found.filter((each) => each.severity === "error").length;
   const words = found.length === 0 ? [icon("check"), "No mistakes"] : [icon("error"), errors ? `${errors} ${errors === 1 ? "mistake" : "mistakes"}` : `${found.length} to know`];

@@ -1,4 +1,4 @@
-// The finished film's sound, while it is played forwards at its own speed.
+// The film's sound, while it is played forwards at its own speed: that of the finished film, or the song that it will have.
 
 import { button, icon } from "./dom.js";
 import { set, state } from "./store.js";
@@ -14,17 +14,16 @@ export class Sound {
     this.button.hidden = true;
   }
 
-  /** Play along with a run; `about` says whether it has sound. */
+  /** Play along with a run; `about` says where its sound is, and at which second of that the film begins. */
   follow(run, about) {
-    const there = run?.film && about?.id === run.id && about.sound;
-    this.button.hidden = !there;
+    const sound = run && about?.id === run.id ? about.sound : null;
+    this.button.hidden = !sound;
     this.draw();
-    if (!there || state.playing !== 1 || state.muted) return this.audio.pause();
-    const source = `/api/runs/${run.id}/film`;
-    if (this.audio.getAttribute("src") !== source) this.audio.src = source;
-    const second = state.frame / run.fps;
+    if (!sound || state.playing !== 1 || state.muted || state.draft) return this.audio.pause();
+    if (this.audio.getAttribute("src") !== sound.url) this.audio.src = sound.url;
+    const second = sound.since + state.frame / run.fps;
     if (Math.abs(this.audio.currentTime - second) > APART_SECONDS) this.audio.currentTime = second;
-    if (this.audio.paused) this.audio.play().catch(() => null);
+    if (this.audio.paused && !this.audio.ended) this.audio.play().catch(() => null);
   }
 
   draw() {

@@ -36,6 +36,7 @@ export function makeStills(box) {
   hear("still", told);
   on("still stills tab", drawAll);
   on("problems", drawBar);
+  drawAll();
 }
 
 async function take(files) {
@@ -60,7 +61,6 @@ async function dream() {
 
 function told(message) {
   going.set(message.id, message);
-  if (message.state === "failed" && message.id === state.still) toast(`The dream failed: ${message.message}`, "error");
   if (message.id !== state.still) return;
   drawBar();
   if (message.state === "finished") show(true);
@@ -117,6 +117,7 @@ function drawBar() {
   const news = going.get(still.id);
   const busy = news?.state === "dreaming" || news?.state === "waiting";
   const progress = busy && h("progress", { max: "1", value: news.progress ?? 0, "aria-label": "How far the dream is" });
-  const words = busy ? (news.state === "waiting" ? "Waiting" : `Dreaming, ${Math.round(100 * (news.progress ?? 0))} %`) : `${still.name} · ${still.size[0]} × ${still.size[1]}`;
-  fill(bar, h("div", { class: "row" }, button("try", still.dreamt ? "Dream again" : "Dream over it", dream, { kind: "primary", ...(busy ? { disabled: true } : {}) }), progress, h("p", { class: "time" }, h("span", { class: "dim" }, words)), h("span", { class: "gap" }), still.dreamt && h("a", { class: "button", href: `/api/stills/${still.id}/result.png`, download: `${still.name.replace(/\.\w+$/, "")}-dream.png` }, icon("save"), "Save")));
+  const words = busy ? (news.state === "waiting" ? "Getting ready" : `Dreaming, ${Math.round(100 * (news.progress ?? 0))} %`) : `${still.name} · ${still.size[0]} × ${still.size[1]}`;
+  const failed = news?.state === "failed" && h("p", { class: "warning" }, news.message);
+  fill(bar, h("div", { class: "row" }, button("try", still.dreamt ? "Dream again" : "Dream over it", dream, { kind: "primary", ...(busy ? { disabled: true } : {}) }), progress, h("p", { class: "time" }, h("span", {}, words)), still.dreamt && h("a", { class: "button", href: `/api/stills/${still.id}/result.png`, download: `${still.name.replace(/\.\w+$/, "")}-dream.png` }, icon("save"), "Save")), failed);
 }

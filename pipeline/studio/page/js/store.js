@@ -3,7 +3,7 @@
 const KEY = "dreamreel-studio";
 const KEPT = {
   tab: "film", side: "text", pane: "work", subject: null, frame: 0, other: null, wipe: 50, zoom: "fit", texts: {},
-  hidden: ["contrast", "scale"], tries: true, muted: false, model: null, layer: null, stills: [], still: null, all: false, follow: true,
+  hidden: ["contrast", "clipped", "scale", "low", "mid", "high", "kick", "snare", "hat"], tries: true, muted: false, model: null, layer: null, stills: [], still: null, all: false, follow: true, folded: [],
 };
 const PLACE = ["tab", "subject", "frame"];
 

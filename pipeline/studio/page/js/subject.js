@@ -17,6 +17,12 @@ export const source = () => (runId() ? { run: runId() } : presetId() ? { preset:
 /** The preset that is looked at, as the shelf lists it, or null. */
 export const presetNow = () => state.world?.presets.find((each) => each.id === presetId()) ?? null;
 
+/** A preset's picture: its own, else one of a film that was made of it. */
+export function posterOf(preset) {
+  const made = (run) => run.poster !== null && run.name.replace(/-\d+$/, "") === preset.name;
+  return preset.poster ?? state.world.runs.find(made)?.poster ?? null;
+}
+
 export const isEdited = () => state.text !== original;
 export const hasErrors = () => state.problems.some((each) => each.severity === "error");
 

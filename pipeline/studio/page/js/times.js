@@ -15,10 +15,10 @@ export function left(seconds) {
   return `${(seconds / 3600).toFixed(1)} h left`;
 }
 
-/** "3.2 frames/s", or seconds a frame where it is slow. */
+/** "3.2 frames/s", or "1.5 s/frame" where it is slow. */
 export function speed(frames) {
   if (!frames) return "";
-  return frames >= 1 ? `${frames.toFixed(1)} frames/s` : `${(1 / frames).toFixed(1)} s a frame`;
+  return frames >= 1 ? `${frames.toFixed(1)} frames/s` : `${(1 / frames).toFixed(1)} s/frame`;
 }
 
 /** As many digits as say something. */

@@ -11,7 +11,7 @@ const scrub = h("input", { type: "range", class: "scrub", min: "0", max: "0", st
 const toggler = button("play", "Play", toggle, { quiet: true, kind: "play", keys: "Space" });
 const live = h("button", { type: "button", class: "button live", title: "Show the newest frame as it comes (End)", on: { click: toEnd } }, icon("record"), "Live");
 const time = h("p", { class: "time" });
-const others = h("select", { "aria-label": "Compare with another run", on: { change: () => set({ other: others.value || null }) } });
+const others = h("select", { class: "compare", "aria-label": "Compare with another run", on: { change: () => set({ other: others.value || null }) } });
 const zoom = h("button", { type: "button", class: "button", title: "Fit, or one pixel to a pixel (Z)", on: { click: turnZoom } });
 const actions = h("div", { class: "buttons" });
 const sound = new Sound();
@@ -20,8 +20,7 @@ const bar = h("div", { class: "transport" });
 /** Put it into the film's tab. */
 export function makeTransport(box) {
   const left = h("div", { class: "buttons" }, button("first", "First frame", () => seek(0), { quiet: true, keys: "Home" }), button("back", "One frame back", () => step(-1), { quiet: true, keys: "←" }), toggler, button("next", "One frame on", () => step(1), { quiet: true, keys: "→" }), live, sound.button);
-  const compare = h("label", { class: "compare" }, h("span", {}, "Compare"), others);
-  bar.append(h("div", { class: "track" }, scrub), h("div", { class: "row" }, left, time, actions, compare, zoom));
+  bar.append(h("div", { class: "track" }, scrub), h("div", { class: "row" }, left, time, actions, others, zoom));
   box.append(bar);
   on("frame world subject playing follow draft drafted run", update);
   on("zoom", drawZoom);
@@ -61,11 +60,12 @@ function update() {
 }
 
 function drawTime(now, frames) {
-  if (state.draft) return void fill(time, h("b", {}, clock(state.drafted?.seconds ?? null)), h("span", { class: "dim" }, "draft"));
+  if (state.draft) return void fill(time, h("b", {}, clock(state.drafted?.seconds ?? null)), h("span", { class: "dim" }, "of the draft"));
   if (!now?.fps) return void fill(time);
   const whole = now.total ? now.total / now.fps : null;
   const speed = state.playing && Math.abs(state.playing) !== 1 ? ` · ${state.playing}×` : "";
-  fill(time, h("b", {}, clock(state.frame / now.fps)), h("span", { class: "dim" }, `/ ${whole === null ? "endless" : clock(whole)} · frame ${state.frame}${frames ? "" : " of none"}${speed}`));
+  const there = frames ? `frame ${state.frame}${speed}` : "no frame yet";
+  fill(time, h("span", {}, h("b", {}, clock(state.frame / now.fps)), ` / ${whole === null ? "endless" : clock(whole)}`), h("span", { class: "dim" }, there));
 }
 
 function drawOthers() {
@@ -74,20 +74,27 @@ function drawOthers() {
   const shape = JSON.stringify([choices.map((each) => [each.id, each.name]), state.other, now?.id]);
   if (others.dataset.shape === shape) return;
   others.dataset.shape = shape;
-  fill(others, h("option", { value: "" }, choices.length ? "nothing" : "no other run"), choices.map((each) => h("option", { value: each.id }, each.name)));
+  fill(others, h("option", { value: "" }, "Compare"), choices.map((each) => h("option", { value: each.id }, each.name)));
   others.value = choices.some((each) => each.id === state.other) ? state.other : "";
-  others.disabled = choices.length === 0 || !now;
+  others.hidden = choices.length === 0 || !now;
+}
+
+/** The finished film to be saved, or a list where there are several. */
+function makeSave(films) {
+  const link = ({ name, url }, words) => h("a", { class: "button", href: url, download: name, title: `Save ${name}` }, icon("save"), h("span", {}, words));
+  if (films.length === 1) return link(films[0], "Film");
+  return h("details", { class: "menu" }, h("summary", { class: "button" }, icon("save"), "Films"), h("div", { class: "menu-list" }, films.map((each) => link(each, each.name))));
 }
 
 function drawActions() {
   const now = run();
-  const shape = `${now?.id} ${now?.state} ${now?.frames > 0} ${now?.film}`;
+  const shape = `${now?.id} ${now?.state} ${now?.host} ${now?.frames > 0} ${JSON.stringify(now?.films)}`;
   if (actions.dataset.shape === shape) return;
   actions.dataset.shape = shape;
   fill(
     actions,
-    isRunning(now) && button("stop", "Stop", () => stop(now.id)),
+    isRunning(now) && !now.host && button("stop", "Stop", () => stop(now.id)),
     (now?.state === "stopped" || now?.state === "failed") && button("play", "Resume", () => resume(now.id), { kind: "primary" }),
-    now?.film && h("a", { class: "button", href: `/api/runs/${now.id}/film`, download: true }, icon("save"), "Film"),
+    now?.films.length > 0 && makeSave(now.films),
   );
 }
