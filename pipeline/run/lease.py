@@ -49,6 +49,8 @@ class Owner(BaseModel):
     started: int | None
     """when that process began, in ticks of its machine; None where the system does not tell"""
     beat_seconds: float = Field(gt=0, le=3600)
+    displaces: bool
+    """whether one before may come back, and may not have been provided for yet"""
 
     def is_dead(self) -> bool:
         """Whether it is no living process of this machine; asked by who has the lock that a living one would have."""
@@ -117,7 +119,8 @@ def take(path: Path, locked: bool) -> Lease:
 
     Raises TroubleError where the folder is another's who lives, RunError for a file that is no lease, OSError.
     """
-    number, displaced = 1, None
+    number = 1
+    displaced: Owner | None = None
     while (seen := look(path)) is not None:
         owner = _owner(path, seen.data)
         dead = owner is not None and owner.is_dead()
@@ -126,13 +129,12 @@ def take(path: Path, locked: bool) -> Lease:
             raise taken(path)
         if remove_if(path, lambda aside, seen=seen: look(aside) == seen):  # type: ignore[misc]
             number = 1 if owner is None else owner.number + 1
-            # One who was dead may have displaced one who was not, and not have got far.
-            displaced = None if dead and number == 2 else owner
+            displaced = owner if owner is not None and (owner.displaces or not dead) else None
             break
     else:
         if not locked:
             raise taken(path)
-    return Lease(path, _here(number), displaced)
+    return Lease(path, _here(number, displaced is not None), displaced)
 
 
 def look(path: Path) -> Seen | None:
@@ -189,7 +191,7 @@ def _owner(path: Path, data: bytes) -> Owner | None:
         raise RunError(f"{path} is there already and is no lease of dreamreel's; move it away") from None
 
 
-def _here(number: int) -> Owner:
+def _here(number: int, displaces: bool) -> Owner:
     return Owner(
         number=number,
         token=secrets.token_hex(16),
@@ -198,6 +200,7 @@ def _here(number: int) -> Owner:
         machine=_machine(),
         started=_started(os.getpid()),
         beat_seconds=BEAT_SECONDS,
+        displaces=displaces,
     )
 
 

@@ -148,7 +148,7 @@ def test_who_died_here_is_not_waited_for(run: Path, whole: bytes) -> None:
         assert seen is not None
         taken = lease.take(run / ".lease", locked=True)
         assert taken.displaced is None
-        taken.displaced = lease._here(1)  # so that it stays
+        taken.displaced = lease._here(1, False)  # so that it stays
         taken.release()
     assert lease.Owner.model_validate_json((run / ".lease").read_bytes()).number == 2
     (run / ".lease").write_bytes(seen.data)
@@ -158,7 +158,7 @@ def test_who_died_here_is_not_waited_for(run: Path, whole: bytes) -> None:
 
 def _owner(**changes: object) -> bytes:
     """A lease of this very process's, changed."""
-    return lease._here(3).model_copy(update={"beat_seconds": BEAT_SECONDS, **changes}).model_dump_json().encode()
+    return lease._here(3, False).model_copy(update={"beat_seconds": BEAT_SECONDS, **changes}).model_dump_json().encode()
 
 
 def test_a_number_that_another_process_has_now_is_no_sign_of_life(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_number_that_another_process_has_now_is_no_sign_of_life(tmp_path: Path
     began = time.monotonic()
     taken = lease.take(path, locked=True)
     assert time.monotonic() - began < SILENT_SECONDS and taken.owner.number == 4
-    taken.displaced = None
+    assert taken.displaced is None
     taken.release()
     assert not path.exists()
 
