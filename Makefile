@@ -55,6 +55,7 @@ torture: setup
 	$(BIN)/python -m tests.torture --kills 15 --scenes
 	$(BIN)/python -m tests.torture_branches --rounds 60
 	$(BIN)/python -m tests.torture_studio --rounds 60
+	$(BIN)/python -m tests.chaos --kills 50
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --presets $(PRESETS) --media $(MEDIA) --runs $(RUNS) --minutes $(MINUTES)

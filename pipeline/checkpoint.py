@@ -17,7 +17,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from pipeline.disk import digest_of, make_folder, read_regular, require_regular, share, sync, write_whole
+from pipeline.disk import digest_of, make_folder, read_regular, remove, require_regular, share, sync, write_whole
 
 KEPT = 2
 _MOST_RECORD_BYTES = 1 << 26
@@ -47,8 +47,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     }
     _write_record(folder, record)
     for frame in frames_kept(folder)[:-KEPT]:
-        _record_path(folder, frame).unlink(missing_ok=True)
-        _tensors_path(folder, frame).unlink(missing_ok=True)
+        remove(_record_path(folder, frame))
+        remove(_tensors_path(folder, frame))
 
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -114,13 +114,13 @@ def drop_after(folder: Path, frame: int) -> None:
     finished = set(frames_kept(folder))
     for name, path in _ours(folder):
         if name[2] is not None or int(name[1]) > frame or int(name[1]) not in finished:
-            path.unlink()
+            remove(path)
 
 
 def drop_all(folder: Path) -> None:
     """Remove every checkpoint and what interrupted saves left."""
     for _, path in _ours(folder):
-        path.unlink()
+        remove(path)
 
 
 def _ours(folder: Path) -> list[tuple[re.Match[str], Path]]:

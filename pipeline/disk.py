@@ -6,10 +6,11 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import BinaryIO
 PARTIAL = ".part"  # stands in a file's name until the file is whole
 OUT_OF_REACH = "lies elsewhere, and is opened only by a render"
 _REACH: ContextVar[Reach | None] = ContextVar("reach", default=None)
+_GUARD: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+_PROCESS = secrets.randbelow(10**9)  # containers on two machines give their processes the same small numbers
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,34 @@ def within(folders: Sequence[Path]) -> Iterator[Reach]:
         _REACH.reset(token)
 
 
+@contextlib.contextmanager
+def guarded(require: Callable[[], None]) -> Iterator[None]:
+    """In the block, `require` is called right before anything is put in place or removed here: it raises to stop that.
+
+    So it is in threads that have the block's context, and, by `require_guard`, before what others append. A guard that
+    is there already is asked too.
+    """
+    before = _GUARD.get()
+
+    def both() -> None:
+        if before is not None:
+            before()
+        require()
+
+    token = _GUARD.set(both)
+    try:
+        yield
+    finally:
+        _GUARD.reset(token)
+
+
+def require_guard() -> None:
+    """Raises what the guard of the block raises, if there is one. To be called once a file is open, before a write."""
+    guard = _GUARD.get()
+    if guard is not None:
+        guard()
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` so that `path` holds all of it or what it held before. Raises OSError."""
     with replacing(path) as partial, partial.open("wb") as file:
@@ -57,6 +88,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         sync(partial)
+        require_guard()
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -65,12 +97,63 @@ def replacing(path: Path) -> Iterator[Path]:
     sync(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there, where the guard lets that be. Raises OSError, and what the guard raises."""
+    if _GUARD.get() is None:
+        path.unlink(missing_ok=True)
+        return
+    require_guard()
+    remove_if(path, _may_go)
+
+
+def _may_go(aside: Path) -> bool:
+    require_guard()
+    return True
+
+
+def remove_if(path: Path, is_right: Callable[[Path], bool]) -> bool:
+    """Remove a file if it is the right one; whether it was. Raises OSError, and what `is_right` raises.
+
+    It is asked of the file under a name that nobody else uses, so that it is removed as it was looked at. A wrong one
+    is back in its place in a moment, unless that has another by then.
+    """
+    aside = partial_path(path, path.suffix)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    right = False
+    try:
+        right = is_right(aside)
+    finally:
+        if not right:
+            _put_back(aside, path)
+        aside.unlink(missing_ok=True)
+    return right
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return
+    except OSError:  # a disk that gives no file two names
+        os.rename(aside, path)
+
+
+def renew(path: Path) -> None:
+    """Make a file of the same bytes in the place of this: who has it open writes into nothing. Raises OSError."""
+    with replacing(path) as partial:
+        shutil.copyfile(path, partial)
+
+
 def share(path: Path, other: Path) -> None:
     """Give a file that is never written to again a second name; where the disk can't do that, a copy. Raises OSError.
 
     Either may be deleted, and the other is still there.
     """
-    other.unlink(missing_ok=True)
+    remove(other)
+    require_guard()
     try:
         os.link(path, other)
     except FileNotFoundError:
@@ -81,9 +164,9 @@ def share(path: Path, other: Path) -> None:
 
 
 def partial_path(path: Path, suffix: str) -> Path:
-    """Where a process of its own writes what belongs to `path` and is not whole yet: `NAME.part-PID.SUFFIX`."""
+    """Where a process of its own writes what belongs to `path` and is not whole yet: `NAME.part-NUMBER.SUFFIX`."""
     # With the process's number: an ffmpeg that outlives a killed render must not write into its successor's file.
-    return path.with_name(f"{path.stem}{PARTIAL}-{os.getpid()}{suffix}")
+    return path.with_name(f"{path.stem}{PARTIAL}-{os.getpid()}{_PROCESS:09d}{suffix}")
 
 
 def is_partial_of(path: Path, stems: set[str]) -> bool:

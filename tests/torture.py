@@ -127,7 +127,7 @@ def lead_in_checkpoints(run: Path) -> set[str]:
 
 def wait_for_joining(process: subprocess.Popen[str], run: Path) -> None:
     """Until the process writes the film."""
-    while process.poll() is None and not (run / f"small.part-{process.pid}.mp4").exists():
+    while process.poll() is None and not list(run.glob(f"small.part-{process.pid}?*.mp4")):
         time.sleep(0.0002)
 
 

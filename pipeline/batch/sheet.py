@@ -14,6 +14,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.batch.planning import Work
 from pipeline.disk import write_whole
@@ -67,6 +68,7 @@ def write_page(works: Sequence[Work], title: str, path: Path) -> None:
             "told": _caption(work.planned.told, common),
             "film": f"{quote(work.planned.name)}/{quote(film.name)}" if film is not None else None,
             "poster": f"{quote(work.planned.name)}/poster.png" if film is not None else None,
+            "size": _size(work.folder.poster),
             "state": work.standing().state,
         }
         for work in works
@@ -109,6 +111,15 @@ def _poster(work: Work) -> NDArray[Any] | None:
         return None
     height = max(1, round(picture.shape[0] * _WIDTH / picture.shape[1]))
     return cv2.resize(picture, (_WIDTH, height), interpolation=cv2.INTER_AREA)
+
+
+def _size(poster: Path) -> str:
+    """A poster's width and height, as CSS has them, so that a page keeps room for it."""
+    try:
+        with Image.open(poster) as picture:
+            return f"{picture.width} / {picture.height}"
+    except OSError:
+        return "16 / 9"
 
 
 def _write(sheet: NDArray[np.uint8], text: str, left: int, bottom: int, ink: int) -> None:

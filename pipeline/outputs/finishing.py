@@ -10,7 +10,7 @@ import av
 from PIL import Image
 
 from pipeline.activity import report
-from pipeline.disk import PARTIAL, is_partial_of, make_folder, partial_path, replacing, write_whole
+from pipeline.disk import PARTIAL, is_partial_of, make_folder, partial_path, remove, replacing, write_whole
 from pipeline.errors import MediaError
 from pipeline.media.ffmpeg import run_ffmpeg
 from pipeline.media.joining import count_frames, join
@@ -54,10 +54,10 @@ def count_finished(target: Path, rendition: Rendition) -> int:
 def remove_finished(target: Path, rendition: Rendition) -> None:
     """Remove a finished output, and nobody else's files."""
     if rendition.config.form.kind != "pictures":
-        target.unlink(missing_ok=True)
+        remove(target)
         return
     for picture in _pictures_in(target, rendition):
-        picture.unlink()
+        remove(picture)
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()
 
@@ -67,7 +67,7 @@ def remove_half_written(target: Path, rendition: Rendition) -> None:
     if rendition.config.form.kind == "pictures" and target.is_dir():
         for path in target.iterdir():
             if is_partial_of(path, {path.stem.partition(PARTIAL)[0]}) and _NUMBER.match(path.stem):
-                path.unlink()
+                remove(path)
 
 
 def _pictures_in(folder: Path, rendition: Rendition) -> list[Path]:

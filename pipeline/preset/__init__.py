@@ -2,10 +2,11 @@
 
 from pipeline.preset.begun import begun_with
 from pipeline.preset.load import load_preset, parse_preset
-from pipeline.preset.model import Preset, plain_yaml
+from pipeline.preset.model import Preset
 from pipeline.preset.overrides import Override
 from pipeline.preset.scene import Scene
 from pipeline.preset.shelf import find_preset, shelf
+from pipeline.preset.written import plain_yaml
 
 __all__ = [
     "Override",

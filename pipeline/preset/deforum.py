@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.curves.deforum import parse_schedule
 from pipeline.disk import read_regular
 from pipeline.errors import PresetError, Problem, shortened
-from pipeline.preset.model import plain_yaml
+from pipeline.preset.written import plain_yaml
 
 _MOST_BYTES = 20_000_000
 _CAMERA = ("zoom", "angle", "translation_x", "translation_y", "transform_center_x", "transform_center_y")

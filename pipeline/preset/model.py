@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, WithJsonSchema, field_validator
 
 from pipeline.device import DEVICE_NAMES, is_device_name, likely_device
@@ -27,7 +26,8 @@ from pipeline.preset.entries import entry_name
 from pipeline.preset.inputs import named_inputs
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
-from pipeline.preset.scene import SCENE_WIDE, SCHEMA, Scene
+from pipeline.preset.scene import SCHEMA, Scene
+from pipeline.preset.written import plain_yaml, resolved, with_inputs
 from pipeline.signals import Signals
 from pipeline.stages import Entry, RunSpec, StageConfig
 from pipeline.stages.lookup import package_of_stage
@@ -278,22 +278,12 @@ class Preset(BaseModel):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""
-        data = self.model_dump(mode="json", exclude={"plugins", "stages", "changes"})
-        if packages := self.packages():
-            data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
-        if self.scenes:
-            for key in SCENE_WIDE:
-                data.pop(key, None)
-            data["scenes"] = [scene.resolved() for scene in self.scenes]
-        data["stages"] = [_plain_entry(stage) for stage in self.stages]
-        if self.changes:
-            data["changes"] = [change.model_dump(mode="json") for change in self.changes]
-        return data
+        return resolved(self)
 
     def packages(self) -> dict[str, Offer]:
         """The packages of those stages that are not dreamreel's own, by the stages' names."""
         presets = [each for each in (self, *(scene.preset for scene in self.scenes))]
-        stages = [stage for preset in presets for each in (preset, *preset._changed) for stage in each.stages]
+        stages = [stage for preset in presets for each in (preset, *preset.changed) for stage in each.stages]
         offered = {name: package_of_stage(name) for name in map(entry_name, stages)}
         return {name: offer for name, offer in offered.items() if offer is not None}
 
@@ -315,20 +305,4 @@ class Preset(BaseModel):
 
     def with_inputs(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """`resolved`, with other texts for the inputs of these keys."""
-        data, inputs = self.resolved(), self.inputs()
-        for key, text in texts.items():
-            *above, last = inputs[key].place
-            inner: Any = data
-            for part in above:
-                inner = inner[part]
-            inner[last] = f"{inputs[key].prefix}{text}"
-        return data
-
-
-def plain_yaml(data: object) -> str:
-    """Plain data as YAML, keys in their order."""
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _plain_entry(config: Entry) -> dict[str, Any]:
-    return {"stage": entry_name(config)} | config.model_dump(mode="json", exclude_none=True, by_alias=True)
+        return with_inputs(self, texts)

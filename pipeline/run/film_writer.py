@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.activity import report
+from pipeline.disk import replacing
 from pipeline.errors import MediaError
 from pipeline.frame import from_array
 from pipeline.media.joining import contact_sheet, count_frames, read_frames_at
@@ -70,8 +71,10 @@ def finish_film(
         report("drawing the contact sheet")
         first = pieces.renditions[0]
         pictures = _read(films[0], _shown(first.frames(frames), pieces.length), first)
-        write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), folder.sheet)
-        write_png(from_array(pictures[len(pictures) * 2 // 3]), folder.poster)
+        with replacing(folder.sheet) as partial:
+            write_png(from_array(contact_sheet(pictures, SHEET_COLUMNS, SHEET_WIDTH)), partial)
+        with replacing(folder.poster) as partial:
+            write_png(from_array(pictures[len(pictures) * 2 // 3]), partial)
     return list(dict.fromkeys(notes))
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import filelock
 
 from pipeline import checkpoint
-from pipeline.disk import is_partial_of, make_folder, open_regular, read_regular, write_whole
+from pipeline.disk import guarded, is_partial_of, make_folder, open_regular, read_regular, remove, write_whole
 from pipeline.errors import PipelineError, PresetError, RunError, TroubleError, format_path, shell_word
 from pipeline.listen import read_signals, write_signals
 from pipeline.outputs import remove_finished, remove_half_written
 from pipeline.preset import Override, Preset, load_preset, parse_preset
+from pipeline.run.locks import acquired, held, make_anew
 from pipeline.run.log import read_log
 from pipeline.run.moving import only_moved, require_only_moved
 from pipeline.run.pieces import Pieces
@@ -36,11 +37,12 @@ class RunFolder:
         root = self.path.absolute()
         self.preset_file = root / "preset.yaml"
         self.log_file = root / "run.jsonl"
-        self.lock_file = root / ".lock"
+        self.lock_file, self.lease_file = root / ".lock", root / ".lease"
         self.state = root / "state"
         self.kept = self.state / "kept"
         self.branch_file = root / "branch.json"
         self.segments = root / "segments"
+        self.film_lock_file = self.segments / ".lock"
         self.shots = root / "shots"
         self.shots_file = self.shots / "begun.json"
         self.heard_file = root / "heard.safetensors"
@@ -107,11 +109,11 @@ class RunFolder:
         """Remove what interrupted processes left half-written beside the film, and nobody else's files."""
         outputs = self.outputs(preset)
         files = (self.preset_file, self.heard_file, self.branch_file, *outputs, self.poster, self.sheet)
-        stems = {file.stem for file in files}
+        stems = {file.stem for file in (*files, self.log_file, self.lease_file)}
         stems.add(f"{outputs[0].stem}-silent")  # of earlier versions, whose runs can be gone on with
         for path in self.preset_file.parent.iterdir():
             if is_partial_of(path, stems):
-                path.unlink()
+                remove(path)
         for rendition, path in zip(preset.renditions, outputs, strict=True):
             remove_half_written(path, rendition)
 
@@ -142,7 +144,7 @@ class RunFolder:
             checkpoint.drop_all(self.kept)
             others = (self.log_file, self.heard_file, self.branch_file, self.poster, self.sheet, self.plot)
             for file in (*others, self.preset_file):
-                file.unlink(missing_ok=True)
+                remove(file)
 
     def _clear_shots(self) -> None:
         """Raises OSError."""
@@ -150,7 +152,7 @@ class RunFolder:
             if shot.holds_run():
                 shot.clear()
             remove_empty(shot)
-        self.shots_file.unlink(missing_ok=True)
+        remove(self.shots_file)
         with contextlib.suppress(OSError):  # a branch of a shot's is its owner's
             self.shots.rmdir()
 
@@ -253,18 +255,23 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out. The system frees the lock of a dead one. Raises TroubleError when it is taken."""
-        with self.writing():
-            make_folder(self.path)
-            lock = filelock.FileLock(self.lock_file)
+        """Keeps others out, on this machine and on others. Raises TroubleError where somebody works here.
+
+        Who died here left nothing in the way; who is frozen, or died elsewhere, is waited for. Where another takes the
+        folder over meanwhile, nothing is written any more, and TroubleError says so.
+        """
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                make_folder(self.path)
+                lease = stack.enter_context(held(self.lock_file, self.lease_file, [self.film_lock_file]))
+                stack.enter_context(guarded(lease.require))
+                make_anew(lease, self.log_file, self.segments)
             try:
-                lock.acquire(timeout=1)  # `info` holds it for a moment
-            except filelock.Timeout:
-                raise TroubleError(f"another process is rendering in {self.path}; wait for it, or use --out") from None
-        try:
-            yield
-        finally:
-            lock.release()
+                yield
+            except Exception:  # whatever it was, it may be so because the run is another's
+                with self.writing():
+                    lease.require()
+                raise
 
     @contextlib.contextmanager
     def film_locked(self, say: Callable[[str], None]) -> Iterator[None]:
@@ -276,10 +283,8 @@ class RunFolder:
         """
         with self.writing():
             make_folder(self.segments)
-            lock = filelock.FileLock(self.segments / ".lock")
-            try:
-                lock.acquire(timeout=1)
-            except filelock.Timeout:
+            lock = filelock.FileLock(self.film_lock_file)
+            if not acquired(lock):
                 say(f"another process is writing the film in {self.path}: waiting for it")
                 lock.acquire()
         try:
@@ -290,8 +295,8 @@ class RunFolder:
 
 def remove_empty(folder: RunFolder) -> None:
     """Remove what is left of a run's folder that was cleared, unless something of somebody else's is in it."""
-    folder.lock_file.unlink(missing_ok=True)
-    (folder.segments / ".lock").unlink(missing_ok=True)
+    for file in (folder.lock_file, folder.lease_file, folder.film_lock_file):
+        file.unlink(missing_ok=True)
     for path in (folder.kept, folder.state, folder.segments, folder.lock_file.parent):
         with contextlib.suppress(OSError):
             path.rmdir()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.disk import open_regular
+from pipeline.disk import open_regular, require_guard
 
 _LONGEST_LINE = 1 << 16  # bytes; ours are some hundreds
 _TAIL_BYTES = 1 << 16
@@ -28,6 +28,7 @@ class RunLog:
         torn = path.exists() and not _ends_a_line(path)
         self._file = path.open("a", encoding="utf-8")
         if torn:  # a kill cut the last line short; readers skip it
+            require_guard()
             self._file.write("\n")
 
     def event(self, name: str, **facts: Any) -> None:
@@ -39,6 +40,7 @@ class RunLog:
         self._write({"frame": index, **facts})
 
     def _write(self, record: dict[str, Any]) -> None:
+        require_guard()
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
 

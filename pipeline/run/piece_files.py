@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.disk import partial_path
+from pipeline.disk import partial_path, remove
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
 from pipeline.outputs import Rendition
@@ -99,7 +99,7 @@ class PieceFiles:
     def remove_all(self) -> None:
         """Remove every piece, and what was left half-written. Raises OSError."""
         for _, path in self._ours():
-            path.unlink()
+            remove(path)
 
     def _ours(self) -> list[tuple[re.Match[str], Path]]:
         """Everything that has a name which this run gives; never a user's own files."""

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.disk import digest_of, replacing, share, sync
+from pipeline.disk import digest_of, remove, replacing, require_guard, share, sync, write_whole
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
 from pipeline.outputs import Rendition, Spool, encode
@@ -51,6 +51,7 @@ class Pieces(PieceFiles):
         number, place = divmod(index, self.length)
         if self._spool is None:
             self._spool = self._raw(number).open("ab")
+        require_guard()  # of the file that is open: whoever takes over makes another
         self._spool.write(pixels.data)
         if place < self.length - 1:
             return None
@@ -117,7 +118,7 @@ class Pieces(PieceFiles):
                     break
         if rest:
             with contextlib.suppress(FileNotFoundError), (folder / self._raw(full).name).open("rb") as file:
-                self._raw(full).write_bytes(file.read(rest * self.frame_bytes))
+                write_whole(self._raw(full), file.read(rest * self.frame_bytes))
         sync(self._folder)
 
     def frames(self) -> int:
@@ -136,7 +137,7 @@ class Pieces(PieceFiles):
         """Remove the spools of full pieces before `frame`, the oldest to go on from, whose segments are there."""
         for number, path in self._spools().items():
             if number < frame // self.length and self._has_segments(number):
-                path.unlink()
+                remove(path)
 
     def verify(self, frame: int, digests: Mapping[str, str]) -> None:
         """Each of the first `frame` frames lies in a whole segment or in the spool that `secure` gave the digest of.
@@ -164,9 +165,10 @@ class Pieces(PieceFiles):
         kept |= {self._raw(number) for number in range(full + 1)}
         for _, path in self._ours():
             if path not in kept:
-                path.unlink()
+                remove(path)
         if self._raw(full).exists():
             with self._raw(full).open("r+b") as file:
+                require_guard()
                 file.truncate(rest * self.frame_bytes)
         for number in range(full):
             if not self._is_whole(number):

@@ -13,7 +13,7 @@ from pipeline.media.ahead import Ahead
 from pipeline.media.cuts import find_cuts
 from pipeline.media.footage import at_constant_rate, open_footage
 from pipeline.preset import Preset, parse_preset
-from pipeline.preset.model import plain_yaml
+from pipeline.preset.written import plain_yaml
 from pipeline.stages.shot import Shot
 from pipeline.stages.video import VideoConfig
 

@@ -186,6 +186,7 @@ class Shots:
         made_with = versions(self._preset.packages().values())
         comment = film_comment(self._preset, begun.inputs, made_with, self._origin)
         with self._folder.film_locked(self._options.on_message):
+            self._folder.drop_leftovers(self._preset)
             films, frames = finished_segments(self._folder, shots)
             return finish_film(self._folder, self._preset, frames, comment, films)
 

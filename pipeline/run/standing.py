@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import filelock
 
 from pipeline.run.folder import RunFolder
+from pipeline.run.lease import was_beating
 from pipeline.run.log import last_records
 
 State = Literal["planned", "rendering", "stopped", "finished", "failed"]
@@ -38,15 +39,16 @@ def standing(folder: RunFolder) -> Standing:
 
 
 def is_rendering(folder: RunFolder) -> bool:
-    """Whether some process works on it now."""
+    """Whether some process works on it now, as far as that can be told in a moment."""
     lock = filelock.FileLock(folder.lock_file)
     try:
-        with lock.acquire(timeout=0):
-            return False
+        lock.acquire(timeout=0)
+        lock.release()
     except filelock.Timeout:
         return True
-    except OSError:  # nobody renders where nobody can write
-        return False
+    except OSError:  # nobody renders where nobody can write, unless elsewhere, or where there are no locks
+        pass
+    return was_beating(folder.lease_file)
 
 
 def _are_there(folder: RunFolder, names: Any) -> bool:

@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk import state_of
 from pipeline.run.log import last_records, record_of
 
 _FRAMES = 48  # over which the speed is told
@@ -18,7 +19,7 @@ class Tail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._size = -1
+        self._state: tuple[int, ...] = ()
         self.event: dict[str, Any] = {}
         """the newest event"""
         self.begun: dict[str, Any] = {}
@@ -31,12 +32,12 @@ class Tail:
     def look(self) -> Tail:
         """Read on to the end, which is missing where there is no log."""
         try:
-            size = self._path.stat().st_size
-            if size != self._size:
+            state = state_of(self._path)  # whoever takes a run over makes another file of its log
+            if state != self._state:
                 self._read()
-                self._size = size
+                self._state = state
         except OSError:
-            self._size = -1
+            self._state = ()
         return self
 
     def age(self) -> float:
@@ -47,7 +48,7 @@ class Tail:
             return math.inf
 
     def _read(self) -> None:
-        if self._size < 0:  # seen for the first time: its newest beginning may be far back
+        if not self._state:  # seen for the first time: its newest beginning may be far back
             with self._path.open("rb") as file:
                 for line in file:
                     if line.startswith(b'{"event"') and (event := record_of(line)) is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import PresetError
-from pipeline.preset.model import plain_yaml
 from pipeline.preset.scanner import MAX_DEPTH, MAX_NODES
+from pipeline.preset.written import plain_yaml
 from pipeline.preset.yaml12 import MAX_BYTES, MAX_LINES, read_document, read_value
 
 
