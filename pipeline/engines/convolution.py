@@ -25,7 +25,7 @@ from pipeline.engines.flat import channels_last
 aten = torch.ops.aten
 Linear = Callable[[Tensor], Tensor]
 # Below so many input channels, oneDNN's own backward pass is several times slower than phases.
-_FEW_CHANNELS = 8
+FEW_CHANNELS = 8
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def adjoint(weight: Tensor, geometry: Geometry, shape: tuple[int, ...]) -> Convo
         return _Spread(weight, geometry, shape)
     if g.groups == shape[1] == weight.shape[0] and g.dilation == (1, 1):
         return _Stuffed(weight, geometry, shape)
-    if g.groups == 1 and shape[1] <= _FEW_CHANNELS and g.dilation == (1, 1):
-        return _Phases(weight, geometry, shape)
+    if g.groups == 1 and shape[1] <= FEW_CHANNELS and g.dilation == (1, 1):
+        return _InPhases(weight, geometry, shape)
     return _Native(weight, geometry, shape)
 
 
@@ -199,7 +199,7 @@ class _Stuffed:
         return self._convolution(self._buffer)
 
 
-class _Phases:
+class Phases:
     """Few input channels and a stride: each phase of the input pixels is a small convolution of the gradient.
 
     Input pixel `stride * m + phase` only meets every `stride`-th weight. All phases are the channels of one
@@ -211,20 +211,30 @@ class _Phases:
         taps = (math.ceil(height / sy), math.ceil(width / sx))
         whole = F.pad(weight, (0, taps[1] * sx - width, 0, taps[0] * sy - height))
         split = whole.view(out, inner, taps[0], sy, taps[1], sx).permute(1, 3, 5, 0, 2, 4)
-        phases = split.reshape(inner * sy * sx, out, *taps).flip(2, 3)
-        padding = (taps[0] - 1, taps[1] - 1)
-        place = (*shape[:1], out, *output_side(weight, g, shape))
-        self._convolution = Convolution(phases.contiguous(), None, Geometry((1, 1), padding, (1, 1), 1), place)
+        self.weight = split.reshape(inner * sy * sx, out, *taps).flip(2, 3).contiguous()
+        self.geometry = Geometry((1, 1), (taps[0] - 1, taps[1] - 1), (1, 1), 1)
         self._shape, self._stride, self._padding = shape, g.stride, g.padding
 
-    def __call__(self, gradient: Tensor) -> Tensor:
+    def whole(self, phases: Tensor) -> Tensor:
+        """The picture of what the convolution by `weight` and `geometry` gives."""
         (sy, sx), (top, left), (_, channels, height, width) = self._stride, self._padding, self._shape
-        phases = self._convolution(gradient)
         rows, columns = phases.shape[2:]
         # (channels, sy, sx) x (rows, columns) -> channels x (rows, sy) x (columns, sx)
         whole = phases.view(1, channels, sy, sx, rows, columns).permute(0, 1, 4, 2, 5, 3)
         whole = whole.reshape(1, channels, rows * sy, columns * sx)[:, :, top : top + height, left : left + width]
         return F.pad(whole, (0, width - whole.shape[3], 0, height - whole.shape[2]))
+
+
+class _InPhases:
+    """`Phases` by a packed convolution."""
+
+    def __init__(self, weight: Tensor, g: Geometry, shape: tuple[int, ...]) -> None:
+        self._phases = Phases(weight, g, shape)
+        place = (*shape[:1], weight.shape[0], *output_side(weight, g, shape))
+        self._convolution = Convolution(self._phases.weight, None, self._phases.geometry, place)
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return self._phases.whole(self._convolution(gradient))
 
 
 class _Native:

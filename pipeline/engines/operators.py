@@ -137,8 +137,7 @@ class MaxPool:
 
     def __init__(self, node: Node) -> None:
         self.inputs, self.outputs = node.inputs, node.outputs[:1]
-        given = node.args[1:]
-        self._window = (*given, *([], 0, 1, False)[len(given) - 1 :])
+        self._window = window_of(node)
         self._kept: tuple[Tensor, Tensor] | None = None
 
     def forward(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -204,11 +203,29 @@ def geometry_of(node: Node) -> Geometry:
     return Geometry(stride, padding, dilation, node.args[8])
 
 
+def window_of(node: Node) -> tuple[Any, ...]:
+    """A max-pool's kernel, stride, padding, dilation, and whether a last window may be incomplete."""
+    given: list[Any] = [*node.args[1:], *([], 0, 1, False)[len(node.args) - 2 :]]
+    sides = (given[0], given[1] or given[0], *given[2:4])
+    return (*(_pair(side) for side in sides), given[4])
+
+
+def is_plain_pool(node: Node, shapes: Shapes) -> bool:
+    """Whether an operator is a max-pool of pictures without gaps in its windows."""
+    pool = node.op is aten.max_pool2d_with_indices.default and len(shapes[node.inputs[0]]) == 4
+    return pool and window_of(node)[3] == (1, 1)
+
+
 def is_sum(node: Node, shapes: Shapes) -> bool:
     """Whether an operator adds two different values of one shape."""
     values = node.inputs
     same = len(set(values)) == 2 and shapes[values[0]] == shapes[values[1]]
     return node.op is aten.add.Tensor and same and not node.kwargs and len(node.args) == 2
+
+
+def is_join(node: Node, shapes: Shapes) -> bool:
+    """Whether an operator puts pictures side by side along the channels."""
+    return node.op is aten.cat.default and node.args[1:] == (1,) and all(len(shapes[v]) == 4 for v in node.inputs)
 
 
 def single_operator(node: Node, shapes: Shapes, constant: StateTensors) -> Operator:
@@ -222,7 +239,7 @@ def single_operator(node: Node, shapes: Shapes, constant: StateTensors) -> Opera
         return Swish(node)
     if is_sum(node, shapes):
         return Add(node)
-    if node.op is aten.cat.default and node.args[1:] == (1,) and all(len(shapes[v]) == 4 for v in node.inputs):
+    if is_join(node, shapes):
         return Join(node, shapes)
     if node.op is aten.max_pool2d_with_indices.default:
         return MaxPool(node)
@@ -230,4 +247,4 @@ def single_operator(node: Node, shapes: Shapes, constant: StateTensors) -> Opera
 
 
 def _pair(sides: Any) -> tuple[int, int]:
-    return int(sides[0]), int(sides[-1])
+    return (int(sides), int(sides)) if isinstance(sides, int) else (int(sides[0]), int(sides[-1]))

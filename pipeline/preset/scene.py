@@ -17,13 +17,16 @@ FILM_WIDE = ("name", "size", "projection", "fps", "device", "audio", "plugins", 
 """keys that belong to the whole film, and to no scene of it"""
 SCENE_WIDE = ("margin", "lead_in", "listen", "changes")
 """keys that belong to a scene, and not to a film of scenes"""
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "array",
     "items": {
         "type": "object",
         "properties": {
-            "extends": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-            "vars": {"type": "object"},
+            "extends": {
+                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+                "description": "the preset that this one says only some keys of: a file, or a name on the shelf",
+            },
+            "vars": {"type": "object", "description": "values with names, which ${name} stands for"},
             "fade": {
                 "type": "string",
                 "description": "how long it is faded in over the scene before",

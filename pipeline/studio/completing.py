@@ -9,12 +9,11 @@ from typing import Any
 from pipeline.backbones import find_recipe
 from pipeline.errors import KeyPath, PipelineError, PresetError
 from pipeline.objectives.classes import named_classes
-from pipeline.preset import Preset
 from pipeline.preset.entries import entry_names
 from pipeline.preset.spans import spans_of
 from pipeline.preset.yaml12 import read_document
 from pipeline.studio.controls import known_words
-from pipeline.studio.schema import entry_schema, schema_of, types, variants
+from pipeline.studio.schema import entry_schema, top_schema, types, variants
 
 _MARK = "zzcompletehere"
 _TYPED = re.compile(r"[\w.:/-]*\Z")
@@ -105,7 +104,7 @@ def _keys(
     properties: dict[str, Any] = {}
     for variant in variants(schema, whole):
         properties |= variant.get("properties", {})
-    if len(path) == 2 and path[0] == "stages":
+    if path and _entry_end(path) == len(path):
         properties = ({} if "stage" in there else {"stage": {"description": "which stage it is"}}) | properties
     for key, each in properties.items():
         if key not in there:
@@ -118,7 +117,7 @@ def _values(
     path: KeyPath, schema: Mapping[str, Any] | None, whole: Mapping[str, Any], data: Any
 ) -> Iterator[dict[str, Any]]:
     key = str(next((part for part in reversed(path) if isinstance(part, str)), ""))
-    stage = _inner(data, path[:2])
+    stage = _inner(data, path[: _entry_end(path)])
     around = stage if isinstance(stage, dict) else {}
     about = "" if schema is None else str(schema.get("description", ""))
     words: list[str] = []
@@ -143,16 +142,22 @@ def _classes(stage: Mapping[Any, Any]) -> list[str]:
 
 def _schema_at(path: KeyPath, data: Any) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
     """The schema of what stands at a path, and the one that its references are of."""
-    whole: Mapping[str, Any] = schema_of(Preset)
-    rest = path
-    if len(path) >= 2 and path[0] == "stages":
-        entry = _inner(data, path[:2])
+    whole: Mapping[str, Any] = top_schema()
+    end, rest = _entry_end(path), path
+    if end:
+        entry = _inner(data, path[:end])
         name = entry.get("stage") if isinstance(entry, dict) else None
-        whole, rest = (entry_schema(str(name)) if name is not None else None) or {}, path[2:]
+        whole, rest = (entry_schema(str(name)) if name is not None else None) or {}, path[end:]
     schema: Mapping[str, Any] | None = whole
     for part in rest:
         schema = _step(schema, part, whole)
     return schema, whole
+
+
+def _entry_end(path: KeyPath) -> int:
+    """How many parts of a path lead to the entry of `stages` that it is in, the film's or a scene's; 0: to none."""
+    start = 2 if path[:1] == ("scenes",) else 0
+    return start + 2 if path[start : start + 1] == ("stages",) and len(path) > start + 1 else 0
 
 
 def _step(schema: Mapping[str, Any] | None, part: str | int, whole: Mapping[str, Any]) -> Mapping[str, Any] | None:

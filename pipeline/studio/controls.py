@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 from pipeline.backbones import MODELS, find_recipe, list_blocks
 from pipeline.errors import KeyPath, PipelineError, PresetError
-from pipeline.preset import Preset
+from pipeline.preset import Preset, shelf
 from pipeline.preset.editing import written
 from pipeline.preset.entries import find_entry
 from pipeline.preset.extends import EXTENDS
 from pipeline.preset.merging import ids_of
+from pipeline.preset.scenes import SCENES
 from pipeline.preset.variables import VARS
 from pipeline.preset.whole import read_whole
 from pipeline.preset.yaml12 import Document, read_document
@@ -40,6 +41,7 @@ _TOP = (
     "audio",
     "keep",
 )
+_OF_SCENE = ("duration", "margin", "lead_in", "seed")
 _UNITS = re.compile(
     r"degrees (?:per|in a|a) second|degrees|pixels|frames per second|magnification per second|seconds|beats|"
     r"shares? of the (?:frame|shorter side|picture)[a-z' ]*|per second"
@@ -67,7 +69,26 @@ def controls(text: str, folder: Path) -> list[dict[str, Any]]:
         if model is not None:
             keys = [key for key in model.model_fields if key != "id"]
             groups.append(_group(heads[index], str(entry["stage"]), model, entry, ("stages", index), document, keys))
-    return groups
+    return [*groups, *_of_scenes(own)]
+
+
+def _of_scenes(own: Document) -> Iterator[dict[str, Any]]:
+    """What the text itself says of each scene: a preset that a scene extends may say more, which is not known here."""
+    listed = own.data.get(SCENES) if isinstance(own.data, dict) else None
+    for number, scene in enumerate(listed if isinstance(listed, list) else []):
+        if not isinstance(scene, Mapping):
+            continue
+        title, path = f"Scene {number + 1}", (SCENES, number)
+        group = _group(f"scenes[{number}]", "", Preset, scene, path, own, [key for key in _OF_SCENE if key in scene])
+        yield {**group, "title": title, "help": f"From {scene[EXTENDS]}." if EXTENDS in scene else ""}
+        entries = scene.get("stages")
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            model = _model(entry)
+            if model is not None:
+                keys = [key for key in model.model_fields if key in entry and key != "id"]
+                head, kind = f"scenes[{number}].stages[{index}]", str(entry["stage"])
+                made = _group(head, kind, model, entry, (*path, "stages", index), own, keys)
+                yield {**made, "title": f"{title}: {kind}"}
 
 
 def _model(entry: object) -> type[BaseModel] | None:
@@ -172,6 +193,8 @@ def known_words(key: str, data: Mapping[Any, Any]) -> list[str]:
     """What may stand at a key, beside what its schema lists: names of layers, networks and palettes."""
     if key == "model":
         return list(MODELS)
+    if key == "extends":
+        return list(shelf())
     if key == "to":
         return [*PALETTES, "seed", "guide"]
     if key == "layer":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -39,13 +37,6 @@ class Tail:
         except OSError:
             self._state = ()
         return self
-
-    def age(self) -> float:
-        """Seconds since something was added; endless where there is no log."""
-        try:
-            return time.time() - self._path.stat().st_mtime
-        except OSError:
-            return math.inf
 
     def _read(self) -> None:
         if not self._state:  # seen for the first time: its newest beginning may be far back

@@ -22,7 +22,6 @@ from pipeline.studio.log import Tail
 from pipeline.studio.processes import Renderers, elsewhere, mark_of
 from pipeline.studio.shots import Part, parts_of
 
-_SILENT_SECONDS = 120.0
 _PLAYED = (".mp4", ".m4v", ".webm")
 
 
@@ -181,18 +180,8 @@ class Runs:
             return str(last)
         if pid is not None or (preset is not None and is_rendering(RunFolder(path))):
             return "rendering"
-        if self._grows_elsewhere(path, tail):
-            return "rendering"
         failed = preset is None or last == "failed" or self.renderers.error(path) is not None
         return "failed" if failed else "stopped"
-
-    def _grows_elsewhere(self, path: Path, tail: Tail) -> bool:
-        """Whether another machine, whose locks may not be seen here, wrote to the run not long ago."""
-        if elsewhere(tail.begun) is None:
-            return False
-        with suppress(Refused):
-            return any(self._tail(part).age() < _SILENT_SECONDS for part in self.parts(path))
-        return False
 
     def _error(self, path: Path, tail: Tail) -> str | None:
         """Why a run failed: as its process said it, or, where that was none of the studio's, as its log does."""

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from pipeline.preset import Preset
 from pipeline.preset.entries import entry_names, find_entry
+from pipeline.preset.scene import SCHEMA as SCENES
 from pipeline.stages.lookup import PluginError
 
 
@@ -25,6 +26,14 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(mode="serialization", schema_generator=_Schema)
 
 
+@cache
+def top_schema() -> dict[str, Any]:
+    """The schema of a preset's top, with the keys that are taken in while its files are read."""
+    found, scene = schema_of(Preset), SCENES["items"]["properties"]
+    more = {"extends": scene["extends"], "vars": scene["vars"], "scenes": SCENES}
+    return {**found, "properties": {**found["properties"], **more}}
+
+
 def entry_schema(name: str) -> dict[str, Any] | None:
     """The schema of what `stages:` may list under a name; None where there is no such thing."""
     try:
@@ -36,7 +45,7 @@ def entry_schema(name: str) -> dict[str, Any] | None:
 
 def preset_schema() -> dict[str, Any]:
     """The schema of a whole preset: one object for each kind of stage."""
-    top = dict(schema_of(Preset))
+    top = top_schema()
     definitions = dict(top.get("$defs", {}))
     kinds = []
     for name in entry_names():
@@ -47,7 +56,7 @@ def preset_schema() -> dict[str, Any]:
             kinds.append({**found, "title": name, "properties": properties, "required": ["stage"]})
             kinds[-1].pop("$defs", None)
     stages = {"type": "array", "items": {"oneOf": kinds}, "description": "the chain: a source, effects, encode"}
-    return {**top, "$defs": definitions, "properties": {**top["properties"], "stages": stages}, "required": ["stages"]}
+    return {**top, "$defs": definitions, "properties": {**top["properties"], "stages": stages}}
 
 
 def variants(schema: Mapping[str, Any] | None, whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.errors import PresetError, Problem
 from pipeline.preset.editing import edit
 from pipeline.preset.extends import EXTENDS
+from pipeline.preset.scenes import SCENES
 from pipeline.preset.yaml12 import read_document
 from pipeline.studio.controls import head_of
 
@@ -24,6 +25,8 @@ def with_term(text: str, model: str, layer: str, channel: int | None) -> tuple[s
         dream, head = stages[dreams[0]], head_of(stages, dreams[0])
     elif isinstance(data, dict) and EXTENDS in data:
         dream, head = {}, "dream"
+    elif isinstance(data, dict) and SCENES in data:
+        raise PresetError([Problem("", (), "is a film of scenes; choose the preset of one of them, or write it there")])
     else:
         raise PresetError([Problem("", (), "has no dream yet; add `- stage: dream` to its stages")])
     if str(dream.get("model", "lite0")) != model:

@@ -24,7 +24,7 @@ from pipeline.engines.bytes import (
     masked,
     to_bytes,
     to_float,
-    unclipped,
+    to_int8,
 )
 from pipeline.engines.convolution import Clip, Geometry
 from pipeline.engines.eightbit import EightBitEngine
@@ -72,7 +72,7 @@ def test_a_convolution_is_exact_in_its_own_numbers(name: str, zero: int) -> None
     wanted = F.conv2d(to_float(x, 0.02, zero), _rounded(weight), bias, g.stride, g.padding, g.dilation, g.groups)
     assert torch.allclose(convolution.to_float(x, 0.02), wanted, atol=1e-3)
     assert torch.allclose(convolution.to_float(x, 0.02, Clip(0.0, 6.0)), wanted.clamp(0, 6), atol=1e-3)
-    held = convolution.to_bytes(x, 0.02, 6 / 255, 0)
+    held = convolution.to_bytes(x, 0.02, 6 / 255)
     assert torch.allclose(to_float(held, 6 / 255, 0), wanted.clamp(0, 6), atol=0.51 * 6 / 255)
 
 
@@ -90,8 +90,21 @@ def test_an_adjoint_is_that_of_its_convolution(name: str) -> None:
     found = adjoint.to_float(bytes_, scale)
     assert float((found - wanted).norm() / wanted.norm()) < 0.03
     result_scale = fitting(wanted, 1.0)
-    again = to_float(adjoint.to_bytes(bytes_, scale, result_scale), result_scale, SIGNED)
+    again = to_float(adjoint.to_int8(bytes_, scale, result_scale), result_scale, 0)
     assert float((again - wanted).norm() / wanted.norm()) < 0.04
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(7, 2), (3, 2), (3, 1)])
+def test_pictures_get_their_gradient_from_bytes(kernel: int, stride: int) -> None:
+    weight, g = _random(24, 3, kernel, kernel), Geometry((stride, stride), (kernel // 2,) * 2, (1, 1), 1)
+    x = _random(1, 3, 17, 20, seed=2).requires_grad_()
+    assert has_byte_adjoint(weight, g, tuple(x.shape))
+    y = F.conv2d(x, weight, None, g.stride, g.padding)
+    other = _random(*y.shape, seed=3)
+    (wanted,) = torch.autograd.grad(y, x, other)
+    scale = fitting(other, 1.0)
+    found = ByteAdjoint(weight, g, tuple(x.shape)).to_float(to_bytes(other, scale), scale)
+    assert float((found - wanted).norm() / wanted.norm()) < 0.03
 
 
 def test_strides_that_are_left_to_float32() -> None:
@@ -99,22 +112,27 @@ def test_strides_that_are_left_to_float32() -> None:
     assert not has_byte_adjoint(_random(24, 16, 1, 1), Geometry((1, 1), (1, 1), (1, 1), 1), (1, 16, 8, 8))
 
 
-@pytest.mark.parametrize("side", [8, 7])  # in words of eight bytes, and not
-def test_a_clip_lets_no_gradient_through_where_it_holds(side: int) -> None:
-    result = torch.randint(0, 256, (1, 9, side, side), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+def test_a_clip_lets_no_gradient_through_where_it_holds() -> None:
+    result = torch.randint(0, 256, (1, 9, 7, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     result[0, 0], result[0, 1] = 0, 255
     result = result.contiguous(memory_format=torch.channels_last)
-    gradient = torch.randint(0, 256, result.shape).to(torch.uint8).contiguous(memory_format=torch.channels_last)
+    gradient = torch.randint(-128, 128, result.shape).to(torch.int8).contiguous(memory_format=torch.channels_last)
     for ceiling, free in ((True, (result > 0) & (result < 255)), (False, result > 0)):
-        found = masked(gradient, unclipped(result, ceiling))
-        assert torch.equal(found, torch.where(free, gradient, SIGNED))
+        found = masked(gradient.clone(), result.clone(), ceiling)
+        assert torch.equal(found, torch.where(free, gradient, 0))
 
 
 def test_scales_hold_what_they_should() -> None:
     x = _random(1, 32, 40, 40)
-    assert fitting(x, 1.0) * 127 == pytest.approx(float(x.abs().max()), rel=0.1)  # of a sample
+    assert fitting(x, 0.999) * 127 == pytest.approx(float(x.abs().quantile(0.999)), rel=0.05)  # of a sample
+    assert fitting(x[:, :, :10], 1.0) * 127 == pytest.approx(float(x[:, :, :10].abs().max()))  # few enough for all
     assert fitting(x, 0.9) * 127 == pytest.approx(1.645, rel=0.05)
     assert float((to_float(to_bytes(x, 0.03), 0.03, SIGNED) - x.clamp(-3.84, 3.81)).abs().max()) <= 0.0151
+
+
+def test_more_numbers_than_are_turned_at_once_are_all_turned() -> None:
+    x = _random(1, 24, 60, 61)  # 87,840
+    assert torch.equal(to_int8(x, 0.03), (x / 0.03).round().clamp(-128, 127).to(torch.int8))
 
 
 @pytest.mark.parametrize(

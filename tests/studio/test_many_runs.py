@@ -106,6 +106,8 @@ def test_a_run_on_another_machine_is_told_and_not_stopped_here(page: Page, folde
     log = [record | {"host": "renderbox"} if record.get("event") == "begin" else record for record in log]
     kept = [json.dumps(record) + "\n" for record in log if record.get("event") != "finished"]
     (there / "run.jsonl").write_text("".join(kept))
+    owner = {"number": 1, "token": "x", "host": "renderbox", "pid": 7, "machine": "another", "started": 1}
+    (there / ".lease").write_text(json.dumps(owner | {"beat_seconds": 1.0}))
     found = listed(page, "elsewhere")
     assert (found["state"], found["host"]) == ("rendering", "renderbox")
     refused = page.send(f"/api/runs/{found['id']}/stop")

@@ -145,7 +145,7 @@ def test_a_run_is_branched_at_a_second(screen: Screen, page: Page, film: str) ->
     about = page.finished(branch["id"])
     assert (about["parent"]["id"], about["parent"]["frame"]) == (film, 16)
     screen.wait("[...document.querySelectorAll('.compare option')].length > 1")
-    screen.choose(".compare select", film)
+    screen.choose("select.compare", film)
     screen.slide(".scrub", 23)
     screen.wait("!document.querySelector('.wipe').hidden")
     screen.wait("document.querySelector('.over').width > 16")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import cv2
 import numpy as np
+import pytest
 
+from pipeline import load_preset
 from pipeline.disk import cache_folder
+from pipeline.preset import shelf
+from pipeline.studio.drawing import Drawing, dream_keys
 from tests.conftest import photograph
 from tests.studio.conftest import TEXT
 from tests.studio.server import PATIENCE, Page, told
@@ -59,3 +64,14 @@ def test_a_text_without_a_dream_is_told(page: Page) -> None:
     added = page.ask("POST", "/api/stills?name=cat", CAT, Content_Type="image/png").json
     refused = page.send(f"/api/stills/{added['id']}/dream", text="size: 64x48\nstages: [{stage: noise}]\n")
     assert refused.status == 409 and "has no dream" in refused.json["error"]
+
+
+def test_a_dream_of_a_scene_is_taken_and_one_that_goes_with_a_song_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(".")  # and back: the job goes where its preset is
+    triptych, pulse = (shelf()[name] for name in ("triptych", "pulse"))
+    keys, seed = dream_keys(triptych.read_text(encoding="utf-8"), triptych.parent)
+    assert "palace" in keys["objective"]["nearest"] and seed == load_preset("towers").seed
+    said = io.BytesIO()
+    job = {"kind": "dream", "text": pulse.read_text(encoding="utf-8"), "base": str(pulse.parent)}
+    Drawing(said).do(job | {"path": str(photograph("chelsea.png"))})
+    assert b"goes with a song, and a picture has none" in said.getvalue()

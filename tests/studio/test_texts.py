@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.preset import shelf
+from pipeline.preset.editing import edit
 from pipeline.studio.completing import complete
 from pipeline.studio.controls import controls
 from pipeline.studio.terms import with_term
@@ -130,6 +132,18 @@ def test_controls_say_what_a_key_takes() -> None:
     assert twice[-1]["controls"][0]["kind"] == "text" and twice[-1]["controls"][0]["value"] == "1 + t"
 
 
+def test_scenes_have_controls_for_what_is_written_in_them() -> None:
+    text = shelf()["triptych"].read_text(encoding="utf-8")
+    groups = {group["id"]: group for group in controls(text, shelf()["triptych"].parent)}
+    (strength,) = groups["scenes[0].stages[0]"]["controls"]
+    assert (strength["key"], strength["value"], strength["kind"]) == ("scenes[0].stages[0].strength", 0.09, "number")
+    assert (
+        groups["scenes[0].stages[0]"]["title"] == "Scene 1: dream" and groups["scenes[1]"]["help"] == "From filigree."
+    )
+    after, line = edit(text, strength["key"], 0.2)
+    assert line == strength["line"] and after == text.replace("strength: 0.09     #", "strength: 0.2      #")
+
+
 @pytest.mark.parametrize(
     "text, first",
     [
@@ -145,6 +159,12 @@ def test_controls_say_what_a_key_takes() -> None:
         ("stages:\n  - stage: palette\n    to: em|\n", "ember"),
         ("stages:\n  - stage: zoom\n    symmetry:\n      kal|\n", "kaleidoscope"),
         ("stages:\n  - stage: tone\n    shown_only: |\n", "true"),
+        ("ext|\n", "extends"),
+        ("extends: dros|\n", "droste"),
+        ("scenes:\n  - fa|\n", "fade"),
+        ("scenes:\n  - extends: tow|\n", "towers"),
+        ("scenes:\n  - stages:\n      - sta|\n", "stage"),
+        ("scenes:\n  - stages:\n      - stage: dream\n        str|\n", "strength"),
     ],
 )
 def test_it_completes(text: str, first: str) -> None:

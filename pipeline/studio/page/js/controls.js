@@ -60,9 +60,9 @@ function draw() {
   if (focused) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function makeGroup({ id, stage, help, controls }) {
-  const title = id || "Film";
-  const details = h("details", { open: !open.has(title) }, h("summary", {}, h("b", {}, title), stage && stage !== title && h("span", { class: "dim" }, stage)), help && h("p", { class: "dim group-help" }, help), controls.map(makeControl));
+function makeGroup({ id, title: called, stage, help, controls }) {
+  const title = called ?? (id || "Film");
+  const details = h("details", { open: !open.has(title) }, h("summary", {}, h("b", {}, title), stage && !called && stage !== title && h("span", { class: "dim" }, stage)), help && h("p", { class: "dim group-help" }, help), controls.map(makeControl));
   details.addEventListener("toggle", () => (details.open ? open.delete(title) : open.add(title)));
   return details;
 }
