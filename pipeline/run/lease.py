@@ -49,7 +49,7 @@ class Owner(BaseModel):
     started: int | None
     """when that process began, in ticks of its machine; None where the system does not tell"""
     beat_seconds: float = Field(gt=0, le=3600)
-    displaces: bool
+    displaces: bool = False
     """whether one before may come back, and may not have been provided for yet"""
 
     def is_dead(self) -> bool:
