@@ -165,7 +165,8 @@ class Library:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if self._is_run(path):
                 yield path
-                yield from filter(self._is_run, (shot.path for shot in RunFolder(path).shots_there()))
+                if (path / "shots").is_dir():
+                    yield from filter(self._is_run, (shot.path for shot in RunFolder(path).shots_there()))
             elif deep and path.name[0] != ".":
                 yield from self._all_runs(path, deep=False)
 
@@ -179,7 +180,7 @@ class Library:
     def called(self, path: Path) -> tuple[str, str | None]:
         """What a run is called, and what it is one of many of: a batch, or the shots of a film."""
         film = path.parent.parent
-        if path.parent == RunFolder(film).shots:
+        if path.parent.name == "shots" and self._is_run(film):
             return f"{film.name} shot {path.name.lstrip('0')}", f"shots of {film.name}"
         return path.name, None if path.parent == self.folder / RUNS else path.parent.name
 

@@ -71,5 +71,6 @@ class StateRoutes:
 
 def _row(run: dict[str, Any]) -> str:
     films = "".join(f', <a href="{film["url"]}">{escape(film["name"])}</a>' for film in run["films"])
-    live = f'<a href="/api/runs/{run["id"]}/live.mjpg?width=640">the newest frame, as it comes</a>'
+    words = "the newest frame, as it comes" if run["state"] in ("rendering", "waiting") else "its last frame"
+    live = f'<a href="/api/runs/{run["id"]}/live.mjpg?width=640">{words}</a>'
     return f"<li><b>{escape(run['name'])}</b>: {run['state']}, {run['frames']} frames: {live}{films}</li>"

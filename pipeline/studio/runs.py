@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError, shortened
 from pipeline.media.sound import Soundtrack
 from pipeline.preset import Preset
 from pipeline.preset.yaml12 import MAX_BYTES
-from pipeline.run.ancestry import read_ancestry
+from pipeline.run.ancestry import Ancestry, read_ancestry
 from pipeline.run.folder import RunFolder
 from pipeline.run.standing import is_rendering
 from pipeline.studio.answers import Refused
@@ -29,9 +29,11 @@ _PLAYED = (".mp4", ".m4v", ".webm")
 class _Known:
     """What was read of a run, and when its preset was as it was then."""
 
+    folder: RunFolder
     tail: Tail
     state: tuple[int, ...] = ()
     preset: Preset | None = None
+    ancestry: Ancestry | None = None
 
 
 class Runs:
@@ -105,8 +107,8 @@ class Runs:
 
     def films(self, path: Path) -> dict[int, Path]:
         """The joined films that are there, by their places among the outputs; pictures in folders are left out."""
-        preset = self._look(path).preset
-        made = () if preset is None else RunFolder(path).outputs(preset)
+        known = self._look(path)
+        made = () if known.preset is None else known.folder.outputs(known.preset)
         return {number: film for number, film in enumerate(made, 1) if film.is_file()}
 
     def heard(self, id_: str, path: Path) -> dict[str, Any] | None:
@@ -162,12 +164,15 @@ class Runs:
         return sum(tail.speed or 0.0 for tail in tails if tail.event.get("event") in ("begin", "resume")) or None
 
     def _look(self, path: Path) -> _Known:
-        folder = RunFolder(path)
-        known = self._known.setdefault(path, _Known(Tail(folder.log_file)))
+        known = self._known.get(path)
+        if known is None:
+            folder = RunFolder(path)
+            known = self._known[path] = _Known(folder, Tail(folder.log_file))
         try:
-            state = state_of(folder.preset_file)
+            state = state_of(known.folder.preset_file)
             if state != known.state:
-                known.preset, known.state = folder.load_preset(), state
+                known.preset, known.ancestry = known.folder.load_preset(), read_ancestry(known.folder.branch_file)
+                known.state = state
         except (OSError, PipelineError):
             known.preset, known.state = None, ()
         return known
@@ -178,7 +183,7 @@ class Runs:
             return "waiting"
         if last in ("finished", "stopped"):
             return str(last)
-        if pid is not None or (preset is not None and is_rendering(RunFolder(path))):
+        if pid is not None or (preset is not None and is_rendering(self._look(path).folder)):
             return "rendering"
         failed = preset is None or last == "failed" or self.renderers.error(path) is not None
         return "failed" if failed else "stopped"
@@ -188,7 +193,7 @@ class Runs:
         return shortened(self.renderers.error(path) or str(tail.event.get("error", "")), 600) or None
 
     def _parent(self, path: Path, preset: Preset | None) -> dict[str, Any] | None:
-        ancestry = read_ancestry(RunFolder(path).branch_file)
+        ancestry = self._look(path).ancestry
         if ancestry is None or preset is None:
             return None
         parent = Path(ancestry.parent)

@@ -78,6 +78,19 @@ def test_a_control_is_undone_like_what_was_typed(screen: Screen) -> None:
     assert screen.text() == TEXT
 
 
+def test_a_slider_is_fine_where_its_number_is_small(screen: Screen) -> None:
+    """strength may be 0 to 20, and is 0.3: the slider reaches some times that, and further once it is at its end."""
+    choose_preset(screen)
+    screen.press(".preset-foot input")
+    screen.press("#tab-controls")
+    slider = '[data-slider="dream.strength"]'
+    screen.wait(f"document.querySelector('{slider}')")
+    assert screen.run(f"Number(document.querySelector('{slider}').max)") == pytest.approx(0.9)
+    screen.slide(slider, 20)
+    screen.run(f"document.querySelector('{slider}').dispatchEvent(new Event('change'))")
+    assert screen.run(f"Number(document.querySelector('{slider}').max)") > 2
+
+
 def test_a_mistake_is_marked_under_its_very_characters(screen: Screen) -> None:
     choose_preset(screen)
     screen.write(TEXT.replace("strength: 0.3", "strenth: 0.3"))

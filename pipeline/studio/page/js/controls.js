@@ -11,6 +11,8 @@ const filter = h("input", { type: "search", class: "filter", placeholder: "Filte
 const all = h("input", { type: "checkbox", on: { change: () => set({ all: all.checked }) } });
 const note = h("p", { class: "empty", hidden: true });
 const MOST = 1e6;
+const FEW = 10;
+const SOME = 3;
 let stages = [];
 let drawn = "";
 let last = null;
@@ -86,11 +88,12 @@ function range({ kind, min, max }) {
   return h("span", { class: "range dim" }, words);
 }
 
-/** What a slider reaches: the key's own range, or around the value where that is open. */
+/** What a slider reaches: all that the key may be, or, where that is far more than the value, some times the value. */
 function reach({ min, max, value, default: usual }) {
-  const size = Math.max(Math.abs(value ?? 0), Math.abs(typeof usual === "number" ? usual : 0), 0.5);
-  const low = min ?? (value < 0 || usual < 0 ? -2 * size : 0);
-  return [low, max !== null && max - low <= 1000 * size ? max : Math.max(2 * size, low + size)];
+  const size = Math.max(Math.abs(value ?? 0), typeof usual === "number" ? Math.abs(usual) : 0) || 1;
+  if (min !== null && max !== null && max - min <= FEW * size) return [min, max];
+  const below = min === null ? value < 0 || usual < 0 : min < 0;
+  return [Math.max(min ?? -Infinity, below ? -SOME * size : 0), Math.min(max ?? Infinity, SOME * size)];
 }
 
 function numbers(control, attributes) {
@@ -101,6 +104,12 @@ function numbers(control, attributes) {
   const slider = h("input", { type: "range", min: low, max: high, step, value: value ?? low, "aria-label": `${control.label}, slider`, data: { slider: key } });
   const shade = () => slider.style.setProperty("--at", `${(100 * (slider.value - slider.min)) / (slider.max - slider.min)}%`);
   slider.addEventListener("input", () => ((box.value = slider.value), shade(), edit(key, read(slider))));
+  slider.addEventListener("change", () => {
+    const value = read(slider);
+    const atEnd = [slider.min, slider.max].some((end) => Math.abs(value - end) < (step ?? 0));
+    if (atEnd) [slider.min, slider.max] = reach({ ...control, value });
+    shade();
+  });
   if (max > MOST) return box.addEventListener("change", () => box.reportValidity() && edit(key, read(box))), [box];
   box.addEventListener("input", () => box.validity.valid && ((slider.value = box.value), shade()));
   box.addEventListener("change", () => box.reportValidity() && edit(key, read(box)));
@@ -148,5 +157,6 @@ function refresh(control) {
   if (input === document.activeElement || (slider && slider === document.activeElement)) return;
   if (control.kind === "switch") input.checked = Boolean(control.value);
   else input.value = control.value ?? "";
+  if (slider) [slider.min, slider.max] = reach(control);
   if (slider) (slider.value = control.value ?? slider.min), slider.style.setProperty("--at", `${(100 * (slider.value - slider.min)) / (slider.max - slider.min)}%`);
 }
