@@ -28,6 +28,7 @@ from pipeline.stages import FrameContext, RunSpec
 from pipeline.stages.dream import Dream, DreamConfig
 
 SIDE, STEPS, OCTAVES, SHRINK = 512, 10, 4, 0.6
+ENGINES = ("reference/float32", "packed/bfloat16", "packed/int8")
 
 
 def peer_seconds(peer: Path, weights: Path, picture: Path, steps: int, out: Path) -> float:
@@ -68,15 +69,8 @@ def our_seconds(weights: Path, image: torch.Tensor, engine: str, precision: str)
         return processor_seconds() - start
 
 
-def main() -> None:
-    """Take turns, so that both meet the same machine."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer", type=Path, default=Path("/tmp/nd"))
-    parser.add_argument("--rounds", type=int, default=3)
-    given, _ = parser.parse_known_args()
-    if not (given.peer / "neural_dream").is_dir():
-        print(f"still: no neural-dream in {given.peer}; pip install --no-deps --target {given.peer} neural-dream")
-        return
+def measure(peer: Path, rounds: int) -> list[dict[str, object]]:
+    """A row for each program, which take turns, so that all meet the same machine."""
     with tempfile.TemporaryDirectory() as folder, threads(1):
         weights, picture = Path(folder) / "vgg16.pth", Path(folder) / "picture.png"
         recipe = find_recipe("vgg16")
@@ -85,15 +79,26 @@ def main() -> None:
         torch.save(random_weights(recipe, shapes), weights)
         image = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
         cv2.imwrite(str(picture), to_uint8(image))
-        peer, ours, reference = [], [], []
-        for _ in range(given.rounds):
-            full, short = (peer_seconds(given.peer, weights, picture, n, Path(folder) / "o.png") for n in (STEPS, 1))
-            peer.append((full - short) * STEPS / (STEPS - 1))
-            ours.append(our_seconds(weights, image, "packed", "bfloat16"))
-            reference.append(our_seconds(weights, image, "reference", "float32"))
-    base = median(peer)
-    named = {"neural-dream": peer, "reference": reference, "packed/bfloat16": ours}
-    report("still", [{"program": n, "seconds": median(s), "ratio": base / median(s)} for n, s in named.items()])
+        taken: dict[str, list[float]] = {name: [] for name in ("neural-dream", *ENGINES)}
+        for _ in range(rounds):
+            full, short = (peer_seconds(peer, weights, picture, n, Path(folder) / "o.png") for n in (STEPS, 1))
+            taken["neural-dream"].append((full - short) * STEPS / (STEPS - 1))
+            for name in ENGINES:
+                taken[name].append(our_seconds(weights, image, *name.split("/")))
+    base = median(taken["neural-dream"])
+    return [{"program": n, "seconds": median(s), "ratio": base / median(s)} for n, s in taken.items()]
+
+
+def main() -> None:
+    """Against the program in a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", type=Path, default=Path("/tmp/nd"))
+    parser.add_argument("--rounds", type=int, default=3)
+    given, _ = parser.parse_known_args()
+    if not (given.peer / "neural_dream").is_dir():
+        print(f"still: no neural-dream in {given.peer}; pip install --no-deps --target {given.peer} neural-dream")
+        return
+    report("still", measure(given.peer, given.rounds))
 
 
 if __name__ == "__main__":

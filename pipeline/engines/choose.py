@@ -47,14 +47,16 @@ _CANDIDATES: dict[str, tuple[str, ...]] = {
     "cuda": ("graph/bfloat16", "graph/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
 }
 _CLEARLY = 0.9
-_HOPELESS = 3.0
+# Not looked at again: this many times slower than the fastest at a glance, or in the first of several runs.
+_HOPELESS_AT_A_GLANCE, _HOPELESS = 2.0, 1.5
 _REPEATS = 3
 # Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
 _CLASS_SIDES = (128, 256)
+_LONG_STEP = 0.1  # seconds: then smaller pictures tell as much, since next to no time goes into the calls themselves
 _CACHE_VERSION = 2
 _GLANCE_SIDE = 64
 # What eight bits must reach of float32's climbs, on how many pictures of which size, and how far these go.
-_AS_HIGH, _CLIMBS, _CLIMBED_SIDE, _STEPS, _STEP = 0.97, 3, 96, 16, 0.02
+_AS_HIGH, _CLIMBS, _CLIMBED_SIDES, _STEPS, _STEP = 0.97, 3, (64, 96), 16, 0.02
 _MOST_CACHE_BYTES = 1 << 24
 _probing = threading.Lock()  # how many threads torch has is the whole process's
 
@@ -114,6 +116,7 @@ def _fastest(
 ) -> tuple[EngineChoice, bool]:
     """The fastest choice, and whether all had their chance: memory that runs out today may be there tomorrow."""
     best, best_time = EngineChoice("reference", "float32"), float("inf")
+    small = min(side, max(_GLANCE_SIDE, _smallest_side(backbone)))
     failed: list[RuntimeError] = []
 
     def tried(choice: EngineChoice, work: Callable[[], T]) -> T | None:
@@ -125,7 +128,7 @@ def _fastest(
             return None
 
     def glance(choice: EngineChoice) -> tuple[Engine, float]:
-        engine, small = build_engine(backbone, choice), min(side, max(_GLANCE_SIDE, _smallest_side(backbone)))
+        engine = build_engine(backbone, choice)
         return engine, _time(partial(engine, _noise(small, backbone, 0), objective), backbone.device, 0.0)
 
     def is_best(engine: Engine) -> bool:
@@ -133,7 +136,7 @@ def _fastest(
         step = partial(engine, _noise(side, backbone, 0), objective)
         seconds = _time(step, backbone.device, best_time * _HOPELESS)
         log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, engine.choice, 1e3 * seconds)
-        if seconds >= best_time * _CLEARLY or not _climbs(engine, backbone, objective):
+        if seconds >= best_time * _CLEARLY or not _climbs(engine, backbone, objective, climbed_side):
             return False
         best_time = seconds
         return True
@@ -145,7 +148,10 @@ def _fastest(
             glances.append(found)
     # What a processor only emulates takes seconds a step; a glance at a small picture tells.
     least = min((seconds for _, seconds in glances), default=0.0)
-    for engine in [engine for engine, seconds in glances if seconds <= _HOPELESS * least]:
+    long = least * (side / small) ** 2 > _LONG_STEP
+    side = min(side, max(small, _CLASS_SIDES[0])) if long else side
+    climbed_side = max(_CLIMBED_SIDES[not long], _smallest_side(backbone))
+    for engine in [engine for engine, seconds in glances if seconds <= _HOPELESS_AT_A_GLANCE * least]:
         if tried(engine.choice, partial(is_best, engine)):
             best = engine.choice
     return best, not any(map(is_out_of_memory, failed))
@@ -155,11 +161,11 @@ def _noise(side: int, backbone: Backbone, seed: int) -> Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed)).to(backbone.device)
 
 
-def _climbs(engine: Engine, backbone: Backbone, objective: Objective) -> bool:
-    """Whether dreams get as high as they should: in eight bits that is tried, against the network itself."""
+def _climbs(engine: Engine, backbone: Backbone, objective: Objective, side: int) -> bool:
+    """Whether dreams get as high as they should: in eight bits that is tried, against float32."""
     if engine.choice.precision != "int8":
         return True
-    exact, side = Reference(backbone), max(_CLIMBED_SIDE, _smallest_side(backbone))
+    exact = build_engine(backbone, EngineChoice("packed", "float32"))
     reached = wanted = 0.0
     for seed in range(_CLIMBS):  # one alone says little: of two equally good ways up, either may lead further
         start = 0.35 + 0.3 * _noise(side, backbone, seed)  # as pale as films begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from statistics import median
+from typing import Any
 
 import pytest
 import torch
@@ -197,6 +198,22 @@ def test_auto_takes_it_only_where_it_climbs_as_high(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(EightBitEngine, "__call__", misled)
     assert choose_engine(backbone, objective, Size(64, 64)).precision != "int8"
+
+
+def test_long_steps_are_tried_on_smaller_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    backbone, objective = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1")
+    for seconds, wanted in ((1e-4, {64, 256}), (1.0, {64, 128})):
+        seen: set[int] = set()
+
+        def timed(step: Any, device: object, hopeless: float, seconds: float = seconds, seen: Any = seen) -> float:
+            seen.add(step.args[0].shape[3])
+            return seconds * (step.args[0].shape[3] / 64) ** 2
+
+        monkeypatch.setattr(choose, "_time", timed)
+        choose_engine(backbone, objective, Size(720, 1280))
+        assert seen == wanted
+        choose.cache_file().unlink()
 
 
 PRESET = "size: 64x48\nfps: 12\nduration: 2f\ndevice: cpu\nstages: [{stage: noise}, {stage: dream, octaves: 1, KEYS}]\n"
