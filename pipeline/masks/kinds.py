@@ -212,7 +212,7 @@ def _spelt_out(value: object) -> object:
     if isinstance(value, str):
         if value not in get_args(Found):
             raise ValueError(
-                f"is {value!r}{did_you_mean(value, get_args(Found))}; must be {' or '.join(get_args(Found))}, or a "
+                f"must be {' or '.join(get_args(Found))}{did_you_mean(value, get_args(Found))}; or a "
                 f"mapping with one of the keys {', '.join(_BY_KEY.keys)}"
             )
         return {"find": value}
