@@ -49,9 +49,10 @@ def warping_error(before: Tensor, now: Tensor, motion: Motion) -> float:
 
 def measured(film: str, size: Size, folder: Path | None) -> None:
     device = torch.device("cpu")
-    followed = FollowedMask(FoundMask(find="subject"), Fraction(25), device)
-    alone, config, last, sums, seconds = SubjectFinder(device), FoundMask(find="subject"), None, [0.0, 0.0, 0.0], 0.0
-    tiles = []
+    config = FoundMask.model_validate({"find": "subject"})
+    followed, alone = FollowedMask(config, Fraction(25), device), SubjectFinder(device)
+    last: tuple[Tensor, Tensor] | None = None
+    sums, seconds, tiles = [0.0, 0.0, 0.0], 0.0, []
     for index, (picture, ctx) in enumerate(shown(film, size)):
         begun = time.process_time()
         mask = followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True)

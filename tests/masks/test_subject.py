@@ -34,6 +34,10 @@ def find() -> SubjectFinder:
     return SubjectFinder(CPU)
 
 
+def found(**keys: Any) -> FoundMask:
+    return FoundMask.model_validate({"find": "subject"} | keys)
+
+
 def agreement(mask: Tensor, outline: Tensor) -> float:
     """Intersection over union."""
     inside = mask[0, 0] > 0.5
@@ -67,7 +71,7 @@ def test_even_where_there_is_none_it_is_a_mask(find: SubjectFinder, size: Size, 
 @torch.no_grad()
 def test_over_footage_it_does_not_flicker(film: str, find: SubjectFinder) -> None:
     """Less than half of what it would, were it found anew in every frame; and it still is where it is found."""
-    config = FoundMask(find="subject", half_life=0.3)
+    config = found(half_life=0.3)
     followed, pairs = FollowedMask(config, Fraction(25), CPU), []
     for index, (picture, ctx) in enumerate(shown(film, Size(90, 160), 30)):
         mask = followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True)
@@ -82,16 +86,16 @@ def test_over_footage_it_does_not_flicker(film: str, find: SubjectFinder) -> Non
 
 @torch.no_grad()
 def test_a_new_scene_begins_anew() -> None:
-    followed = FollowedMask(FoundMask(find="subject"), Fraction(24), CPU)
+    followed = FollowedMask(found(), Fraction(24), CPU)
     cat = fit_to(read_picture(photograph("chelsea.png")), Size(96, 144), "crop")
     followed.follow(cat, 0, None, fresh=True, footage=True)
-    alone = FollowedMask(FoundMask(find="subject"), Fraction(24), CPU).follow(CUP, 1, None, fresh=True, footage=True)
+    alone = FollowedMask(found(), Fraction(24), CPU).follow(CUP, 1, None, fresh=True, footage=True)
     assert torch.equal(followed.follow(CUP, 1, None, fresh=True, footage=True), alone)
 
 
 @torch.no_grad()
 def test_in_a_zoom_it_moves_with_the_camera_and_is_not_looked_for_again() -> None:
-    followed = FollowedMask(FoundMask(find="subject", soft=0.0), Fraction(24), CPU)
+    followed = FollowedMask(found(soft=0.0), Fraction(24), CPU)
     first = followed.follow(CUP, 0, None, fresh=True, footage=False)
     flow = torch.zeros(1, 2, 96, 144)
     flow[:, 0] = 8  # what is seen was further right: all moves left
@@ -103,18 +107,18 @@ def test_in_a_zoom_it_moves_with_the_camera_and_is_not_looked_for_again() -> Non
 
 @torch.no_grad()
 def test_the_background_is_all_but_the_subject(find: SubjectFinder) -> None:
-    found = find(CUP)
+    mask = find(CUP)
     subject, background, inverted = (
-        FoundMask.model_validate(keys)(found)
+        FoundMask.model_validate(keys)(mask)
         for keys in ({"find": "subject"}, {"find": "background"}, {"find": "subject", "invert": True})
     )
     assert torch.allclose(subject + background, torch.ones_like(subject), atol=1e-6)
     assert torch.allclose(background, inverted, atol=1e-6)
 
 
-def preset(mask: str, source: str = "image, path: CUP") -> Preset:
-    text = f"size: 144x96\nfps: 12\nduration: 2f\nstages:\n  - {{stage: {source}}}\n  - {{{DREAM}, octaves: 1, mask: {mask}}}\n"
-    return parse_preset(text.replace("CUP", str(photograph("coffee.png"))).encode())
+def preset(mask: str) -> Preset:
+    chain = f"  - {{stage: image, path: {photograph('coffee.png')}}}\n  - {{{DREAM}, octaves: 1, mask: {mask}}}\n"
+    return parse_preset(f"size: 144x96\nfps: 12\nduration: 2f\nstages:\n{chain}".encode())
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_each_still_has_a_subject_of_its_own() -> None:
     [
         (
             lambda: preset("subjct"),
-            r"mask: is 'subjct'; did you mean 'subject'\?; must be subject or background, or a mapp",
+            r"mask: is 'subjct': must be subject or background; did you mean 'subject'\?; or a mapping",
         ),
         (lambda: preset("{find: foreground}"), r"mask\.find: is 'foreground', must be .*subject.*background"),
         (lambda: preset("{find: subject, softness: 1}"), r"mask\.softness: unknown key"),
@@ -160,6 +164,7 @@ def test_what_can_not_follow_a_subject_says_so() -> None:
     text = "stages: [{stage: noise}, {stage: dream}, {stage: encode, format: prores-4444, mask: subject}]"
     with pytest.raises(PresetError, match=r"mask: is subject, which only dreams can follow"):
         parse_preset(text)
-    around = "projection: equirectangular\nsize: 256x128\nstages: [{stage: noise}, {stage: dream, octaves: 1, mask: subject}]"
+    around = "projection: equirectangular\nsize: 256x128\n"
+    around += "stages: [{stage: noise}, {stage: dream, octaves: 1, mask: subject}]"
     with pytest.raises(PresetError, match=r"mask\.find: is subject, which is told in flat pictures only"):
         parse_preset(around)
