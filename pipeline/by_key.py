@@ -13,6 +13,11 @@ class ByKey:
     def __init__(self, kinds: Mapping[str, type[BaseModel]]) -> None:
         self._kinds = kinds
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those that tell them apart."""
+        return tuple(self._kinds)
+
     def tag(self, value: object) -> str:
         """The name of the config's class. Raises ValueError where a mapping has none of the keys, or several."""
         if isinstance(value, tuple(self._kinds.values())):

@@ -228,6 +228,17 @@ FILMS = {
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
 """,
+    "a subject, over footage": f"""
+  - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{FOLDED}, every: 2, mask: background}}
+""",
+    "a subject in a zoom": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.8, pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, mask: {{find: subject, soft: 0.02}}}}
+  - {{stage: tone, vignette: 0.3}}
+""",
     "over footage": f"""
   - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
   - {{stage: zoom, zoom: 1.2, edges: noise, pan: [0.1, 0.0]}}

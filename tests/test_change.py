@@ -79,6 +79,8 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("growing", "dream", {"every": [1, 2], "octaves": 2}),
     ("growing", "dream", {"layer": "blocks.4.1"}),
     ("growing", "dream", {"octaves": 2, "smoothing": 0.0, "mask": {"radial": 0.4}}),
+    ("growing", "dream", {"mask": "background"}),
+    ("footage", "dream", {"mask": "subject"}),
     ("photograph", "dream", {"engine": "folded"}),
     ("photograph", "dream", {"memory": "1GB", "weights": "random"}),
     ("footage", "dream", {"objective": [STRONGEST, {"layer": "blocks.4.1"}]}),

@@ -8,8 +8,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pipeline.device import constant
+
 # Keeps the covariance of a grey or flat picture invertible; 1/255 is the smallest step the eye can be shown.
 _VARIANCE_FLOOR = (1 / 255) ** 2
+# From linear sRGB (IEC 61966-2-1) to X, Y and Z, each as a share of white's.
+_XYZ = (
+    (0.4123908 / 0.9504559, 0.3575843 / 0.9504559, 0.1804808 / 0.9504559),
+    (0.2126390, 0.7151687, 0.0721923),
+    (0.0193308 / 1.0890578, 0.1191948 / 1.0890578, 0.9505322 / 1.0890578),
+)
+_DARK = (6 / 29) ** 3
 
 
 class ColourStatistics(NamedTuple):
@@ -159,3 +168,20 @@ def _polar_scales(least: float) -> tuple[float, ...]:
 # A frame's covariance has a trace of at most 0.75, a palette's 16 times that.
 _LEAST_SINGULAR = _VARIANCE_FLOOR / math.sqrt(0.76 * 16 * 0.76)
 _SCALES = _polar_scales(_LEAST_SINGULAR)
+
+
+def lab(frame: Tensor) -> Tensor:
+    """A frame (1, 3, H, W) as CIE L*a*b* under D65: L from 0 to 100, a and b about -100 to 100.
+
+    Example:
+        >>> lab(torch.ones(1, 3, 1, 1)).round().abs().flatten().tolist()
+        [100.0, 0.0, 0.0]
+    """
+    linear = torch.where(frame <= 0.04045, frame / 12.92, ((frame.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+    x, y, z = (_cube_root((linear * constant(row, frame).view(1, 3, 1, 1)).sum(1, keepdim=True)) for row in _XYZ)
+    return torch.cat([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
+
+
+def _cube_root(value: Tensor) -> Tensor:
+    """CIE's: straight near black."""
+    return torch.where(value > _DARK, value.clamp_min(_DARK) ** (1 / 3), value / (3 * (6 / 29) ** 2) + 4 / 29)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.frame import Size
-from pipeline.masks import MaskField
+from pipeline.masks import FoundMask, MaskField
 from pipeline.media.picture import Fit
 from pipeline.outputs.formats import FORMATS, Container, Format, FormatName, Speed
 from pipeline.outputs.hardware import IN_HARDWARE, EncoderName
@@ -167,6 +167,12 @@ class EncodeConfig(Entry):
         if self.mask is None:
             if self.writes == "mask":
                 yield "writes", "is mask, but there is none; add one, such as `mask: {luminance: [0.5, 1]}`"
+            return
+        if isinstance(self.mask, FoundMask):
+            yield (
+                "mask",
+                f"is {self.mask.find}, which only dreams can follow; use another mask here",
+            )
             return
         yield from ((f"mask.{key}", message) for key, message in self.mask.problems())
         if not self.transparent:

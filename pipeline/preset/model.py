@@ -213,6 +213,7 @@ class Preset(BaseModel):
             seed=self.seed,
             device=likely_device(self.device) if device is None else device,
             wants_motion=any(stage.uses_motion for stage in self.chain),
+            builds_up=any(stage.builds_up for stage in self.chain),
             continues=self.chain[0].continues,
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),

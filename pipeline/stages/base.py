@@ -67,6 +67,11 @@ class StageConfig(Entry):
         return False
 
     @property
+    def builds_up(self) -> bool:
+        """Whether the stage carries what was done to a frame along into the next; others may read the motion too."""
+        return self.uses_motion
+
+    @property
     def parallax(self) -> bool:
         """Whether the stage moves near and far parts of the picture differently."""
         return False

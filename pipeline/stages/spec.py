@@ -35,6 +35,8 @@ class RunSpec:
     device: torch.device
     wants_motion: bool = True
     """whether any stage reads the motion of frames, so that it is worth estimating"""
+    builds_up: bool = True
+    """whether any of those that read it carries the work on a frame along into the next"""
     continues: bool = True
     """whether the source goes on from the previous output; footage is fresh in every frame"""
     lead_in: int = 0
@@ -91,7 +93,7 @@ class RunSpec:
     @property
     def feeds_back(self) -> bool:
         """Whether what a stage does to one frame is still there in the next."""
-        return self.continues or self.wants_motion
+        return self.continues or (self.wants_motion and self.builds_up)
 
     @property
     def checked_frames(self) -> int:

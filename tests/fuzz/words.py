@@ -26,7 +26,8 @@ TEXTS = [
     *("1h1m1s", "999999999f", "1e3s", "s", "m", "1.s", ".5s", "-1s", "16x16", "15x15", "64x48", "65x49"),
     *("16384x16384", "0x0", "1x1", "99999x16", "64 x 48", "64X48", "64\u00d748", "24", "23.976", "30000/1001", "1/0"),
     *("0/1", "1/1000000", "1000", "1001", "1/100000", "cpu", "cuda", "cuda:99", "cpu:1", "auto", "none", "source"),
-    *("seed", "first", "strongest", "random", "reference", "mps", "meta", "{}", "[]", "a: b", "# x", "{deforum: 1}"),
+    *("seed", "first", "strongest", "subject", "random", "reference", "mps", "meta", "{}", "[]", "a: b", "# x"),
+    *("{deforum: 1}", "background"),
     *("&a b", "*a", "!!str x", "!!python/object:os.system x", "<<", "'", '"', "\t", "\n", "a\nb", "---", "..."),
 ]
 _DEPTH = 120

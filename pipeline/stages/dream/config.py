@@ -15,7 +15,7 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
-from pipeline.masks import MaskField
+from pipeline.masks import FoundMask, MaskField
 from pipeline.media.paths import NamesFile, Placed, absolute, from_here
 from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
@@ -99,7 +99,8 @@ class DreamConfig(StageConfig):
     mask: MaskField | None = Field(
         None,
         description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, "
-        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]}, {saliency: 0.3} or {detail: 0.02}; "
+        "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]}, {saliency: 0.3}, {detail: 0.02}, or subject or "
+        "background, the thing that the picture is about or all around it ({find: subject}); "
         "each with `soft` edges and `invert: true`",
     )
 
@@ -124,6 +125,10 @@ class DreamConfig(StageConfig):
 
     @property
     def uses_motion(self) -> bool:
+        return self.builds_up or isinstance(self.mask, FoundMask)
+
+    @property
+    def builds_up(self) -> bool:
         return self.seldom > 1
 
     @property

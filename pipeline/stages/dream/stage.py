@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.dreamer import Dreamer
 from pipeline.engines import Climb
 from pipeline.frame import Size, size_of
-from pipeline.masks import FilmMask, ImageMask, MaskReel, RadialMask
+from pipeline.masks import FilmMask, FollowedMask, FoundMask, ImageMask, MaskReel, RadialMask
 from pipeline.ops.border import pad
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
@@ -48,7 +48,7 @@ class Dream(Effect[DreamConfig]):
             config.dreamer, spec.dreamt_size, spec.device, None if like is None else like.dreamer
         )
         if like is None or like.config.mask != config.mask:
-            self._mask = None if config.mask is None else MaskReel(config.mask, spec.fps, spec.on_sphere)
+            self._mask = _mask_of(config, spec)
         else:
             self._mask = like._mask
         if like is None or like.config.smoothing != config.smoothing:
@@ -56,6 +56,7 @@ class Dream(Effect[DreamConfig]):
         else:
             self._kernel = like._kernel
 
+        self._followed: Tensor | None = None
         self._cadences = cadences(config.every, config.octaves)
 
     def changed(self, config: DreamConfig, spec: RunSpec, index: int) -> Dream:
@@ -86,9 +87,14 @@ class Dream(Effect[DreamConfig]):
         return self.dreamer.pinned()
 
     def fingerprints(self) -> dict[str, str]:
-        return self.dreamer.fingerprints()
+        followed = {"mask": self._mask.digest()} if isinstance(self._mask, FollowedMask) else {}
+        return self.dreamer.fingerprints() | followed
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
+        if isinstance(self._mask, FollowedMask):
+            # In every frame, dreamt on or not: it moves with the picture.
+            shown, footage = (frame, False) if ctx.source is None else (ctx.source, True)
+            self._followed = self._mask.follow(shown, ctx.index, ctx.motion, fresh=ctx.fresh, footage=footage)
         if ctx.fresh:
             for each in self._cadences:
                 each.forget()
@@ -125,6 +131,8 @@ class Dream(Effect[DreamConfig]):
         self._meet(frame, ctx)
         if self._mask is None:
             return push
+        if isinstance(self._mask, FollowedMask):
+            return replace(push, mask=self._followed)
         shown = frame if ctx.source is None else ctx.source
         return replace(push, mask=self._masked(self._mask, shown, self.spec.begins + max(0, ctx.index)))
 
@@ -190,13 +198,22 @@ class Dream(Effect[DreamConfig]):
         kept: dict[str, Tensor | None] = {}
         for number, each in enumerate(self._cadences):
             kept |= {_name("pending", number): each.pending, _name("unseen", number): each.unseen}
-        return {name: value for name, value in kept.items() if value is not None} | self.dreamer.state_dict()
+        followed = self._mask.state_dict() if isinstance(self._mask, FollowedMask) else {}
+        return {name: value for name, value in kept.items() if value is not None} | self.dreamer.state_dict() | followed
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         there = {name: value.to(self.spec.device) for name, value in state.items()}
         for number, each in enumerate(self._cadences):
             each.pending, each.unseen = there.get(_name("pending", number)), there.get(_name("unseen", number))
         self.dreamer.load_state_dict(state)
+        if isinstance(self._mask, FollowedMask):
+            self._mask.load_state_dict(state)
+
+
+def _mask_of(config: DreamConfig, spec: RunSpec) -> MaskReel | FollowedMask | None:
+    if isinstance(config.mask, FoundMask):
+        return FollowedMask(config.mask, spec.fps, spec.device)
+    return None if config.mask is None else MaskReel(config.mask, spec.fps, spec.on_sphere)
 
 
 def _name(name: str, number: int) -> str:

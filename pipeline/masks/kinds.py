@@ -1,11 +1,11 @@
-"""Masks as presets write them: an image, a film, a disc, a band of brightness, what stands out, or what is not flat."""
+"""Masks as presets write them: pictures, films, discs, brightness, what stands out or is not flat, the subject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -15,9 +15,10 @@ from pipeline.by_key import ByKey
 from pipeline.device import upload
 from pipeline.errors import MediaError
 from pipeline.frame import NOT_A_SPHERE, Size, size_of
-from pipeline.media.footage import Timing, footage_info, open_footage, pictures_at_constant_rate
+from pipeline.media.footage import footage_info
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_around, fit_to, read_picture
+from pipeline.nearest import did_you_mean
 from pipeline.ops import mask
 from pipeline.ops.faces import on_faces
 from pipeline.ops.luma import BT709, luma
@@ -164,7 +165,35 @@ class DetailMask(_Mask):
         return self.softened(mask.ramp(mask.local_contrast(frame), self.detail, 0.7 * self.detail))
 
 
-Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask
+Found = Literal["subject", "background"]
+
+
+class FoundMask(_Mask):
+    """What the picture is about, or all but that, as the bundled network sees it; it moves along with the picture."""
+
+    find: Found = Field(
+        description="subject: the thing that the picture is about; background: all around it. Over footage it follows "
+        "the motion and is looked for again six times a second; in a zoom the first picture's moves with the camera"
+    )
+    soft: float = Field(0.01, ge=0, le=0.5, description="width of the edges, as a share of the shorter side")
+    half_life: float = Field(
+        0.3,
+        ge=0,
+        le=3600,
+        description="seconds of footage after which half of what was found before has given way to what is found now; "
+        "more is calmer",
+    )
+
+    def draw(self, frame: Tensor) -> Tensor:
+        """`frame` is the subject's own mask (1, 1, H, W): to find it takes a network, see `FollowedMask`."""
+        return self.softened(1 - frame if self.find == "background" else frame)
+
+    def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
+        if on_sphere:
+            yield "find", f"is {self.find}, which is told in flat pictures only; on a sphere, use an image or a disc"
+
+
+Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask | FoundMask
 _BY_KEY = ByKey(
     {
         "image": ImageMask,
@@ -173,8 +202,22 @@ _BY_KEY = ByKey(
         "luminance": LuminanceMask,
         "saliency": SaliencyMask,
         "detail": DetailMask,
+        "find": FoundMask,
     }
 )
+
+
+def _spelt_out(value: object) -> object:
+    """The value as a mapping. Raises ValueError in words of its own: a discriminator's are pydantic's."""
+    if isinstance(value, str):
+        if value not in get_args(Found):
+            raise ValueError(
+                f"must be {' or '.join(get_args(Found))}{did_you_mean(value, get_args(Found))}; or a "
+                f"mapping with one of the keys {', '.join(_BY_KEY.keys)}"
+            )
+        return {"find": value}
+    return _BY_KEY.checked(value)
+
 
 MaskField = Annotated[
     Annotated[
@@ -183,54 +226,10 @@ MaskField = Annotated[
         | Annotated[RadialMask, Tag("RadialMask")]
         | Annotated[LuminanceMask, Tag("LuminanceMask")]
         | Annotated[SaliencyMask, Tag("SaliencyMask")]
-        | Annotated[DetailMask, Tag("DetailMask")],
+        | Annotated[DetailMask, Tag("DetailMask")]
+        | Annotated[FoundMask, Tag("FoundMask")],
         Discriminator(_BY_KEY.tag),
     ],
-    BeforeValidator(_BY_KEY.checked),
+    BeforeValidator(_spelt_out),
 ]
-"""One mask, told by its key."""
-
-
-class MaskReel:
-    """A mask for frame after frame of a film at `fps`; what it shows depends on the frame and its index alone.
-
-    A picture is read once: all frames have the same mask, though somebody edits the file meanwhile.
-    """
-
-    def __init__(self, config: Mask, fps: Fraction, on_sphere: bool = False) -> None:
-        self._config, self._fps, self._on_sphere = config, fps, on_sphere
-        self._pictures: Iterator[Callable[[], Tensor]] = iter(())
-        self._picture: Callable[[], Tensor] | None = None
-        self._shown = -1
-        self._still: Tensor | None = None
-        self._size: Size | None = None
-
-    def __call__(self, frame: Tensor, index: int) -> Tensor:
-        """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
-        size = size_of(frame)
-        if isinstance(self._config, ImageMask):
-            if self._still is None or self._size != size:
-                self._still, self._size = self._config(frame, self._on_sphere), size
-            return self._still
-        if not isinstance(self._config, FilmMask):
-            return self._config(frame, self._on_sphere)
-        hard, soften = luma(self._screen(index, size), BT709), self._config.softened
-        found = upload((on_faces(soften, hard) if self._on_sphere else soften(hard)).clamp(0, 1), frame.device)
-        return 1 - found if self._config.invert else found
-
-    def _screen(self, index: int, size: Size) -> Tensor:
-        if self._size != size or index < self._shown:
-            self._open(size)
-        while self._shown < index and (picture := next(self._pictures, None)) is not None:
-            self._picture, self._shown = picture, self._shown + 1
-        assert self._picture is not None
-        return self._picture()
-
-    def _open(self, size: Size) -> None:
-        """At its beginning, from which it is decoded on, not sought: a resumed film must find the same pictures."""
-        assert isinstance(self._config, FilmMask)
-        footage = open_footage(Path(self._config.film), self._fps)
-        # Two frames more than the footage lasts: the last picture may be shown from between two frames on.
-        timing = Timing(Fraction(0), footage.info.seconds + 2 / self._fps, Fraction(1), self._fps)
-        self._pictures = pictures_at_constant_rate(footage, size, self._config.fit, timing, seek=False)
-        self._picture, self._shown, self._size = None, -1, size
+"""One mask, told by its key; `subject` and `background` are short for `{find: subject}` and `{find: background}`."""
