@@ -152,7 +152,7 @@ def test_each_still_has_a_subject_of_its_own() -> None:
         ),
         (lambda: preset("{find: foreground}"), r"mask\.find: is 'foreground', must be .*subject.*background"),
         (lambda: preset("{find: subject, softness: 1}"), r"mask\.softness: unknown key"),
-        (lambda: preset("[subject]"), r"mask: must be a mapping with one of the keys"),
+        (lambda: preset("[subject]"), r"mask: is \['subject'\]: must be a mapping with one of the keys"),
     ],
 )
 def test_mistakes(change: Callable[[], Any], words: str) -> None:
