@@ -31,7 +31,9 @@ def guided(field: Tensor, guide: Tensor, radius: float, variance: float) -> Tens
     share = min(1.0, _SHORTER / min(full))
     small = resize(guide, Size(max(1, round(full.height * share)), max(1, round(full.width * share))))
     radius_px = max(1, round(radius * min(size_of(small))))
-    slope, offset = _linear(resize_bilinear(field, size_of(small)), small, radius_px, variance)
+    # Variances are small differences of large numbers: in float32, last digits would show in what is divided by them.
+    exact = _linear(resize_bilinear(field, size_of(small)).double(), small.double(), radius_px, variance)
+    slope, offset = (each.to(field.dtype) for each in exact)
     return (resize_bilinear(slope, full) * guide).sum(1, keepdim=True) + resize_bilinear(offset, full)
 
 

@@ -15,6 +15,7 @@ _RIM = 0.03  # of the shorter side
 _LOST_AT_RIM, _LOST = 0.3, 0.04  # of the heat that a place passes on
 _USUAL = 0.75  # the power by which what a plain picture keeps counts
 _LEAST, _MOST = 0.05, 0.98
+_SHARPNESS = 300.0  # of the choice among thresholds: one that parts 1 % worse counts a twentieth
 _BAND = 0.25  # to each side of the threshold, of the distance between what lies above and below
 
 
@@ -81,9 +82,11 @@ def told_apart(found: Tensor) -> Tensor:
     above = len(values) - below
     sums = values.cumsum(0)
     low, high = sums[:-1] / below, (sums[-1] - sums[:-1]) / above
-    cut = (below * above * (high - low).square()).argmax()
-    threshold = (values.gather(0, cut[None]) + values.gather(0, cut[None] + 1)) / 2
-    band = _BAND * (high.gather(0, cut[None]) - low.gather(0, cut[None])).clamp_min(1e-6)
+    quality = below * above * (high - low).square()
+    # Near the best, thresholds share: last digits would make it jump from one to another as good.
+    share = (_SHARPNESS * quality / quality.max().clamp_min(1e-12)).softmax(0)
+    threshold = (share * (values[:-1] + values[1:]) / 2).sum()
+    band = _BAND * (share * (high - low)).sum().clamp_min(1e-6)
     return smoothstep(((found - threshold) / (2 * band) + 0.5).clamp(0, 1))
 
 

@@ -54,7 +54,7 @@ def test_it_is_where_a_hand_drew_it(name: str, find: SubjectFinder) -> None:
 
 
 @torch.no_grad()
-def test_in_a_frame_that_nothing_was_tuned_on(find: SubjectFinder) -> None:
+def test_in_a_frame_of_footage(find: SubjectFinder) -> None:
     picture, _ = next(shown("carphone_pristine", Size(144, 176), 1))
     assert agreement(find(picture), filled(MAN, Size(144, 176))) >= 0.6
 
