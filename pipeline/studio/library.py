@@ -104,10 +104,11 @@ class Library:
             folder = self.folder / place
             listed = sorted(folder.iterdir())[:_MOST] if folder.is_dir() else []
             for path in listed:
-                if path.suffix in _SUFFIXES and path.name[0] != "." and self._is_own(path) and _is_preset(path):
+                if path.suffix in _SUFFIXES and path.name[0] != "." and self.is_own(path) and _is_preset(path):
                     yield path
 
-    def _is_own(self, path: Path) -> bool:
+    def is_own(self, path: Path) -> bool:
+        """Whether there is such a file in the folder, wherever links lead."""
         return path.is_file() and path.resolve().is_relative_to(self.folder)
 
     def save(self, id_: str, text: str) -> None:

@@ -109,7 +109,7 @@ class Runs:
         """The joined films that are there, by their places among the outputs; pictures in folders are left out."""
         known = self._look(path)
         made = () if known.preset is None else known.folder.outputs(known.preset)
-        return {number: film for number, film in enumerate(made, 1) if film.is_file()}
+        return {number: film for number, film in enumerate(made, 1) if self._library.is_own(film)}
 
     def heard(self, id_: str, path: Path) -> dict[str, Any] | None:
         """Where the page finds a run's sound, and from which second on: in a film that browsers play, else its song."""

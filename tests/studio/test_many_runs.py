@@ -91,12 +91,16 @@ def test_films_of_scenes_and_of_shots_are_tried_from_their_beginning(page: Page,
     page.post(f"/api/drafts/{draft}/stop")
 
 
-def test_every_output_is_there_to_be_saved(page: Page) -> None:
+def test_every_output_is_there_to_be_saved(page: Page, folder: Path) -> None:
     outputs = "  - {stage: encode, id: film, preset: ultrafast}\n  - {stage: encode, id: loop, format: gif}\n"
     found = page.finished(page.post("/api/runs", text=QUIET + outputs, name="outputs")["id"])
     kinds = [page.ask("GET", film["url"]).headers["content-type"] for film in found["films"]]
     assert kinds == ["video/mp4", "image/gif"] and len({film["name"] for film in found["films"]}) == 2
     assert page.ask("GET", f"/api/runs/{found['id']}/films/3").status == 404
+    gif = folder / "renders" / "outputs" / found["films"][1]["name"]
+    gif.unlink()
+    gif.symlink_to("/etc/hostname")
+    assert page.ask("GET", found["films"][1]["url"]).status == 404
 
 
 def test_a_run_on_another_machine_is_told_and_not_stopped_here(page: Page, folder: Path, film: str) -> None:
