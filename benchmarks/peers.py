@@ -118,6 +118,7 @@ def measure_films(peer: Path, rounds: int) -> list[dict[str, Any]]:
                 short, long = (spent(way(frames), folder) for frames in (SHORT, LONG))
                 taken[each].append((long[0] - short[0]) / (LONG - SHORT))
                 most[each] = max(most[each], long[1])
+                print(f"{each}: {taken[each][-1]:.2f} s a frame, {long[1]:.0f} MB", flush=True)
     seconds = {each: median(found) for each, found in taken.items()}
     base = seconds["pytorch-deepdream"]
     return [{"film": e, "s a frame": s, "ratio": base / s, "MB": most[e]} for e, s in seconds.items()]

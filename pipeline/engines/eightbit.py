@@ -26,6 +26,7 @@ from pipeline.engines.flat import FlatNetwork
 from pipeline.engines.operators import Operator, is_convolution, is_join, is_plain_pool
 from pipeline.engines.packed import Fused, OperatorChain, PackedEngine, fuse, operator_of
 from pipeline.frame import Size
+from pipeline.threads import one_thread
 
 _MEASURED_SIDE, _MEASURED_STEPS, _STEP = 128, 6, 0.05
 
@@ -67,7 +68,8 @@ class EightBitEngine(PackedEngine):
         if backbone.device.type != "cpu" or largest_weight() is None:
             raise UnsupportedNetwork("eight bits need a processor, and a torch, with quantised convolutions")
         self._noted: list[Noted] = []
-        self._noted = self._dreamt(backbone)
+        with one_thread():
+            self._noted = self._dreamt(backbone)
 
     def fingerprints(self) -> dict[str, str]:
         # Weights of seven bits end in other digits.

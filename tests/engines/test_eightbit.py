@@ -171,15 +171,19 @@ def test_weights_of_seven_bits_do_where_eight_overflow(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_and_what_was_before_change_nothing(threads: int) -> None:
+@pytest.mark.parametrize(("model", "layer"), [("lite0", "blocks.2.1"), ("googlenet", "inception3b")])
+def test_threads_and_what_was_before_change_nothing(model: str, layer: str, threads: int) -> None:
     before = torch.get_num_threads()
+    picture = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(4))
+    objective, alone = LayerL2(layer), EightBitEngine(_backbone(model, layer))
+    wanted = alone(picture, objective)[1]
     torch.set_num_threads(threads)
     try:
-        engine = EightBitEngine(_backbone("lite0", "blocks.2.1"))
-        objective, picture = LayerL2("blocks.2.1"), torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(4))
+        engine = EightBitEngine(_backbone(model, layer))
         first = engine(picture, objective)[1]
         engine(1 - picture, objective)
         assert torch.equal(engine(picture, objective)[1], first)
+        assert torch.equal(first, wanted)
     finally:
         torch.set_num_threads(before)
 
