@@ -50,7 +50,9 @@ def peer_seconds(peer: Path, weights: Path, picture: Path, steps: int, out: Path
     flags = [text for key, value in arguments.items() for text in (f"-{key}", str(value))]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(peer)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "neural_dream.neural_dream", *flags, "-disable_check"]
+    script = peer / "neural_dream.py"  # of the repository; the package from PyPI has it within
+    program = [str(script)] if script.is_file() else ["-m", "neural_dream.neural_dream"]
+    command = [sys.executable, *program, *flags, "-disable_check"]
     subprocess.run(command, check=True, capture_output=True, env=environment, cwd=out.parent)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
