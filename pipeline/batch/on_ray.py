@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ _STORE_BYTES = 100 * 2**20  # Ray takes a third of the machine by default, for o
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 10.0
 _PLENTY = 1_000_000
+_STOP = ".stop"
 
 
 def render_on_ray(
@@ -39,6 +41,7 @@ def render_on_ray(
     RunError without Ray, or without its cluster.
     """
     ray = _joined(address)
+    _tell_to_stop(works, False)
     try:
         kinds = {name: count for name, count in ray.cluster_resources().items() if name.startswith(KIND)}
         threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
@@ -53,10 +56,11 @@ def render_on_ray(
                 max_retries=-1,
             )(_task())
             words = [*command, "run", str(work.folder.preset_file.parent)]
-            waiting[task.remote(words, {"OMP_NUM_THREADS": str(threads)}, FRUITLESS, AGAIN)] = work
+            waiting[task.remote(words, {"OMP_NUM_THREADS": str(threads)}, FRUITLESS, AGAIN, _STOP)] = work
         return list(_ended(ray, waiting, on_change, should_stop))
     finally:
         ray.shutdown()
+        _tell_to_stop(works, False)
 
 
 def device_kind() -> str:
@@ -110,11 +114,20 @@ def _kind_of(work: Work, number: int, kinds: Mapping[str, float]) -> str | None:
     return chosen
 
 
-def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], tuple[int, str]]:
+def _tell_to_stop(works: Sequence[Work], told: bool) -> None:
+    """By a file beside the runs' folders: a task that is cancelled may never hear of it."""
+    for file in {work.folder.path.parent / _STOP for work in works}:
+        with contextlib.suppress(OSError):
+            file.touch() if told else file.unlink()
+
+
+def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int], str], tuple[int, str]]:
     """What a worker does. It is sent whole, so that workers import nothing of ours and stay small."""
     python = sys.executable
 
-    def render(words: Sequence[str], more: Mapping[str, str], fruitless: int, again: Sequence[int]) -> tuple[int, str]:
+    def render(
+        words: Sequence[str], more: Mapping[str, str], fruitless: int, again: Sequence[int], stop: str
+    ) -> tuple[int, str]:
         """The exit status of the last try, and the last words."""
         import contextlib
         import ctypes
@@ -128,6 +141,9 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], 
         def die_with_us() -> None:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, where a worker is killed
 
+        def last_words(said: str) -> str:
+            return "\n".join([line for line in said.splitlines() if line.strip()][-3:])
+
         def newest() -> int:
             try:
                 said = (Path(words[-1]) / "run.jsonl").read_bytes()[-65536:]
@@ -135,8 +151,8 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], 
                 return -1
             return max(map(int, re.findall(rb'^{"frame": (\d+)', said, re.MULTILINE)), default=-1)
 
-        frame, barren = newest(), 0
-        while True:
+        told, frame, barren = Path(words[-1]).parent / stop, newest(), 0
+        while not told.exists():
             process = subprocess.Popen(
                 [python, *words],
                 stdin=subprocess.DEVNULL,
@@ -150,6 +166,8 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], 
                 while output is None:  # a cancelled task hears of that only between two waits
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         output = process.communicate(timeout=0.5)[0]
+                    if output is None and told.exists():
+                        process.terminate()
                 said = output.decode(errors="replace")
             except BaseException:
                 process.terminate()
@@ -157,13 +175,13 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int]], 
                 raise
             status = process.returncode
             if status not in again and status >= 0:
-                break
+                return status, last_words(said)
             before, frame = frame, newest()
             barren = 0 if frame > before else barren + 1
             if barren >= fruitless:
-                break
+                return status, last_words(said)
             time.sleep(1)
-        return status, "\n".join([line for line in said.splitlines() if line.strip()][-3:])
+        return again[0], "stopped"
 
     return render
 
@@ -176,6 +194,7 @@ def _ended(
         # Again after a while: a worker that was about to begin, or died of it, begins anew.
         if should_stop() and time.monotonic() > told + _PATIENCE_SECONDS:
             told = time.monotonic()
+            _tell_to_stop(list(waiting.values()), True)
             for task in waiting:
                 ray.cancel(task)
         ready, _ = ray.wait(list(waiting), timeout=_LOOK_SECONDS)
@@ -187,6 +206,7 @@ def _ended(
                 status, said = 1, "stopped" if told else str(error).strip().splitlines()[-1]
             stands = work.standing()
             good = stands.state == "finished"
+            said = "stopped" if told and status in AGAIN else said
             outcome = Outcome(work, stands, "" if good else stands.error or said or f"exit status {status}")
             outcomes.append(outcome)
             on_change(outcome)

@@ -80,7 +80,12 @@ def _renderer(work: Work) -> int:
     raise AssertionError("nobody renders it")
 
 
-def test_what_fails_is_named_and_ctrl_c_stops_the_rest(cluster: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("heard", [True, False])
+def test_what_fails_is_named_and_ctrl_c_stops_the_rest(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    if not heard:  # a worker that is busy may never be told
+        monkeypatch.setattr(ray, "cancel", lambda task: None)
     works = works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\n", frames=30000)
     broken = works[0].folder.preset_file
     broken.write_text(broken.read_text().replace("zoom: 1.5", "zoom: fast"))
@@ -88,6 +93,7 @@ def test_what_fails_is_named_and_ctrl_c_stops_the_rest(cluster: Any, tmp_path: P
     said = {each.work.planned.name: (each.standing.state, each.said) for each in outcomes}
     assert said["a_seed=0"][0] == "failed" and "fast" in said["a_seed=0"][1]
     assert said["a_seed=1"] == ("stopped", "stopped")
+    assert not (tmp_path / "out" / ".stop").exists()
 
 
 def test_no_cluster_is_said(tmp_path: Path) -> None:
