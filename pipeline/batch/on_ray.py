@@ -161,16 +161,18 @@ def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int], s
                 env={**os.environ, **more},
                 preexec_fn=die_with_us if os.uname().sysname == "Linux" else None,
             )
+            output, stopping = None, False
             try:
-                output = None
                 while output is None:  # a cancelled task hears of that only between two waits
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         output = process.communicate(timeout=0.5)[0]
-                    if output is None and told.exists():
-                        process.terminate()
+                    if output is None and not stopping and told.exists():
+                        stopping = True
+                        process.terminate()  # once: a second signal would not wait for the checkpoint
                 said = output.decode(errors="replace")
             except BaseException:
-                process.terminate()
+                if not stopping:
+                    process.terminate()
                 process.wait()
                 raise
             status = process.returncode
