@@ -299,7 +299,8 @@ changes:
 """What stands at the top of some of them, beside the head."""
 
 
-def film(name: str, device: str = "cpu") -> Preset:
-    """One of them."""
+def film(name: str, device: str = "cpu", engine: str = "folded") -> Preset:
+    """One of them, its folded engine perhaps exchanged for another."""
     head = TOPS.get(name, "") + HEAD.replace("DEVICE", device).replace("SIZE", SIZES.get(name, "64x48"))
-    return parse_preset((head + FILMS[name]).encode(), name="film")
+    text = (head + FILMS[name]).replace("engine: folded", f"engine: {engine}")
+    return parse_preset(text.encode(), name="film")

@@ -17,7 +17,8 @@ COMMAND = (sys.executable, "-m", "pipeline")
 
 def surroundings(**environment: str) -> dict[str, str]:
     """The environment that the processes get."""
-    return os.environ | {"COLUMNS": "200", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return os.environ | {"COLUMNS": "200", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment
 
 
 def dreamreel(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:

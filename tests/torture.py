@@ -1,6 +1,6 @@
 """A real render in a process of its own, killed at random moments until it is done; then the same bytes?
 
-    python -m tests.torture [--kills 25] [--seed 0] [--lead-in 16 | --scenes]
+    python -m tests.torture [--kills 25] [--seed 0] [--lead-in 16 | --scenes] [--device cpu]
 
 `make torture` runs it; `make test` calls it with a handful of kills.
 """
@@ -173,9 +173,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lead-in", type=int, default=0)
     parser.add_argument("--scenes", action="store_true", help="a film of scenes")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        text = SCENES if arguments.scenes else PRESET
+        text = (SCENES if arguments.scenes else PRESET).replace("device: cpu", f"device: {arguments.device}")
         scenes = torture(Path(folder), arguments.kills, arguments.seed, arguments.lead_in, text)
     print(f"{arguments.kills} kills, the same bytes; interrupted: {dict(scenes)}")
 

@@ -22,11 +22,13 @@ from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.device import is_out_of_memory
 from pipeline.disk import cache_folder, read_regular
+from pipeline.engines.ascent import climb
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
 from pipeline.engines.eightbit import EightBitEngine
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
 from pipeline.engines.packed import PackedEngine
+from pipeline.engines.plan import Climb
 from pipeline.engines.reference import Reference
 from pipeline.frame import Size
 from pipeline.objectives import Objective
@@ -50,10 +52,12 @@ _CLEARLY = 0.9
 # Not looked at again: this many times slower than the fastest at a glance, or in the first of several runs.
 _HOPELESS_AT_A_GLANCE, _HOPELESS = 2.0, 1.5
 _REPEATS = 3
-# Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
-_CLASS_SIDES = (128, 256)
+# Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer. Small
+# ones say nothing about a GPU: there it is the calls that take time, in whatever precision.
+_CLASS_SIDES = {"cpu": (128, 256), "cuda": (128, 256, 512, 1024)}
 _LONG_STEP = 0.1  # seconds: then smaller pictures tell as much, since next to no time goes into the calls themselves
-_CACHE_VERSION = 2
+_PROBED_CLIMB = Climb(steps=1, step_size=0.01, jitter=8, kernel=None)
+_CACHE_VERSION = 3
 _GLANCE_SIDE = 64
 # What eight bits must reach of float32's climbs, on how many pictures of which size, and how far these go.
 _AS_HIGH, _CLIMBS, _CLIMBED_SIDES, _STEPS, _STEP = 0.97, 3, (64, 96), 16, 0.02
@@ -133,7 +137,7 @@ def _fastest(
 
     def is_best(engine: Engine) -> bool:
         nonlocal best_time
-        step = partial(engine, _noise(side, backbone, 0), objective)
+        step = partial(_climb, _noise(side, backbone, 0), engine, objective)
         seconds = _time(step, backbone.device, best_time * _HOPELESS)
         log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, engine.choice, 1e3 * seconds)
         if seconds >= best_time * _CLEARLY or not _climbs(engine, backbone, objective, climbed_side):
@@ -148,8 +152,8 @@ def _fastest(
             glances.append(found)
     # What a processor only emulates takes seconds a step; a glance at a small picture tells.
     least = min((seconds for _, seconds in glances), default=0.0)
-    long = least * (side / small) ** 2 > _LONG_STEP
-    side = min(side, max(small, _CLASS_SIDES[0])) if long else side
+    long = backbone.device.type == "cpu" and least * (side / small) ** 2 > _LONG_STEP
+    side = min(side, max(small, _CLASS_SIDES["cpu"][0])) if long else side
     climbed_side = max(_CLIMBED_SIDES[not long], _smallest_side(backbone))
     for engine in [engine for engine, seconds in glances if seconds <= _HOPELESS_AT_A_GLANCE * least]:
         if tried(engine.choice, partial(is_best, engine)):
@@ -159,6 +163,11 @@ def _fastest(
 
 def _noise(side: int, backbone: Backbone, seed: int) -> Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed)).to(backbone.device)
+
+
+def _climb(image: Tensor, engine: Engine, objective: Objective) -> Tensor:
+    """As films climb, who may do that in another way than step by step."""
+    return climb(engine, objective, image, _PROBED_CLIMB, torch.Generator().manual_seed(0))
 
 
 def _climbs(engine: Engine, backbone: Backbone, objective: Objective, side: int) -> bool:
@@ -224,7 +233,8 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 
 def _class_side(backbone: Backbone, size: Size) -> int:
     side = (size.height * size.width) ** 0.5
-    bucket = next((bucket for bucket in _CLASS_SIDES if bucket >= side), _CLASS_SIDES[-1])
+    sides = _CLASS_SIDES[backbone.device.type]
+    bucket = next((bucket for bucket in sides if bucket >= side), sides[-1])
     return max(bucket, _smallest_side(backbone))
 
 

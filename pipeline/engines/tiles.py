@@ -72,11 +72,15 @@ class TiledEngine(Engine):
             return None
         start = generator.get_state()
         try:
-            return self.engine.climb_whole(image, objective, how, generator)
+            climbed = self.engine.climb_whole(image, objective, how, generator)
         except torch.OutOfMemoryError as error:
             self.shrink(size_of(image), None, error)
             generator.set_state(start)
             return None
+        if climbed is not None:  # what comes next is shifted as it would be after so many single steps
+            for _ in range(how.steps):
+                self.before_step(generator)
+        return climbed
 
     def before_step(self, generator: torch.Generator) -> None:
         """Draw where the step's tiles begin, so that their seams never lie in one place."""

@@ -129,6 +129,7 @@ def read_frames_at(film: Path, indices: Sequence[int], fps: Fraction) -> list[ND
     try:
         with av.open(str(film)) as container:
             stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
             assert stream.time_base is not None
             last, frames = -1, container.decode(stream)
             for index in indices:

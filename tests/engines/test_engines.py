@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from pipeline import backbones
 from pipeline.backbones import Backbone
 from pipeline.backbones.recipes import Recipe
-from pipeline.engines import Climb, EngineChoice, build_engine, choose_engine, climb
+from pipeline.engines import Climb, EngineChoice, TiledEngine, build_engine, choose, choose_engine, climb, climb_octaves
 from pipeline.engines.bytes import largest_weight
 from pipeline.engines.choose import cache_file, candidates
 from pipeline.engines.convolution import Convolution, Geometry, adjoint, has_packed_convolution
@@ -261,6 +263,32 @@ def test_of_two_probes_at_a_time_the_first_decides_for_both(monkeypatch: pytest.
     assert choose_engine(backbone, objective, size) == theirs
 
 
+@pytest.mark.parametrize(("device", "side"), [("cpu", 256), ("cuda", 1024)])
+def test_the_probe_s_picture_fills_the_device(device: str, side: int) -> None:
+    """On a small one all of a GPU's time goes into the calls, and its precisions take as long as each other."""
+    backbone = copy(_backbone("lite0", "blocks.2.0"))
+    backbone.device = torch.device(device)
+    assert choose._class_side(backbone, Size(1080, 1920)) == side
+    assert choose._class_side(backbone, Size(90, 160)) == 128
+
+
+def test_the_probe_climbs_as_films_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes whole climbs, as one of captured steps, is timed at those."""
+    climbs: list[str] = []
+
+    def climb_whole(self: FoldedEngine, image: Tensor, *_: object) -> Tensor:
+        climbs.append(self.choice.precision)
+        time.sleep(0.0 if self.choice.precision == "float32" else 0.1)
+        return image
+
+    monkeypatch.setattr(FoldedEngine, "climb_whole", climb_whole)
+    monkeypatch.setattr(choose, "_clock", lambda device: time.perf_counter())
+    monkeypatch.setattr(choose, "_HOPELESS_AT_A_GLANCE", 1e9)
+    backbone, objective = _backbone("lite0", "blocks.2.0"), LayerL2("blocks.2.0")
+    assert choose_engine(backbone, objective, Size(64, 64), "folded") == EngineChoice("folded", "float32")
+    assert set(climbs) == {"float32", "bfloat16"}
+
+
 def test_a_user_without_a_home_has_a_cache_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -287,6 +315,18 @@ def test_the_captured_step_is_the_climb(smoothing: float) -> None:
     for _ in range(2):
         found = graph.climb_whole(_picture(), objective, how, torch.Generator().manual_seed(5))
         assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_captured_octaves_are_shifted_as_others_are() -> None:
+    backbone, objective = _backbone("lite0", "blocks.2.0"), LayerL2("blocks.2.0")
+    octaves = [(size, Climb(2, 0.02, 12, None)) for size in (Size(40, 40), Size(56, 56), Size(72, 72))]
+    found = []
+    for kind in (FoldedEngine, GraphEngine):
+        tiled, generator = TiledEngine(kind(backbone, "float32"), backbone, 10**9), torch.Generator().manual_seed(3)
+        found.append((climb_octaves(tiled, objective, _picture(), octaves, generator), generator.get_state()))
+    (folded, state), (captured, other) = found
+    assert folded is not None and captured is not None
+    assert torch.allclose(captured, folded, atol=1e-5) and torch.equal(state, other)
 
 
 def test_a_climb_leaves_its_picture_alone_and_raises_the_objective() -> None:
