@@ -224,6 +224,11 @@ FILMS = {
     "scenes": """
   - {stage: encode}
 """,
+    "a transformer": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{DREAM}, engine: folded, octaves: 1, model: timm:vit_tiny_patch16_224, weights: random, layer: blocks.2.picture}}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
