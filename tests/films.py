@@ -48,7 +48,7 @@ FILMS = {
 """,
     "in a kaleidoscope": f"""
   - {{stage: noise}}
-  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 5}}}}
+  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 7}}}}
   - {{{FOLDED}, every: 2, mask: {{luminance: [0.2, 1.0]}}}}
   - {{stage: flow, still: 0.5}}
   - {{stage: palette, to: seed}}
