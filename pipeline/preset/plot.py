@@ -48,7 +48,7 @@ def panels(preset: Preset) -> list[Panel]:
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
     moments = spec.at_frames(frames)
-    beats = [] if spec.signals is None else spec.signals.beats.tolist()
+    beats = [] if spec.signals is None else (spec.signals.beats - spec.clock.before_it).tolist()
     values: dict[str, Array] = {}
     curves: dict[str, list[Curve]] = {}
     for start, here in ((0, preset), *preset.turns.items()):

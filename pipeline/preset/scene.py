@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FILM_WIDE = ("name", "size", "projection", "fps", "device", "audio", "plugins", "keep", "scenes")
 """keys that belong to the whole film, and to no scene of it"""
-SCENE_WIDE = ("margin", "lead_in", "listen", "changes")
+SCENE_WIDE = ("margin", "lead_in", "changes")
 """keys that belong to a scene, and not to a film of scenes"""
 SCHEMA: dict[str, Any] = {
     "type": "array",
@@ -36,6 +36,10 @@ SCHEMA: dict[str, Any] = {
             "seed": {"type": "integer", "minimum": 0},
             "margin": {"type": "number", "minimum": 0, "maximum": 1},
             "lead_in": {"type": "string", "examples": ["2s"]},
+            "listen": {
+                "type": ["string", "object"],
+                "description": "a song of its own, from its own first frame on, where it is not to hear the film's",
+            },
             "changes": {"type": "array"},
             "stages": {"type": "array", "items": {"type": "object"}},
         },

@@ -14,7 +14,6 @@ from pipeline.errors import PresetError, Problem, RunError, format_path, parse_p
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Output
 from pipeline.preset import Override, Preset, parse_preset
-from pipeline.preset.changes import first_frame
 from pipeline.preset.overrides import Overrides, as_overrides
 from pipeline.run.ancestry import Ancestry
 from pipeline.run.facts import Facts
@@ -26,7 +25,7 @@ from pipeline.run.recovery import load_whole, require_same_curves, saved_states
 from pipeline.run.session import resume
 from pipeline.run.shot_presets import shots_of
 from pipeline.run.shots import read_begun
-from pipeline.times import Time, parse_instant
+from pipeline.times import Time, first_frame, parse_instant
 
 _FREE = ("name", "audio", "keep")  # they touch no frame, and are the whole branch's
 
