@@ -61,6 +61,14 @@ class Scene:
     overlap: int
     """the frames of that fade"""
 
+    def begun_by(self, frame: int) -> bool:
+        """Whether it has frames before one of the film; the first, which may have a lead-in, always has."""
+        return self.start < frame or self.start == 0
+
+    def over_by(self, frame: int) -> bool:
+        """Whether it has no frame from one of the film on."""
+        return self.end is not None and self.end <= frame
+
     def weight(self, index: int) -> float:
         """How much of the light in frame `index` of the film is this scene's, where one before it is still there.
 
