@@ -81,3 +81,9 @@ class Scene:
         data = {key: value for key, value in self.preset.resolved().items() if key not in FILM_WIDE}
         stages = data["stages"][: len(self.preset.chain)]
         return ({} if self.fade is None else {"fade": str(self.fade)}) | data | {"stages": stages}
+
+
+def turning_points(film: Preset) -> list[int]:
+    """The frames of a film at which its changes are made, and its scenes begin and change."""
+    of_scenes = {scene.start + frame for scene in film.scenes for frame in (0, *scene.preset.turns)}
+    return sorted({*film.turns, *of_scenes} - {0})
