@@ -236,6 +236,18 @@ FILMS = {
   - {{stage: zoom, zoom: 1.2}}
   - {{{FOLDED}, every: 2, mask: background}}
 """,
+    "joined masks, over footage": f"""
+  - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, every: 2, mask: {{any: [{{all: [subject, {{luminance: [0.3, 1]}}]}},
+     {{all: [{{find: background, half_life: 1}}, {{not: {{film: {CARPHONE}}}}}]}}]}}}}
+""",
+    "joined masks in a zoom": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.8, pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, mask: {{any: [subject, {{not: {{image: {CHELSEA}}}}}]}}}}
+  - {{stage: encode, format: prores-4444, mask: {{all: [{{radial: 0.6}}, {{not: {{luminance: [0, 0.2]}}}}]}}}}
+""",
     "a subject in a zoom": f"""
   - {{stage: image, path: {CHELSEA}}}
   - {{stage: zoom, zoom: 0.8, pan: [0.2, 0.0], edges: noise}}
