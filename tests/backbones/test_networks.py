@@ -145,7 +145,7 @@ def test_timm_models_bring_their_own_colours() -> None:
 
 def test_a_network_of_one_picture_size_is_refused() -> None:
     with pytest.raises(ModelError, match="does not take pictures of any size"):
-        list_layers(find_recipe("timm:vit_tiny_patch16_224"))
+        list_layers(find_recipe("timm:swin_tiny_patch4_window7_224"))
 
 
 def test_recording_computes_nothing_and_ends_at_the_layer() -> None:
