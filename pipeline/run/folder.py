@@ -254,16 +254,16 @@ class RunFolder:
         return f"can't write to {self.path}: {said}; choose another folder with --out"
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Keeps others out, on this machine and on others. Raises TroubleError where somebody works here.
 
-        Who died here left nothing in the way; who is frozen, or died elsewhere, is waited for. Where another takes the
-        folder over meanwhile, nothing is written any more, and TroubleError says so.
+        Who died here left nothing in the way; who is frozen, or died elsewhere, is waited for, unless `should_stop`.
+        Where another takes the folder over meanwhile, nothing is written any more, and TroubleError says so.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
                 make_folder(self.path)
-                lease = stack.enter_context(held(self.lock_file, self.lease_file, [self.film_lock_file]))
+                lease = stack.enter_context(held(self.lock_file, self.lease_file, [self.film_lock_file], should_stop))
                 stack.enter_context(guarded(lease.require))
                 make_anew(lease, self.log_file, self.segments)
             try:
