@@ -61,6 +61,9 @@ def command(
     """
     if on not in ("local", "ray"):
         raise typer.BadParameter(f"{on} is no place to render; use local or ray", param_hint="'--on'")
+    if on == "local" and (address is not None or gpus):
+        hint = "'--address'" if address is not None else "'--gpus'"
+        raise typer.BadParameter("is of a Ray cluster; add --on ray, or leave it out", param_hint=hint)
     with Watch(f"reading {file}", stderr=True) as watch:
         from pipeline.batch import BatchFolder, expand, load_batch
         from pipeline.batch.planning import chosen

@@ -170,8 +170,7 @@ class RunFolder:
         """
         if not self.holds_run():
             self._require_entry()
-            begin = f"dreamreel render PRESET --out {shell_word(str(self.path))}"
-            raise RunError(f"{self.path} holds no run; `{begin}` begins one")
+            raise RunError(f"{self.path} holds no run; {self._no_run_hint()}")
         preset = self._written_preset()
         checked = checked or duration is not None
         if not checked and not moved:
@@ -203,6 +202,14 @@ class RunFolder:
             raise RunError(f"can't look into {self.path}: {error.strerror}; mend its permissions") from None
         except OSError:
             return
+
+    def _no_run_hint(self) -> str:
+        if self.path.is_file():
+            return f"`dreamreel render {shell_word(str(self.path))}` begins one, if it is a preset"
+        if self._wrote_preset():
+            anew = f"dreamreel render {shell_word(str(self.path / 'preset.yaml'))} --out ANOTHER"
+            return f"its folder {self.state.name} is gone: put that back, or render it anew: {anew}"
+        return f"`dreamreel render PRESET --out {shell_word(str(self.path))}` begins one"
 
     def _written_preset(self) -> Preset:
         try:

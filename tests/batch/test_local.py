@@ -48,6 +48,8 @@ def test_a_dry_run_tells_what_a_run_would_be_refused_for(tmp_path: Path) -> None
     file, out = write(tmp_path, "presets: a.yaml\ngrid: {zom.zoom: [1]}\n"), tmp_path / "out"
     done = finished("batch", str(file), "--out", str(out), "--dry-run")
     assert done.returncode == 1 and "batch.yaml:2: zom.zoom: 1: unknown key 'zom'" in done.stderr
+    done = finished("batch", str(file), "--gpus", "1")
+    assert done.returncode == 2 and "--gpus" in done.stderr and "add --on ray" in done.stderr
     file.write_text("presets: a.yaml\ngrid: {zoom.zoom: [2]}\n")
     said = run_dreamreel("batch", str(file), "--out", str(out), "--dry-run")
     assert "a_zoom=2  new" in said and "1 run, in" in said and not out.exists()
