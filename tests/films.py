@@ -48,7 +48,7 @@ FILMS = {
 """,
     "in a kaleidoscope": f"""
   - {{stage: noise}}
-  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 5}}}}
+  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 7}}}}
   - {{{FOLDED}, every: 2, mask: {{luminance: [0.2, 1.0]}}}}
   - {{stage: flow, still: 0.5}}
   - {{stage: palette, to: seed}}
@@ -235,6 +235,18 @@ FILMS = {
   - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
   - {{stage: zoom, zoom: 1.2}}
   - {{{FOLDED}, every: 2, mask: background}}
+""",
+    "joined masks, over footage": f"""
+  - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, every: 2, mask: {{any: [{{all: [subject, {{luminance: [0.3, 1]}}]}},
+     {{all: [{{find: background, half_life: 1}}, {{not: {{film: {CARPHONE}}}}}]}}]}}}}
+""",
+    "joined masks in a zoom": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.8, pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, mask: {{any: [subject, {{not: {{image: {CHELSEA}}}}}]}}}}
+  - {{stage: encode, format: prores-4444, mask: {{all: [{{radial: 0.6}}, {{not: {{luminance: [0, 0.2]}}}}]}}}}
 """,
     "a subject in a zoom": f"""
   - {{stage: image, path: {CHELSEA}}}
