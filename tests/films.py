@@ -229,6 +229,11 @@ FILMS = {
     "scenes": """
   - {stage: encode}
 """,
+    "a transformer": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{DREAM}, engine: folded, octaves: 1, model: timm:vit_tiny_patch16_224, weights: random, layer: blocks.2.picture}}
+""",
     "scenes that hear one song": """
   - {stage: encode}
 """,
