@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipeline.frame import Size
-from pipeline.masks import FollowedMask, FoundMask
+from pipeline.masks import FollowedSubject, FoundMask
 from pipeline.masks.subject import SubjectFinder
 from pipeline.media.paths import resolve
 from pipeline.media.picture import write_png
@@ -51,12 +51,12 @@ def measured(film: str, size: Size, folder: Path | None) -> None:
     """Print what a film's masks flicker and cost; overlays go to `folder`."""
     device = torch.device("cpu")
     config = FoundMask.model_validate({"find": "subject"})
-    followed, alone = FollowedMask(config, Fraction(25), device), SubjectFinder(device)
+    followed, alone = FollowedSubject(config.half_life, Fraction(25), device), SubjectFinder(device)
     last: tuple[Tensor, Tensor] | None = None
     sums, seconds, tiles = [0.0, 0.0, 0.0], 0.0, []
     for index, (picture, ctx) in enumerate(shown(film, size)):
         begun = time.process_time()
-        mask = followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True)
+        mask = config(followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True))
         seconds += time.process_time() - begun
         masks = mask, config(alone(picture))
         if last is not None and ctx.motion is not None and not ctx.cut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,7 @@ LONGEST = 100 * 3600  # seconds, of a film
 _CLOCK = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,30})?)s)?")
 _FRAMES = re.compile(r"\d{1,9}f")
 _BEATS = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)b")
+_BARELY = 1e-9  # seconds
 _NO_SONG_BPM = 120  # what beats are counted by where no song is: whoever checks a preset refuses it
 
 
@@ -35,14 +37,34 @@ class Clock:
     seed: int
     signals: Signals | None = None
     """what its sound says, if it listens to any"""
+    since: int | None = None
+    """of a scene that hears its film's song: the frame of that film which is its own first one"""
 
     def at_frames(self, frame: Array) -> Moments:
         """The moments of frames (N,), by their indices; those between two frames are fractions."""
-        return Moments(frame * self.fps.denominator / self.fps.numerator, frame, self)
+        seconds = self._seconds(frame)
+        return Moments(seconds, frame, self, self._seconds(frame + self.since) if self.since else seconds)
 
     def at_seconds(self, seconds: Array) -> Moments:
         """The moments at times (N,)."""
-        return Moments(seconds, seconds * self.fps.numerator / self.fps.denominator, self)
+        heard = seconds + self.before_it if self.since else seconds
+        return Moments(seconds, self._frames(seconds), self, heard)
+
+    def at_heard(self, heard: Array) -> Moments:
+        """The moments at times (N,) of the song. Before a scene begins, all but the song stands as at its beginning."""
+        seconds = np.maximum(heard - self.before_it, 0.0) if self.since else heard
+        return Moments(seconds, self._frames(seconds), self, heard)
+
+    def _seconds(self, frame: Array) -> Array:
+        return frame * self.fps.denominator / self.fps.numerator
+
+    def _frames(self, seconds: Array) -> Array:
+        return seconds * self.fps.numerator / self.fps.denominator
+
+    @property
+    def before_it(self) -> float:
+        """How much of the song is heard before the first frame, by the scenes before, in seconds."""
+        return 0.0 if self.since is None else float(self.since / self.fps)
 
     def at_frame(self, frame: float) -> Moments:
         """One moment, (1,)."""
@@ -51,11 +73,26 @@ class Clock:
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of one film: `seconds` and `frame` are (N,), and N is 1 where a single frame is meant."""
+    """Moments of one film: `seconds` and `frame` are (N,), and N is 1 where a single frame is meant.
+
+    `heard` (N,) are the seconds of its song, which are others in a scene that hears its film's.
+    """
 
     seconds: Array
     frame: Array
     clock: Clock
+    heard: Array
+
+
+@dataclass(frozen=True)
+class Within:
+    """Where a scene stands in a film whose song it hears."""
+
+    fps: Fraction
+    start: int
+    """the frame of the film that is its own first one"""
+    begins: Fraction
+    """the second that this frame is nearest to"""
 
 
 @dataclass(frozen=True)
@@ -86,7 +123,10 @@ class Time:
         """Of an instant: seconds from the start, in a film with this clock."""
         if self.beats is not None:
             beat = float(self.beats)
-            return beat * 60 / _NO_SONG_BPM if clock.signals is None else clock.signals.time_of_beat(beat)
+            if clock.signals is None:
+                return beat * 60 / _NO_SONG_BPM
+            # A little early in a scene, whose frames are rounded otherwise: one that is on the beat is not before it.
+            return clock.signals.time_of_beat(beat) - (clock.before_it + _BARELY if clock.since else 0.0)
         seconds = self.to_seconds(clock.fps)
         assert seconds is not None
         return float(seconds)
@@ -119,12 +159,16 @@ def parse_time(value: object) -> Time:
     return time
 
 
-def parse_duration(value: object, signals: Signals | None = None) -> Time:
-    """A length of film, up to one of its song's beats too, or `endless`. Raises ValueError."""
+def parse_duration(value: object, signals: Signals | None = None, within: Within | None = None) -> Time:
+    """A length of film, up to one of its song's beats too, or `endless`; a scene's are counted from where it begins.
+
+    Raises ValueError.
+    """
     if isinstance(value, Time):
         return value
     if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
-        return _exact(_song(value, signals).time_of_beat(float(match[1])))
+        begins = Fraction(0) if within is None else within.begins
+        return _exact(_beats_on(_song(value, signals), begins, float(match[1])) - float(begins))
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
     text = value.strip() if isinstance(value, str) else ""
@@ -146,29 +190,64 @@ def _song(value: str, signals: Signals | None) -> Signals:
     return signals
 
 
+def _beats_on(signals: Signals, begins: Fraction, beats: float) -> float:
+    """The second that lies so many beats behind another, or before it; a film's beginning counts as beat 0.
+
+    What begins on a beat, but for a rounding, ends on one.
+    """
+    number = round(float(signals.beat(np.array([float(begins)]))[0]), 2) if begins else 0.0
+    return signals.time_of_beat(number + beats)
+
+
 def _exact(seconds: float) -> Time:
     """A length to a thousandth of a second, written as it will be read again."""
     return parse_duration(f"{max(seconds, 0.001):.3f}".rstrip("0").rstrip(".") + "s")
 
 
-def parse_span(value: object, signals: Signals | None = None) -> Time:
-    """A length that ends, in beats of the song too. Raises ValueError."""
+def parse_span(value: object, signals: Signals | None = None, until: Fraction | None = None) -> Time:
+    """A length that ends, in beats of the song too: in those before a second of it, if given. Raises ValueError."""
     if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
-        return _exact(float(match[1]) * 60 / _song(value, signals).bpm)
+        song, beats = _song(value, signals), float(match[1])
+        return _exact(beats * 60 / song.bpm if until is None else float(until) - _beats_on(song, until, -beats))
     time = parse_duration(value)
     if time.to_frames(Fraction(1)) is None:
         raise ValueError("must end; give a length such as 2s or 48f (frames)")
     return time
 
 
-def parse_instant(value: object, signals: Signals | None = None) -> Time:
-    """A moment of the film from its start, exact: one of the song's beats becomes its seconds. Raises ValueError."""
+def parse_instant(value: object, signals: Signals | None = None, within: Within | None = None) -> Time:
+    """A moment of the film from its start, exact: one of the song's beats becomes its seconds.
+
+    A scene's are counted from where it begins, but beats by the film. Raises ValueError.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
     time = value if isinstance(value, Time) else parse_time(value)
     if time.beats is None:
         return time
-    return _exact(_song(str(value), signals).time_of_beat(float(time.beats)))
+    exact = _exact(_song(str(value), signals).time_of_beat(float(time.beats)))
+    if within is None:
+        return exact
+    frame = first_frame(exact, within.fps)
+    if frame < within.start:
+        raise ValueError(
+            f"is at {exact} of the film, and the scene begins at {float(within.begins):g}s; beats are counted from the "
+            "film's first frame on, all other times from the scene's"
+        )
+    return instant_of(frame - within.start, within.fps)
+
+
+def first_frame(instant: Time, fps: Fraction) -> int:
+    """The first frame that is not before an instant in seconds or frames."""
+    seconds = instant.to_seconds(fps)
+    assert seconds is not None
+    return math.ceil(seconds * fps)
+
+
+def instant_of(frame: int, fps: Fraction) -> Time:
+    """An instant in seconds whose `first_frame` is this one."""
+    text = f"{math.floor(frame / fps * 10**6) / 10**6:.6f}".rstrip("0").rstrip(".")
+    return parse_time(f"{text}s")
 
 
 def _schema(pattern: str, example: str) -> WithJsonSchema:
@@ -180,9 +259,13 @@ def _heard(info: ValidationInfo) -> Signals | None:
     return (info.context or {}).get("signals")
 
 
+def _within(info: ValidationInfo) -> Within | None:
+    return (info.context or {}).get("within")
+
+
 DurationField = Annotated[
     Time,
-    BeforeValidator(lambda value, info: parse_duration(value, _heard(info))),
+    BeforeValidator(lambda value, info: parse_duration(value, _heard(info), _within(info))),
     PlainSerializer(str),
     _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?|endless)$", "1m30s"),
 ]
@@ -194,7 +277,7 @@ SpanField = Annotated[
 ]
 InstantField = Annotated[
     Time,
-    BeforeValidator(lambda value, info: parse_instant(value, _heard(info))),
+    BeforeValidator(lambda value, info: parse_instant(value, _heard(info), _within(info))),
     PlainSerializer(str),
     _schema(r"^(\d+f|[\d.]+b|(\d+h)?(\d+m)?([\d.]+s)?)$", "12s"),
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-torch.set_num_threads(1)  # the tests run in two processes; small tensors gain nothing from more threads
+torch.set_num_threads(1)  # the tests run in several processes; small tensors gain nothing from more threads
 
 SMALL = """\
 name: small

@@ -48,7 +48,7 @@ FILMS = {
 """,
     "in a kaleidoscope": f"""
   - {{stage: noise}}
-  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 5}}}}
+  - {{stage: zoom, zoom: 1.3, rotate: "30 * t", symmetry: {{kaleidoscope: 7}}}}
   - {{{FOLDED}, every: 2, mask: {{luminance: [0.2, 1.0]}}}}
   - {{stage: flow, still: 0.5}}
   - {{stage: palette, to: seed}}
@@ -224,6 +224,9 @@ FILMS = {
     "scenes": """
   - {stage: encode}
 """,
+    "scenes that hear one song": """
+  - {stage: encode}
+""",
     "tiles": f"""
   - {{stage: noise}}
   - {{{DREAM}, engine: folded, octaves: 2, layer: blocks.1.0, memory: 1MB}}
@@ -232,6 +235,18 @@ FILMS = {
   - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
   - {{stage: zoom, zoom: 1.2}}
   - {{{FOLDED}, every: 2, mask: background}}
+""",
+    "joined masks, over footage": f"""
+  - {{stage: video, path: {CARPHONE}, cut_threshold: 3}}
+  - {{stage: flow, half_life: 2}}
+  - {{{FOLDED}, every: 2, mask: {{any: [{{all: [subject, {{luminance: [0.3, 1]}}]}},
+     {{all: [{{find: background, half_life: 1}}, {{not: {{film: {CARPHONE}}}}}]}}]}}}}
+""",
+    "joined masks in a zoom": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 0.8, pan: [0.2, 0.0], edges: noise}}
+  - {{{FOLDED}, mask: {{any: [subject, {{not: {{image: {CHELSEA}}}}}]}}}}
+  - {{stage: encode, format: prores-4444, mask: {{all: [{{radial: 0.6}}, {{not: {{luminance: [0, 0.2]}}}}]}}}}
 """,
     "a subject in a zoom": f"""
   - {{stage: image, path: {CHELSEA}}}
@@ -274,8 +289,30 @@ scenes:
     .replace("{FOLDED", f"{{{FOLDED}")
     .replace("CARPHONE", str(CARPHONE))
 )
-SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 SONG = Path(__file__).parent.parent / "presets/songs/glasshouse.m4a"
+HEARING = (
+    """\
+listen: {path: SONG, start: 12s, bpm: 96, first_beat: 0.1s}
+scenes:
+  - duration: 5f
+    stages:
+      - {stage: noise}
+      - {stage: zoom, zoom: "1.2 + 0.5 * kick", rotate: {every: 0.5b, of: [20, -20]}, punch: "0.1 * decay(kick, 0.1)"}
+      - {FOLDED, layer: blocks.2.1}
+  - duration: 0.8b
+    fade: 0.4b
+    lead_in: 1f
+    seed: 4
+    stages:
+      - {stage: image, path: CHELSEA}
+      - {stage: zoom, zoom: "1 + 0.3 * t", punch: "0.1 * decay(kick, 0.1)"}
+      - {FOLDED, strength: "0.1 + 0.3 * smooth(band(60, 200), 0.1)", every: 2}
+    changes: [{at: 0.8b, set: {zoom.rotate: "40 * lag(hat, 0.1)"}}]
+""".replace("SONG", str(SONG))
+    .replace("CHELSEA", str(CHELSEA))
+    .replace("{FOLDED", f"{{{FOLDED}")
+)
+SIZES = {"tiles": "160x128", "all around": "128x64", "all around footage": "128x64"}
 TOPS = {
     "all around": "projection: equirectangular\n",
     "all around footage": "projection: equirectangular\n",
@@ -284,6 +321,7 @@ TOPS = {
     "over ground, with a margin": "margin: 0.2\n",
     "a wallpaper that drifts": "margin: 0.1\n",
     "scenes": SCENES,
+    "scenes that hear one song": HEARING,
     "changed on the way": """\
 changes:
   - {at: 2f, set: {dream.layer: blocks.4.1, zoom.zoom: {0f: 1.5, 8f: 0.8}}}

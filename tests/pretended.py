@@ -223,6 +223,7 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
         patch.setattr(torch.cuda, "_lazy_init", lambda: None)
         patch.setattr(torch.cuda, "is_available", lambda: True)
         patch.setattr(torch.cuda, "device_count", lambda: 1)
+        patch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
         patch.setattr(
             torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=2**60, name="pretended")
         )

@@ -25,6 +25,7 @@ from pipeline.run.log import frame_records
 from tests.films import FILMS, FRAMES, film
 from tests.pretended import Device, Pretended, pretended_cuda
 from tests.run.small import stop_after
+from tests.torture import decoded
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
         yield device
 
 
-@pytest.mark.parametrize("name", [name for name in FILMS if name not in ("eight bits", "scenes")])
+@pytest.mark.parametrize("name", [name for name in FILMS if name != "eight bits" and not name.startswith("scenes")])
 def test_no_frame_waits_and_its_picture_is_the_cpus(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight bits are for CPUs; scenes go on from their own frames, and not from the CPU's."""
     expected, differences = list(pipeline.frames(film(name, "cpu"))), []
@@ -105,7 +106,6 @@ def ascent(device: str, laplacian: bool) -> tuple[FoldedEngine, Any, Tensor, Cli
 def test_a_step_that_is_captured_leaves_the_host_alone(laplacian: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, objective, image, how = ascent("cpu", laplacian)
     expected = climb(engine, objective, image, how, torch.Generator().manual_seed(1))
-    monkeypatch.setattr(AscentStep, "_capture", AscentStep._step)  # the first of its runs before it is captured
     with pretended_cuda(monkeypatch) as cuda:
         engine, objective, image, how = ascent("cuda", laplacian)
         step = AscentStep(engine, objective, image, how.kernel, laplacian)
@@ -117,6 +117,22 @@ def test_a_step_that_is_captured_leaves_the_host_alone(laplacian: bool, monkeypa
         with cuda.listening() as notes:
             step.climb(image, how, torch.Generator().manual_seed(1))
         assert notes and not [note for note in notes if note.waits]
+
+
+def test_a_film_whose_steps_can_t_be_captured_is_led_step_by_step(
+    cuda: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    def refuse(self: AscentStep) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(AscentStep, "_captured", refuse)
+    name = "fine octaves seldom"
+    folded = pipeline.render(film(name, "cuda"), tmp_path / "folded")
+    whole = pipeline.render(film(name, "cuda", "graph"), tmp_path / "whole")
+    assert caplog.text.count("can't be captured") == 3  # once for each octave
+    assert not pipeline.render(film(name, "cuda", "graph"), tmp_path / "run", options=stop_after(4)).finished
+    assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole.path.read_bytes()
+    assert decoded(whole.path) == decoded(folded.path)
 
 
 def test_the_device_refuses_tensors_of_the_cpu(cuda: Device) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from torch import Tensor
@@ -15,11 +18,14 @@ from pipeline.media.joining import count_frames
 from pipeline.ops.dissolve import dissolve
 from pipeline.preset import Preset, parse_preset
 from pipeline.preset.plot import plot_preset
+from pipeline.preset.scene import turning_points
 from pipeline.run.camera import film_camera
 from pipeline.run.estimate import estimate
 from pipeline.run.extract import extract
+from pipeline.run.folder import RunFolder
 from pipeline.run.small import small
 from pipeline.stages.noise import Noise
+from pipeline.times import Within
 from tests.clips import real_film
 from tests.films import film
 from tests.run.small import stop_after
@@ -150,6 +156,10 @@ def test_it_is_estimated_previewed_and_plotted(three: Preset, tmp_path: Path) ->
     assert count_frames(pipeline.render(made, tmp_path / "preview").path) == 14
     moving = parse_preset(THREE.replace("rotate: 40", "rotate: 40 * t").replace("zoom: 1.5", "zoom: 1 + t"))
     assert plot_preset(moving, tmp_path / "plot.png") == 2
+    changing = parse_preset(
+        THREE.replace("{stage: sharpen}]", "{stage: sharpen}], changes: {at: 1f, set: {zoom.zoom: 2}}")
+    )
+    assert turning_points(changing) == [3, 10, 11]
     with pytest.raises(PresetError, match="is a film of scenes; preview it without --camera"):
         film_camera(three, tmp_path / "camera.mp4")
 
@@ -166,3 +176,30 @@ def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
     assert len(parse_preset(again.preset, checked=False).scenes) == 3
     assert {wanted.key for wanted in again.wanted} == {"scenes[0].image.path", "scenes[2].video.path"}
     assert pipeline.report(tmp_path / "run").state == "finished"
+
+
+def test_scenes_that_hear_the_films_song_are_what_each_is_by_itself() -> None:
+    """By itself it hears the same too: `scene.preset` knows where in the song it begins."""
+    made = film("scenes that hear one song")
+    shown = [frame.image for frame in pipeline.frames(made)]
+    first, second = ([frame.image for frame in pipeline.frames(scene.preset)] for scene in made.scenes)
+    assert [(scene.start, scene.end) for scene in made.scenes] == [(0, 5), (2, 8)]
+    assert all(torch.equal(shown[index], first[index]) for index in (0, 1))
+    assert all(torch.equal(shown[index], second[index - 2]) for index in (5, 6, 7))
+    moved = film("scenes that hear one song").scenes[1].preset
+    assert moved._hearing is not None
+    moved.follow(replace(moved._hearing, within=Within(made.fps, 0, Fraction(0))), made.signals)
+    assert not torch.equal([frame.image for frame in pipeline.frames(moved)][5], second[5]), (
+        "from elsewhere in the song"
+    )
+
+
+def test_a_run_keeps_what_it_heard_for_all_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = pipeline.render(film("scenes that hear one song"), tmp_path / "run", options=stop_after(3))
+    monkeypatch.setattr("pipeline.preset.model.hear", lambda *given: pytest.fail("it listens again"))
+    loaded = RunFolder(result.folder).load_preset()
+    assert loaded.signals is not None
+    assert all(scene.preset.signals is loaded.signals for scene in loaded.scenes)
+    whole = pipeline.resume(result.folder)
+    with av.open(str(whole.path)) as made:
+        assert len(made.streams.audio) == 1

@@ -36,19 +36,24 @@ PRESET += """changes:
 """
 PRESET = PRESET.replace("zoom: 1.5", 'zoom: "1.3 + 0.4 * kick"\n    punch: "0.1 * decay(snare, 0.2)"')
 
-# Another film, of three scenes: 60 frames too, 24 of which are of two scenes.
+# Another film, of three scenes that hear one song: 60 frames too, 24 of which are of two scenes.
 SCENES = """name: small
 size: 64x48
 fps: 4
 device: cpu
+listen: {path: SONG, start: 12s, bpm: 96}
 scenes:
-  - {duration: 28f, stages: [{stage: noise}, {stage: zoom, zoom: 1.5}, DREAM, {stage: hold, sharpness: first}]}
+  - {duration: 28f, stages: [{stage: noise}, {stage: zoom, zoom: 1 + kick}, DREAM, {stage: hold, sharpness: first}]}
   - duration: 30f
     fade: 3s
     lead_in: 2s
     margin: 0.1
     seed: 5
-    stages: [{stage: noise}, {stage: zoom, pan: [0.1, 0], edges: noise}, DREAM, {stage: palette, to: seed}]
+    stages:
+      - {stage: noise}
+      - {stage: zoom, pan: [0.1, 0], edges: noise, punch: PUNCH}
+      - DREAM
+      - {stage: palette, to: seed}
     changes: {at: 4s, set: {zoom.rotate: 20, dream.layer: blocks.2.1}}
   - {duration: 26f, fade: 3s, stages: [{stage: noise, kind: white}, {stage: flow, still: 0.5}, DREAM]}
 stages:
@@ -56,6 +61,7 @@ stages:
   - {stage: encode, id: master, format: prores}
   - {stage: encode, id: loop, format: gif}
 """.replace("DREAM", "{stage: dream, octaves: 1, steps: 1, first_steps: 2, every: 2}")
+SCENES = SCENES.replace("SONG", str(SONG)).replace("PUNCH", '"0.1 * decay(snare, 0.2)"')
 
 IN_LEAD_IN, IN_JOINING = "the lead-in", "the film half-joined"
 

@@ -17,8 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 import pipeline
+from pipeline.preset import Preset
 from pipeline.run.folder import RunFolder
-from tests.films import CARPHONE
+from tests.films import CARPHONE, SONG
 from tests.forks import Fork
 from tests.torture import wait_for_work
 
@@ -41,9 +42,27 @@ stages:
   - {{stage: hold, contrast: first}}
   - {{stage: encode, preset: ultrafast}}
 """
+SCENES = f"""\
+listen: {{path: {SONG}, start: 12s, bpm: 96}}
+scenes:
+  - {{duration: 20f, stages: [{{stage: noise}}, {{stage: zoom, zoom: "1.2 + 0.4 * kick"}}, {{stage: palette}}]}}
+  - duration: 20f
+    fade: 4f
+    lead_in: 3f
+    stages:
+      - {{stage: noise}}
+      - {{stage: zoom, zoom: 1.3, punch: "0.1 * decay(kick, 0.2)"}}
+      - {{stage: dream, octaves: 1, steps: 1, first_steps: 2, every: 2, precision: float32}}
+    changes: {{at: 22f, set: {{zoom.rotate: -40}}}}
+  - duration: 12f
+    fade: 4f
+    stages: [{{stage: video, path: {CARPHONE}, speed: 0.3}}, {{stage: palette}}, {{stage: hold, contrast: first}}]
+stages:
+  - {{stage: encode, preset: ultrafast}}
+"""
 HEAD = f"name: film\nsize: 64x48\nfps: 4\nduration: {FRAMES}f\ndevice: cpu\n"
 # Eight frames a segment. A state is kept of every one, of every second, and of none.
-PRESETS = [HEAD + f"keep: {keep}\n" + stages for stages in (GROWING, FOOTAGE) for keep in ("2s", "4s", "none")]
+PRESETS = [HEAD + f"keep: {keep}\n" + stages for stages in (GROWING, FOOTAGE, SCENES) for keep in ("2s", "4s", "none")]
 CHANGES = ("zoom.zoom=0.8", "zoom.zoom={0s: 1.5, 11s: 0.7}", "zoom.rotate=30 * t", "palette.strength=0.1")
 CHANGES += (
     "palette.match=distribution",
@@ -96,10 +115,9 @@ class Torture:
         frames = 0 if parent is None else RunFolder(parent).pieces(RunFolder(parent).load_preset()).frames()
         if parent is None or not frames:
             return self._render(idle)
-        there = {config.id for config in RunFolder(parent).load_preset().chain}
-        usable = [change for change in CHANGES if change.split(".")[0] in there]
-        sets = [word for change in self._chance.sample(usable, 2) for word in ("--set", change)]
         frame, new = self._chance.randrange(min(frames, FRAMES - 1) + 1), self._new()
+        usable = settings(RunFolder(parent).load_preset(), frame)
+        sets = [word for change in self._chance.sample(usable, 2) for word in ("--set", change)]
         self._begin(new, "branch", str(parent), "--at", f"{frame}f", "-o", str(new), *sets)
         return None
 
@@ -132,6 +150,20 @@ class Torture:
         for run in runs:
             require_same_from_nothing(run, self._folder / "anew")
         return len(runs)
+
+
+def settings(preset: Preset, frame: int) -> list[str]:
+    """Which changes a film's stages can take from a frame on: in one of scenes, those of all that are not over."""
+    heads = {"": preset}
+    if preset.scenes:
+        there = (pair for pair in enumerate(preset.scenes) if not pair[1].over_by(frame))
+        heads = {f"scenes[{number}].": scene.preset for number, scene in there}
+    return [
+        f"{head}{change}"
+        for head, each in heads.items()
+        for change in CHANGES
+        if change.split(".")[0] in {config.id for config in each.chain}
+    ]
 
 
 def require_same_from_nothing(run: Path, anew: Path) -> None:

@@ -10,10 +10,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from pipeline.batch import worker
 from pipeline.batch.local import AGAIN, FRUITLESS, Outcome
 from pipeline.batch.planning import Work
 from pipeline.errors import RunError
@@ -41,6 +43,7 @@ def render_on_ray(
     RunError without Ray, or without its cluster.
     """
     ray = _joined(address)
+    ray.cloudpickle.register_pickle_by_value(worker)
     _tell_to_stop(works, False)
     try:
         kinds = {name: count for name, count in ray.cluster_resources().items() if name.startswith(KIND)}
@@ -54,9 +57,11 @@ def render_on_ray(
                 memory=work.expected_memory() or None,
                 resources=needs,
                 max_retries=-1,
-            )(_task())
-            words = [*command, "run", str(work.folder.preset_file.parent)]
-            waiting[task.remote(words, {"OMP_NUM_THREADS": str(threads)}, FRUITLESS, AGAIN, _STOP)] = work
+            )(worker.render)
+            folder = str(work.folder.preset_file.parent)
+            words = [sys.executable, *command, "run", folder]
+            environment = {"OMP_NUM_THREADS": str(threads)}
+            waiting[task.remote(words, folder, environment, AGAIN, FRUITLESS, str(_stop_file(work)))] = work
         return list(_ended(ray, waiting, on_change, should_stop))
     finally:
         ray.shutdown()
@@ -116,76 +121,13 @@ def _kind_of(work: Work, number: int, kinds: Mapping[str, float]) -> str | None:
 
 def _tell_to_stop(works: Sequence[Work], told: bool) -> None:
     """By a file beside the runs' folders: a task that is cancelled may never hear of it."""
-    for file in {work.folder.path.parent / _STOP for work in works}:
+    for file in set(map(_stop_file, works)):
         with contextlib.suppress(OSError):
             file.touch() if told else file.unlink()
 
 
-def _task() -> Callable[[Sequence[str], Mapping[str, str], int, Sequence[int], str], tuple[int, str]]:
-    """What a worker does. It is sent whole, so that workers import nothing of ours and stay small."""
-    python = sys.executable
-
-    def render(
-        words: Sequence[str], more: Mapping[str, str], fruitless: int, again: Sequence[int], stop: str
-    ) -> tuple[int, str]:
-        """The exit status of the last try, and the last words."""
-        import contextlib
-        import ctypes
-        import os
-        import re
-        import signal
-        import subprocess
-        import time
-        from pathlib import Path
-
-        def die_with_us() -> None:
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, where a worker is killed
-
-        def last_words(said: str) -> str:
-            return "\n".join([line for line in said.splitlines() if line.strip()][-3:])
-
-        def newest() -> int:
-            try:
-                said = (Path(words[-1]) / "run.jsonl").read_bytes()[-65536:]
-            except OSError:
-                return -1
-            return max(map(int, re.findall(rb'^{"frame": (\d+)', said, re.MULTILINE)), default=-1)
-
-        told, frame, barren = Path(words[-1]).parent / stop, newest(), 0
-        while not told.exists():
-            process = subprocess.Popen(
-                [python, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **more},
-                preexec_fn=die_with_us if os.uname().sysname == "Linux" else None,
-            )
-            output, stopping = None, False
-            try:
-                while output is None:  # a cancelled task hears of that only between two waits
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        output = process.communicate(timeout=0.5)[0]
-                    if output is None and not stopping and told.exists():
-                        stopping = True
-                        process.terminate()  # once: a second signal would not wait for the checkpoint
-                said = output.decode(errors="replace")
-            except BaseException:
-                if not stopping:
-                    process.terminate()
-                process.wait()
-                raise
-            status = process.returncode
-            if status not in again and status >= 0:
-                return status, last_words(said)
-            before, frame = frame, newest()
-            barren = 0 if frame > before else barren + 1
-            if barren >= fruitless:
-                return status, last_words(said)
-            time.sleep(1)
-        return again[0], "stopped"
-
-    return render
+def _stop_file(work: Work) -> Path:
+    return work.folder.preset_file.parent.parent / _STOP
 
 
 def _ended(

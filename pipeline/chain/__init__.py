@@ -7,19 +7,28 @@ from itertools import count
 
 from pipeline.chain.film import Film
 from pipeline.chain.links import Chain, clock
-from pipeline.chain.scenes import Scenes
-from pipeline.device import out_of_memory_said
+from pipeline.chain.scenes import Scenes, settled_scenes
+from pipeline.change import settled
+from pipeline.device import open_device, out_of_memory_said
 from pipeline.errors import RunError
 from pipeline.frame import Frame
 from pipeline.preset import Preset
 from pipeline.stages import EndOfFootage
 
-__all__ = ["Chain", "Film", "Frame", "Scenes", "clock", "frames", "open_film"]
+__all__ = ["Chain", "Film", "Frame", "Scenes", "clock", "frames", "open_film", "settled_from"]
 
 
 def open_film(preset: Preset, frame: int | None = None) -> Film:
     """What makes the preset's frames, to go on with `frame`; without one, with the first. Raises PipelineError."""
     return Scenes(preset, frame) if preset.scenes else Chain(preset, frame)
+
+
+def settled_from(preset: Preset, frame: int) -> Preset:
+    """The preset of a film that goes on with `frame`, its changes and what begins later with no `auto` left.
+
+    Raises what building a stage raises.
+    """
+    return settled_scenes(preset, frame) if preset.scenes else settled(preset, open_device(preset.device))
 
 
 def frames(preset: Preset) -> Iterator[Frame]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.chain.film import Film
 from pipeline.chain.links import Chain
+from pipeline.change import settled
 from pipeline.device import open_device
 from pipeline.errors import PresetError, Problem, RunError
 from pipeline.frame import Pass
@@ -186,6 +187,25 @@ def _missing(chain: Chain) -> Iterator[tuple[str, str]]:
         for key, taken in stage.pinned().items():
             if getattr(stage.config, key) not in ("auto", taken):
                 yield stage.config.id, key
+
+
+def settled_scenes(film: Preset, frame: int) -> Preset:
+    """The preset of a film that goes on with `frame`, with what its scenes would take for every `auto`.
+
+    Of those that have begun it is their changes that may have some left, of later ones all. Raises what building a
+    stage raises.
+    """
+    scenes: list[Scene] = []
+    device = open_device(film.device)
+    for scene in film.scenes:
+        if scene.begun_by(frame):
+            scenes.append(replace(scene, preset=settled(scene.preset, device)))
+        elif _decides(scene.preset):
+            with Chain(scene.preset) as chain:
+                scenes.append(replace(scene, preset=chain.settle(scene.preset)))
+        else:
+            scenes.append(scene)
+    return film.model_copy(update={"scenes": tuple(scenes)})
 
 
 def _decides(preset: Preset) -> bool:

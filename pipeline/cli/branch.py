@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Go on from a frame of a run with changed settings, as a run of its own; what was right is not rendered again.
 
-    --set changes keys of the stages from there on. The run itself is only read, and may be rendering.
+    --set changes keys of the stages from there on; in a film of scenes, such as scenes[1].dream.layer. The run itself
+    is only read, and may be rendering.
     """
     changes = options.overrides(set_, None, None, None, None, None, None)
     with Watch(f"branching {run}", stderr=True) as watch:

@@ -55,6 +55,10 @@ def _branched(found: Report) -> Iterator[tuple[str, str]]:
         yield "branch of", f"{origin.parent}, at {origin.at} (frame {origin.frame}): {changes or 'nothing changed'}"
     for change in found.preset.changes:
         yield "change", f"at {change.at} (frame {change.frame(fps)}): {', '.join(change.set)}"
+    for number, scene in enumerate(found.preset.scenes):
+        for change in scene.preset.changes:
+            frame, keys = scene.start + change.frame(fps), ", ".join(f"scenes[{number}].{key}" for key in change.set)
+            yield "change", f"at {round(float(frame / fps), 3):g}s (frame {frame}): {keys}"
     if found.kept:
         shown = [f"{float(frame / fps):g}s" for frame in found.kept]
         shown = shown if len(shown) <= _MOST_SHOWN else [*shown[: _MOST_SHOWN - 2], "...", shown[-1]]

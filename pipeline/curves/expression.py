@@ -107,4 +107,4 @@ class Expression(Curve):
 
 
 def _outlasts(clock: Clock, signals: Signals) -> bool:
-    return clock.frames is None or float(clock.frames / clock.fps) > signals.seconds
+    return clock.frames is None or clock.before_it + float(clock.frames / clock.fps) > signals.seconds

@@ -22,7 +22,7 @@ _COUNT_BEATS = {"beat", "bar", "since_beat"}
 
 def followed(name: str, stem: str | None) -> Work:
     """A signal of the film's sound, or of one of its stems."""
-    return lambda names: _signals(names).value(name, names[MOMENTS].seconds, stem)
+    return lambda names: _signals(names).value(name, names[MOMENTS].heard, stem)
 
 
 def sampled(name: str, numbers: list[float], stem: str | None) -> Work:
@@ -31,14 +31,17 @@ def sampled(name: str, numbers: list[float], stem: str | None) -> Work:
         raise ValueError(f"band takes two frequencies in hertz, rising, such as band(60, 120), not {numbers}")
     if name == "chroma" and numbers[0] not in range(12):
         raise ValueError(f"chroma takes a pitch from 0 (C) to 11 (B), not {numbers[0]:g}")
-    return lambda names: getattr(_signals(names), name)(*numbers, names[MOMENTS].seconds, stem)
+    return lambda names: getattr(_signals(names), name)(*numbers, names[MOMENTS].heard, stem)
 
 
 class Filtered:
-    """A filter over an inner value, on the film's grid; many threads may ask at once."""
+    """A filter over an inner value, on the film's grid; many threads may ask at once.
 
-    def __init__(self, inner: Work, function: Filter, numbers: list[float]) -> None:
-        self._inner, self._function, self._numbers = inner, function, numbers
+    One that `hears` a song looks along that, in a scene too: what sounded before the scene is still fading in it.
+    """
+
+    def __init__(self, inner: Work, function: Filter, numbers: list[float], hears: bool) -> None:
+        self._inner, self._function, self._numbers, self._hears = inner, function, numbers, hears
         self._films: dict[Clock, tuple[Array, Array]] = {}
 
     def __call__(self, names: Mapping[str, Any]) -> Any:
@@ -46,11 +49,12 @@ class Filtered:
         found = self._films.get(moments.clock)
         if found is None:
             found = self._films.setdefault(moments.clock, self._work(moments.clock, names[NAMES_AT]))
-        return np.interp(moments.seconds, *found)
+        return np.interp(moments.heard if self._hears else moments.seconds, *found)
 
     def _work(self, clock: Clock, names_at: Callable[[Moments], Mapping[str, Any]]) -> tuple[Array, Array]:
-        seconds = grid(clock)
-        found = np.asarray(self._inner(names_at(clock.at_seconds(seconds))), np.float64)
+        seconds = grid(clock, self._hears)
+        moments = clock.at_heard(seconds) if self._hears else clock.at_seconds(seconds)
+        found = np.asarray(self._inner(names_at(moments)), np.float64)
         values = self._function(np.nan_to_num(np.broadcast_to(found, seconds.shape)), *self._numbers)
         # Rounded, so that a longer film, whose sums come out with other last digits, sees the same.
         return seconds, np.round(values, 9)

@@ -164,7 +164,7 @@ class _Compiler:
             case ast.Call(func=ast.Name(id=name), args=[first, *rest], keywords=[]) if (
                 self._language.hears and name in FILTERS
             ):
-                return self._filter(name, self(first, depth + 1), rest)
+                return self._filter(name, first, rest, depth)
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return _applied(OPERATORS[type(op)], [self(operand, depth + 1)])
             case ast.BinOp(op=op, left=left, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]) if (
@@ -190,13 +190,16 @@ class _Compiler:
         self.cost += _LONG_COST
         return sampled(name, numbers, stem)
 
-    def _filter(self, name: str, inner: Work, args: list[ast.expr]) -> Work:
+    def _filter(self, name: str, first: ast.expr, args: list[ast.expr], depth: int) -> Work:
         """How a value moved so far, or around: it is worked out once for each film, along all of it."""
         function, least, most = FILTERS[name]
+        others, self.heard = self.heard, set()
+        inner = self(first, depth + 1)
+        hears, self.heard = bool(self.heard), self.heard | others
         numbers = plain_numbers(name, args, least, most)
         self.filters.add(name)
         self.cost += _LONG_COST
-        return Filtered(inner, function, numbers)
+        return Filtered(inner, function, numbers, hears)
 
     def _require_name(self, name: str) -> None:
         if name not in self._language.names:

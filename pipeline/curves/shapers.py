@@ -17,10 +17,16 @@ Filter = Callable[..., Array]
 MOST_SECONDS = 6 * 3600
 
 
-def grid(clock: Clock) -> Array:
-    """The seconds (N,) at which filters look: along the whole film and its song."""
+def grid(clock: Clock, hears: bool = True) -> Array:
+    """The seconds (N,) at which filters look: along the whole film and its song.
+
+    In a scene that hears its film's song these are the song's, from the film's beginning on; or, where the filtered
+    value does not hear it, the scene's own.
+    """
     film = 0.0 if clock.frames is None else float(clock.frames / clock.fps)
     song = 0.0 if clock.signals is None else clock.signals.seconds
+    if clock.since is not None:
+        film, song = (film + clock.before_it, song) if hears else (film, 0.0)
     return np.arange(int(min(max(film, song), MOST_SECONDS) * STEPS) + STEPS) / STEPS
 
 

@@ -36,15 +36,15 @@ class Every:
 
     def turns(self, moments: Moments) -> Array:
         """How many have passed at moments (N,), in fractions; below 0 before the film, or the song's first beat."""
-        clock, seconds = moments.clock, moments.seconds
+        clock = moments.clock
         if self._time is None or self._time.beats is not None:
             if clock.signals is None:
-                return np.zeros_like(seconds)
+                return np.zeros_like(moments.heard)
             if self._time is None:
-                return clock.signals.sections_passed(seconds)
+                return clock.signals.sections_passed(moments.heard)
             assert self._time.beats is not None
-            return clock.signals.beat(seconds) / float(self._time.beats)
-        return seconds / self._seconds(clock)
+            return clock.signals.beat(moments.heard) / float(self._time.beats)
+        return moments.seconds / self._seconds(clock)
 
     def times(self, turns: Array, clock: Clock) -> Array:
         """When so many have passed, in seconds: the inverse of `turns`."""
@@ -53,9 +53,10 @@ class Every:
         if clock.signals is None:
             return np.empty(0)
         if self._time is None:
-            return clock.signals.time_of_sections(turns)
+            return clock.signals.time_of_sections(turns) - clock.before_it
         assert self._time.beats is not None
-        return np.array([clock.signals.time_of_beat(turn * float(self._time.beats)) for turn in turns])
+        times = [clock.signals.time_of_beat(turn * float(self._time.beats)) for turn in turns]
+        return np.array(times) - clock.before_it
 
     def problem(self, clock: Clock) -> str | None:
         """Why it can't be counted in a film with this clock."""

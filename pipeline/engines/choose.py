@@ -22,13 +22,11 @@ from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import UnsupportedNetwork
 from pipeline.device import is_out_of_memory
 from pipeline.disk import cache_folder, read_regular
-from pipeline.engines.ascent import climb
 from pipeline.engines.base import Engine, EngineChoice, EngineName, PrecisionName, log
 from pipeline.engines.eightbit import EightBitEngine
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.graph import GraphEngine
 from pipeline.engines.packed import PackedEngine
-from pipeline.engines.plan import Climb
 from pipeline.engines.reference import Reference
 from pipeline.frame import Size
 from pipeline.objectives import Objective
@@ -46,18 +44,17 @@ _CANDIDATES: dict[str, tuple[str, ...]] = {
         "folded/float32",
         "reference/float32",
     ),
+    # In this order on every GPU, and cuDNN compiles for each size that is tried: nothing is probed.
     "cuda": ("graph/bfloat16", "graph/float32", "folded/bfloat16", "folded/float32", "reference/float32"),
 }
 _CLEARLY = 0.9
 # Not looked at again: this many times slower than the fastest at a glance, or in the first of several runs.
 _HOPELESS_AT_A_GLANCE, _HOPELESS = 2.0, 1.5
 _REPEATS = 3
-# Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer. Small
-# ones say nothing about a GPU: there it is the calls that take time, in whatever precision.
-_CLASS_SIDES = {"cpu": (128, 256), "cuda": (128, 256, 512, 1024)}
+# Probed at the first side that is at least the picture's, else the last; pictures of one class share an answer.
+_CLASS_SIDES = (128, 256)
 _LONG_STEP = 0.1  # seconds: then smaller pictures tell as much, since next to no time goes into the calls themselves
-_PROBED_CLIMB = Climb(steps=1, step_size=0.01, jitter=8, kernel=None)
-_CACHE_VERSION = 3
+_CACHE_VERSION = 2
 _GLANCE_SIDE = 64
 # What eight bits must reach of float32's climbs, on how many pictures of which size, and how far these go.
 _AS_HIGH, _CLIMBS, _CLIMBED_SIDES, _STEPS, _STEP = 0.97, 3, (64, 96), 16, 0.02
@@ -89,9 +86,12 @@ def build_engine(backbone: Backbone, choice: EngineChoice) -> Engine:
 def choose_engine(
     backbone: Backbone, objective: Objective, size: Size, engine: EngineKey = "auto", precision: PrecisionKey = "auto"
 ) -> EngineChoice:
-    """The choice for dreaming on frames of `size`; the fastest of those that `engine` and `precision` allow."""
+    """The choice for dreaming on frames of `size`; the fastest of those that `engine` and `precision` allow.
+
+    On the CPU it is found by a probe; on CUDA it is the first.
+    """
     allowed = candidates(backbone.device, engine, precision)
-    if len(allowed) == 1:
+    if len(allowed) == 1 or backbone.device.type == "cuda":
         return allowed[0]
     key = _key(backbone, _class_side(backbone, size), allowed)
     known = {str(choice): choice for choice in allowed}
@@ -105,6 +105,8 @@ def choose_engine(
 def candidates(device: torch.device, engine: EngineKey, precision: PrecisionKey) -> list[EngineChoice]:
     """The choices that a device and the two keys allow, the likely best first; never none for keys that agree."""
     known = [EngineChoice.parse(text) for text in _CANDIDATES[device.type]]
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        known = [choice for choice in known if choice.precision != "bfloat16"]
     fitting = [
         choice for choice in known if engine in ("auto", choice.engine) and precision in ("auto", choice.precision)
     ]
@@ -133,12 +135,12 @@ def _fastest(
 
     def glance(choice: EngineChoice) -> tuple[Engine, float]:
         engine = build_engine(backbone, choice)
-        return engine, _time(partial(engine, _noise(small, backbone, 0), objective), backbone.device, 0.0)
+        return engine, _time(partial(engine, _noise(small, backbone, 0), objective), 0.0)
 
     def is_best(engine: Engine) -> bool:
         nonlocal best_time
-        step = partial(_climb, _noise(side, backbone, 0), engine, objective)
-        seconds = _time(step, backbone.device, best_time * _HOPELESS)
+        step = partial(engine, _noise(side, backbone, 0), objective)
+        seconds = _time(step, best_time * _HOPELESS)
         log.debug("%s at %dx%d, %s: %.1f ms", backbone.recipe.name, side, side, engine.choice, 1e3 * seconds)
         if seconds >= best_time * _CLEARLY or not _climbs(engine, backbone, objective, climbed_side):
             return False
@@ -152,8 +154,8 @@ def _fastest(
             glances.append(found)
     # What a processor only emulates takes seconds a step; a glance at a small picture tells.
     least = min((seconds for _, seconds in glances), default=0.0)
-    long = backbone.device.type == "cpu" and least * (side / small) ** 2 > _LONG_STEP
-    side = min(side, max(small, _CLASS_SIDES["cpu"][0])) if long else side
+    long = least * (side / small) ** 2 > _LONG_STEP
+    side = min(side, max(small, _CLASS_SIDES[0])) if long else side
     climbed_side = max(_CLIMBED_SIDES[not long], _smallest_side(backbone))
     for engine in [engine for engine, seconds in glances if seconds <= _HOPELESS_AT_A_GLANCE * least]:
         if tried(engine.choice, partial(is_best, engine)):
@@ -163,11 +165,6 @@ def _fastest(
 
 def _noise(side: int, backbone: Backbone, seed: int) -> Tensor:
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed)).to(backbone.device)
-
-
-def _climb(image: Tensor, engine: Engine, objective: Objective) -> Tensor:
-    """As films climb, who may do that in another way than step by step."""
-    return climb(engine, objective, image, _PROBED_CLIMB, torch.Generator().manual_seed(0))
 
 
 def _climbs(engine: Engine, backbone: Backbone, objective: Objective, side: int) -> bool:
@@ -193,35 +190,24 @@ def climbed(engine: Engine, image: Tensor, objective: Objective) -> Tensor:
     return image
 
 
-def _time(step: Callable[[], object], device: torch.device, hopeless: float) -> float:
-    """The least of some runs' seconds, after one that plans; only one run where that is hopeless."""
+def _time(step: Callable[[], object], hopeless: float) -> float:
+    """The least of some runs' processor seconds, which other programs do not disturb, after one that plans; of only
+    one run where that is hopeless."""
     least = float("inf")
-    with _one_thread(device):
+    with _one_thread():
         step()
         for _ in range(_REPEATS):
-            start = _clock(device)
+            start = time.thread_time()
             step()
-            least = min(least, _clock(device) - start)
+            least = min(least, time.thread_time() - start)
             if least > hopeless:
                 break
     return least
 
 
-def _clock(device: torch.device) -> float:
-    """Seconds of processor time on the CPU, which other programs do not disturb; of real time elsewhere."""
-    if device.type == "cpu":
-        return time.thread_time()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
 @contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     """Processor time is a thread's own."""
-    if device.type != "cpu":
-        yield
-        return
     with _probing:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -233,8 +219,7 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 
 def _class_side(backbone: Backbone, size: Size) -> int:
     side = (size.height * size.width) ** 0.5
-    sides = _CLASS_SIDES[backbone.device.type]
-    bucket = next((bucket for bucket in sides if bucket >= side), sides[-1])
+    bucket = next((bucket for bucket in _CLASS_SIDES if bucket >= side), _CLASS_SIDES[-1])
     return max(bucket, _smallest_side(backbone))
 
 
@@ -243,8 +228,14 @@ def _smallest_side(backbone: Backbone) -> int:
 
 
 def _key(backbone: Backbone, side: int, allowed: list[EngineChoice]) -> str:
-    device = torch.cuda.get_device_name(backbone.device) if backbone.device.type == "cuda" else _processor()
-    parts = (backbone.recipe.name, "+".join(backbone.layers), side, device, torch.get_num_threads(), torch.__version__)
+    parts = (
+        backbone.recipe.name,
+        "+".join(backbone.layers),
+        side,
+        _processor(),
+        torch.get_num_threads(),
+        torch.__version__,
+    )
     return " | ".join(map(str, (*parts, *allowed)))
 
 

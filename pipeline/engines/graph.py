@@ -1,7 +1,8 @@
 """Whole ascent steps as CUDA graphs: one launch in place of some hundred, for each octave's size.
 
 Nothing in a captured step may depend on values that the host knows: jitter and step sizes are read from buffers
-on the device. On other devices the same step runs operator by operator, so that its logic is tested without a GPU.
+on the device; a step that does can't be captured, and its climbs are led step by step as other engines' are. On other
+devices the same step runs operator by operator, so that its logic is tested without a GPU.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pipeline.backbones import Backbone
-from pipeline.device import upload
-from pipeline.engines.base import Engine, EngineChoice, PrecisionName
+from pipeline.device import is_out_of_memory, upload
+from pipeline.engines.base import Engine, EngineChoice, PrecisionName, log
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.plan import Climb, draw_shifts
 from pipeline.frame import Size, size_of
@@ -32,12 +33,13 @@ class GraphEngine(Engine):
     def __call__(self, image: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         return self._folded(image, objective)
 
-    def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor:
+    def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor | None:
         step = self._steps.get(size_of(image))
         if step is None or not step.fits(objective, how):
             step = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
+            step.prepare()
             self._steps[size_of(image)] = step  # of one size there is one, whatever a film changes on its way
-        return step.climb(image, how, generator)
+        return step.climb(image, how, generator) if step.is_ready else None
 
     def forget(self) -> None:
         self._folded.forget()
@@ -45,7 +47,10 @@ class GraphEngine(Engine):
 
 
 class AscentStep:
-    """One step on buffers of its own, captured at the first call on a CUDA device."""
+    """One step on buffers of its own, captured when it is prepared on a CUDA device."""
+
+    is_ready = True
+    """whether it can climb; not where it couldn't be captured"""
 
     def __init__(
         self, engine: FoldedEngine, objective: Objective, image: Tensor, kernel: Tensor | None, laplacian: bool
@@ -69,8 +74,6 @@ class AscentStep:
         """The climb from `image` (1, 3, H, W), which stays as it is."""
         shifts = draw_shifts(how, generator)
         moves = upload(torch.diff(shifts, dim=0, prepend=shifts.new_zeros(1, 2)), image.device)
-        if image.device.type == "cuda" and self._graph is None:
-            self._capture()
         self._image.copy_(image)
         self._length.copy_(how.step_size) if isinstance(how.step_size, Tensor) else self._length.fill_(how.step_size)
         for move in moves:
@@ -89,8 +92,20 @@ class AscentStep:
         gradient = gradient if self._kernel_here is None else smooth(gradient, self._kernel_here)
         step_along(self._image, gradient, self._length)
 
-    def _capture(self) -> None:
-        """Record the step after some runs on a side stream, as torch's CUDA graphs ask for."""
+    def prepare(self) -> None:
+        """Capture the step; elsewhere than on CUDA, nothing. Raises torch.OutOfMemoryError."""
+        if self._image.device.type != "cuda":
+            return
+        try:
+            self._graph = self._captured()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            log.warning("a step at %s can't be captured, it takes longer: %s", size_of(self._image), error)
+            self.is_ready = False
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        """A recording of the step, after some runs on a side stream, as torch's CUDA graphs ask for."""
         self._image.fill_(0.5)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -102,4 +117,4 @@ class AscentStep:
         # The threads beside the loop go on pinning memory and waiting for copies meanwhile.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._step()
-        self._graph = graph
+        return graph

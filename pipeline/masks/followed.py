@@ -1,4 +1,4 @@
-"""The subject's mask over a film: it goes along with the picture, and neither flickers nor drifts."""
+"""The subject of a film's pictures: it goes along with them, and neither flickers nor drifts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from pipeline.masks.kinds import FoundMask
 from pipeline.masks.subject import SubjectFinder
 from pipeline.ops.motion import Motion, warp
 
 _LOOKS_PER_SECOND = 6
 
 
-class FollowedMask:
+class FollowedSubject:
     """What was found in a picture, carried along the motion from frame to frame.
 
     Over footage it is looked for again several times a second, and what is shown gives way to that, frame by frame;
@@ -22,16 +21,17 @@ class FollowedMask:
     looked for: what the film began with is carried on, and what comes into sight is background.
     """
 
-    def __init__(self, config: FoundMask, fps: Fraction, device: torch.device) -> None:
-        self._config, self._device = config, device
+    def __init__(self, half_life: float, fps: Fraction, device: torch.device) -> None:
+        """`half_life` is in seconds of footage: after that, half has given way to what is found now."""
+        self._device = device
         self._every = max(1, round(fps / _LOOKS_PER_SECOND))
-        self._share = 1 - 0.5 ** (1 / float(fps) / config.half_life) if config.half_life > 0 else 1.0
+        self._share = 1 - 0.5 ** (1 / float(fps) / half_life) if half_life > 0 else 1.0
         self._finder = SubjectFinder(device)
         self._shown: Tensor | None = None
         self._found: Tensor | None = None
 
     def follow(self, picture: Tensor, index: int, motion: Motion | None, *, fresh: bool, footage: bool) -> Tensor:
-        """The mask (1, 1, H, W) in [0, 1] of frame `index`, (1, 3, H, W), which came by `motion` out of the last one.
+        """The subject (1, 1, H, W) in [0, 1] of frame `index`, (1, 3, H, W), which came by `motion` out of the last.
 
         A `fresh` frame has none before it; of `footage` the picture is given as it was filmed.
         """
@@ -42,7 +42,7 @@ class FollowedMask:
         elif motion is not None:
             moved = warp(self._shown, motion.flow, motion.edges).clamp(0, 1)
             self._shown = self._found = moved * motion.trust
-        return self._config(self._shown)
+        return self._shown
 
     def _meet(self, picture: Tensor, index: int, motion: Motion | None) -> None:
         assert self._shown is not None and self._found is not None
@@ -62,11 +62,11 @@ class FollowedMask:
 
     def state_dict(self) -> dict[str, Tensor]:
         """What must survive a resume."""
-        kept = {"mask-shown": self._shown, "mask-found": self._found}
+        kept = {"shown": self._shown, "found": self._found}
         return {name: value.contiguous() for name, value in kept.items() if value is not None}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` gave; other names are left alone."""
+        """Take back what `state_dict` gave."""
         self._shown, self._found = (
-            state[name].to(self._device) if name in state else None for name in ("mask-shown", "mask-found")
+            state[name].to(self._device) if name in state else None for name in ("shown", "found")
         )

@@ -1,24 +1,22 @@
-"""Masks as presets write them: pictures, films, discs, brightness, what stands out or is not flat, the subject."""
+"""Masks of one kind: pictures, films, discs, brightness, what stands out or is not flat, the subject."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from pipeline.by_key import ByKey
 from pipeline.device import upload
 from pipeline.errors import MediaError
 from pipeline.frame import NOT_A_SPHERE, Size, size_of
 from pipeline.media.footage import footage_info
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit, fit_around, fit_to, read_picture
-from pipeline.nearest import did_you_mean
 from pipeline.ops import mask
 from pipeline.ops.faces import on_faces
 from pipeline.ops.luma import BT709, luma
@@ -185,7 +183,7 @@ class FoundMask(_Mask):
     )
 
     def draw(self, frame: Tensor) -> Tensor:
-        """`frame` is the subject's own mask (1, 1, H, W): to find it takes a network, see `FollowedMask`."""
+        """`frame` is the subject's own mask (1, 1, H, W): to find it takes a network, see `FollowedSubject`."""
         return self.softened(1 - frame if self.find == "background" else frame)
 
     def problems(self, on_sphere: bool = False) -> Iterator[tuple[str, str]]:
@@ -193,43 +191,4 @@ class FoundMask(_Mask):
             yield "find", f"is {self.find}, which is told in flat pictures only; on a sphere, use an image or a disc"
 
 
-Mask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask | FoundMask
-_BY_KEY = ByKey(
-    {
-        "image": ImageMask,
-        "film": FilmMask,
-        "radial": RadialMask,
-        "luminance": LuminanceMask,
-        "saliency": SaliencyMask,
-        "detail": DetailMask,
-        "find": FoundMask,
-    }
-)
-
-
-def _spelt_out(value: object) -> object:
-    """The value as a mapping. Raises ValueError in words of its own: a discriminator's are pydantic's."""
-    if isinstance(value, str):
-        if value not in get_args(Found):
-            raise ValueError(
-                f"must be {' or '.join(get_args(Found))}{did_you_mean(value, get_args(Found))}; or a "
-                f"mapping with one of the keys {', '.join(_BY_KEY.keys)}"
-            )
-        return {"find": value}
-    return _BY_KEY.checked(value)
-
-
-MaskField = Annotated[
-    Annotated[
-        Annotated[ImageMask, Tag("ImageMask")]
-        | Annotated[FilmMask, Tag("FilmMask")]
-        | Annotated[RadialMask, Tag("RadialMask")]
-        | Annotated[LuminanceMask, Tag("LuminanceMask")]
-        | Annotated[SaliencyMask, Tag("SaliencyMask")]
-        | Annotated[DetailMask, Tag("DetailMask")]
-        | Annotated[FoundMask, Tag("FoundMask")],
-        Discriminator(_BY_KEY.tag),
-    ],
-    BeforeValidator(_spelt_out),
-]
-"""One mask, told by its key; `subject` and `background` are short for `{find: subject}` and `{find: background}`."""
+SimpleMask = ImageMask | FilmMask | RadialMask | LuminanceMask | SaliencyMask | DetailMask | FoundMask

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pipeline.device import upload
 from pipeline.frame import Size, size_of
-from pipeline.masks.kinds import FilmMask, ImageMask, Mask
+from pipeline.masks.field import Mask, joined, simple_masks
+from pipeline.masks.kinds import FilmMask, FoundMask, ImageMask, SimpleMask
 from pipeline.media.footage import Timing, open_footage, pictures_at_constant_rate
 from pipeline.ops.faces import on_faces
 from pipeline.ops.luma import BT709, luma
@@ -23,6 +24,19 @@ class MaskReel:
     """
 
     def __init__(self, config: Mask, fps: Fraction, on_sphere: bool = False) -> None:
+        self._config = config
+        self._reels = {each: _Reel(each, fps, on_sphere) for _, each in simple_masks(config)}
+
+    def __call__(self, frame: Tensor, index: int) -> Tensor:
+        """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
+        return joined(self._config, lambda each: self._reels[each](frame, index))
+
+
+class _Reel:
+    """One of one kind."""
+
+    def __init__(self, config: SimpleMask, fps: Fraction, on_sphere: bool) -> None:
+        assert not isinstance(config, FoundMask), "a subject is followed, see `MovingMask`"
         self._config, self._fps, self._on_sphere = config, fps, on_sphere
         self._pictures: Iterator[Callable[[], Tensor]] = iter(())
         self._picture: Callable[[], Tensor] | None = None
@@ -31,7 +45,6 @@ class MaskReel:
         self._size: Size | None = None
 
     def __call__(self, frame: Tensor, index: int) -> Tensor:
-        """The mask (1, 1, H, W) in [0, 1] for frame `index`, (1, 3, H, W)."""
         size = size_of(frame)
         if isinstance(self._config, ImageMask):
             if self._still is None or self._size != size:

@@ -49,7 +49,7 @@ def inputs_of(model: BaseModel, place: tuple[str | int, ...] = ()) -> Iterator[I
         mark = _mark(field.annotation)
         for each in field.metadata:
             mark = each if isinstance(each, NamesFile) else mark
-        yield from _inputs_in(getattr(model, name), mark, (*place, name))
+        yield from _inputs_in(getattr(model, name), mark, (*place, field.alias or name))
 
 
 def _inputs_in(value: object, mark: NamesFile | None, place: tuple[str | int, ...]) -> Iterator[Input]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.frame import Size
-from pipeline.masks import FoundMask, MaskField
+from pipeline.masks import FoundMask, MaskField, simple_masks
 from pipeline.media.picture import Fit
 from pipeline.outputs.formats import FORMATS, Container, Format, FormatName, Speed
 from pipeline.outputs.hardware import IN_HARDWARE, EncoderName
@@ -70,7 +70,7 @@ class EncodeConfig(Entry):
     mask: MaskField | None = Field(
         None,
         description="what stays to be seen, where the format can be transparent; as the dream's masks, drawn over what "
-        "the film shows: {image: mask.png}, {radial: 0.4}, {luminance: [0.5, 1]}",
+        "the film shows: {image: mask.png}, {radial: 0.4}, {luminance: [0.5, 1]}, joined by `all`, `any`, `not`",
     )
     writes: Literal["picture", "mask"] = Field(
         "picture", description="picture: with `mask` as its transparency, if there is one; mask: that alone, as grey"
@@ -168,10 +168,14 @@ class EncodeConfig(Entry):
             if self.writes == "mask":
                 yield "writes", "is mask, but there is none; add one, such as `mask: {luminance: [0.5, 1]}`"
             return
-        if isinstance(self.mask, FoundMask):
-            yield (
-                "mask",
-                f"is {self.mask.find}, which only dreams can follow; use another mask here",
+        found = [(place, each) for place, each in simple_masks(self.mask) if isinstance(each, FoundMask)]
+        if found:
+            yield from (
+                (
+                    f"mask.{place}" if place else "mask",
+                    f"is {each.find}, which only dreams can follow; use another mask here",
+                )
+                for place, each in found
             )
             return
         yield from ((f"mask.{key}", message) for key, message in self.mask.problems())

@@ -14,6 +14,5 @@ def begun_with(preset: Preset, stages: tuple[Entry, ...], device: str) -> Preset
         return begun
     again = parse_preset(begun.to_yaml(), name=preset.name, checked=False)
     again._origin = preset._origin
-    if preset._heard is not None:
-        again.hears(preset._heard)
+    again.follow(preset._hearing, preset._heard)
     return again

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from pipeline.times import InstantField, Time
+from pipeline.times import InstantField, first_frame
 
 STAGES = "stages"
 MOST_CHANGES = 256
@@ -37,13 +36,6 @@ def _listed(value: object) -> object:
 
 
 ChangesField = Annotated[tuple[Change, ...], BeforeValidator(_listed), Field(max_length=MOST_CHANGES)]
-
-
-def first_frame(instant: Time, fps: Fraction) -> int:
-    """The first frame that is not before an instant in seconds or frames."""
-    seconds = instant.to_seconds(fps)
-    assert seconds is not None
-    return math.ceil(seconds * fps)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], names: list[str]) -> dict[str, Any]:

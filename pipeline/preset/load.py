@@ -18,6 +18,7 @@ from pipeline.preset.boundary import ModelT, validated
 from pipeline.preset.checks import Findings, order_problems, round_problems, run_problems
 from pipeline.preset.entries import ENCODE, begins_film, entry_names, find_entry
 from pipeline.preset.explain import MOST_TOLD, shown, unknown
+from pipeline.preset.hearing import Hearing, rest_of_song
 from pipeline.preset.model import MUTE_SOURCE, Preset
 from pipeline.preset.names import name_from
 from pipeline.preset.overrides import Overrides
@@ -89,26 +90,33 @@ def parse_preset(
         raise PresetError([Problem(name, (), mishap(error))]) from error
 
 
-def _built(document: Document, folder: Path, checked: bool) -> Preset:
-    base = _Builder(document, folder, checked).build()
-    return with_changes(base, document, lambda other: _Builder(other, folder, checked).build())
+def _built(document: Document, folder: Path, checked: bool, hearing: Hearing | None = None) -> Preset:
+    base = _Builder(document, folder, checked, hearing).build()
+    return with_changes(base, document, lambda other: _Builder(other, folder, checked, hearing).build())
 
 
 class _Builder:
-    """Validates the document part by part, so that one mistake does not hide the next."""
+    """Validates the document part by part, so that one mistake does not hide the next.
 
-    def __init__(self, document: Document, folder: Path, checked: bool) -> None:
+    That of a scene may be `hearing` its film's song.
+    """
+
+    def __init__(self, document: Document, folder: Path, checked: bool, hearing: Hearing | None) -> None:
         self._document, self._folder, self._checked = document, folder, checked
         self._context: dict[str, Any] = {"folder": folder, "checked": checked, "keyframes": {}}
         self._problems: list[Problem] = []
         self._models: dict[str, type[Entry]] = {}
         self._deaf = False
+        self._hearing = hearing if document.data.get("listen") is None else None
 
     def build(self) -> Preset:
         top = {key: value for key, value in self._document.data.items() if key not in ("stages", SCENES)}
         if SCENES in self._document.data:
             return self._film_of_scenes(top)
-        self._context["signals"] = self._hear(top.get("listen"))
+        if self._hearing is None:
+            self._context["signals"] = self._hear(top.get("listen"))
+        else:
+            self._context |= {"signals": self._hearing.signals, "within": self._hearing.within}
         stages = self._stages()
         ordered = not self._problems
         configs = tuple(config for config in stages if config is not None)
@@ -117,8 +125,9 @@ class _Builder:
         natural = self._natural(configs, top) if self._checked else {}
         keys = (natural or {}) | top
         preset = self._preset(keys, configs)
-        if preset is not None and "duration" not in keys:
-            preset = preset.as_long_as_song(self._context["signals"])
+        if preset is not None:
+            preset.follow(self._hearing, None if self._hearing is None else self._hearing.signals)
+            preset = preset if "duration" in keys else self._as_long_as_song(preset)
         begins = bool(stages) and stages[0] is not None and begins_film(type(stages[0]))
         if self._checked and preset is not None and natural is not None and begins and not self._deaf:
             self._add_all(run_problems(preset, stages))
@@ -126,15 +135,36 @@ class _Builder:
                 self._add_all(round_problems(preset))
         return self._required(preset)
 
+    def _as_long_as_song(self, preset: Preset) -> Preset:
+        """The preset with the length of the part of the song that it hears: the film's, or what is left for the last
+        of its scenes."""
+        listen, signals, begins = preset.listen, self._context["signals"], Fraction(0)
+        if self._hearing is not None and self._hearing.last:
+            listen, begins = self._hearing.listen, self._hearing.within.begins
+        if listen is None or signals is None:
+            return preset
+        duration = rest_of_song(listen, signals, begins)
+        if duration is None:
+            said = f"is left out, and the song is over when the scene begins, at {float(begins):g}s; say how long it is"
+            self._add(("duration",), said)
+            return preset
+        return preset.model_copy(update={"duration": duration})
+
     def _film_of_scenes(self, top: dict[str, Any]) -> Preset:
         """A film whose chains stand in scenes: here are only its keys, and how it is written."""
         self._problems += scene_wide(self._document)
+        listens, given = top.get("listen") is not None, parse_listen(top.get("listen"))
+        if isinstance(given, dict) and given.get("path") == SOURCE:
+            self._add(("listen",), "is source, which a film of scenes has not; name a file with sound")
+        else:
+            self._context["signals"] = self._hear(given)
         stages = self._stages()
-        keys = {"audio": "none"} | {key: value for key, value in top.items() if key not in SCENE_WIDE}
-        if keys["audio"] in ("source", "song"):
+        keys = {"audio": "song" if listens else "none"}
+        keys |= {key: value for key, value in top.items() if key not in SCENE_WIDE}
+        if keys["audio"] == "source" or (keys["audio"] == "song" and not listens):
             self._add(("audio",), f"is {keys['audio']}, which a film of scenes has not; name a file, or none")
         film = self._preset(keys, tuple(config for config in stages if config is not None))
-        film = with_scenes(self._required(film), self._document, self._again)
+        film = with_scenes(self._required(film), self._document, self._again, self._context.get("signals"))
         if self._checked:
             self._add_all(run_problems(film, stages))
         return self._required(film)
@@ -174,8 +204,8 @@ class _Builder:
             raise MediaError(MUTE_SOURCE)
         return sound
 
-    def _again(self, document: Document) -> Preset:
-        return _built(document, self._folder, self._checked)
+    def _again(self, document: Document, hearing: Hearing | None) -> Preset:
+        return _built(document, self._folder, self._checked, hearing)
 
     def _add_all(self, findings: Findings) -> None:
         for path, message in findings:

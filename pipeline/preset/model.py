@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +22,7 @@ from pipeline.outputs import EncodeConfig, Master, Rendition
 from pipeline.plugins import Offer
 from pipeline.preset.changes import ChangesField
 from pipeline.preset.entries import entry_name
+from pipeline.preset.hearing import Hearing
 from pipeline.preset.inputs import named_inputs
 from pipeline.preset.names import require_name
 from pipeline.preset.notes import notes_on
@@ -124,6 +124,7 @@ class Preset(BaseModel):
     _changed: tuple[Preset, ...] = PrivateAttr(())
     _origin: str | None = PrivateAttr(None)
     _heard: Signals | None = PrivateAttr(None)
+    _hearing: Hearing | None = PrivateAttr(None)
 
     @field_validator("name")
     @classmethod
@@ -218,6 +219,7 @@ class Preset(BaseModel):
             lead_in=0 if self.lead_in is None else self.lead_in.span(self.fps),
             guide=next((stage.guide for stage in self.chain if stage.guide is not None), None),
             signals=self.signals,
+            since=None if self._hearing is None else self._hearing.within.start,
             margin=self._margin,
             projection=self.projection,
             parallax=any(stage.parallax for stage in self.chain),
@@ -255,27 +257,27 @@ class Preset(BaseModel):
 
     @property
     def signals(self) -> Signals | None:
-        """What the film hears; worked out when it is first asked for. Raises MediaError."""
-        song = None if self._heard is not None else self.song()
-        if self.listen is not None and song is not None:
-            self._heard = hear(self.listen, song)
+        """What the film hears, or a scene with it; worked out when it is first asked for. Raises MediaError."""
+        listen = self.listen if self._hearing is None else self._hearing.listen
+        if self._heard is None and listen is not None:
+            song = self.song() if self._hearing is None else song_of(listen)
+            self._heard = None if song is None else hear(listen, song)
         return self._heard
 
-    def as_long_as_song(self, signals: Signals | None) -> Preset:
-        """The preset with the length of the part of its song that it listens to; as it is where it listens to none."""
-        if self.listen is None or signals is None:
-            return self
-        seconds = Fraction(signals.seconds).limit_denominator(100)
-        if self.listen.end is not None and self.listen.end.seconds is not None:
-            seconds = min(seconds, self.listen.end.seconds - self.listen.begins)
-        text = f"{max(float(seconds), 0.01):.2f}".rstrip("0").rstrip(".")
-        return self.model_copy(update={"duration": parse_duration(f"{text}s")})
-
     def hears(self, signals: Signals) -> None:
-        """Have the film hear what was heard before."""
+        """Have the film hear what was heard before, and those scenes that hear its song."""
         self._heard = signals
-        for each in self._changed:
+        followers = (scene.preset for scene in self.scenes if scene.preset._hearing is not None)
+        for each in (*self._changed, *followers):
             each.hears(signals)
+
+    def follow(self, hearing: Hearing | None, signals: Signals | None) -> None:
+        """Have a scene hear the song of its film, and what was heard of it; without `hearing`, what it names itself."""
+        self._hearing = hearing
+        for each in self._changed:
+            each.follow(hearing, None)
+        if signals is not None:
+            self.hears(signals)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults written out, as plain data that loads again."""

@@ -13,7 +13,7 @@ from pipeline.frame import from_array
 from pipeline.media.chart import Canvas, Panel, draw_chart
 from pipeline.media.picture import write_png
 from pipeline.preset.model import Preset
-from pipeline.preset.scene import Scene
+from pipeline.preset.scene import Scene, turning_points
 from pipeline.times import Array
 
 _MOST_POINTS = 4000
@@ -36,7 +36,7 @@ def draw(preset: Preset, moving: list[Panel]) -> Canvas:
     frames = preset.duration.to_frames(preset.fps)
     length = "endless" if frames is None else f"{float(frames / preset.fps):g} s"
     lines = [] if preset.signals is None else preset.signals.sections[1:].tolist()
-    lines += [float(frame / preset.fps) for frame in (*preset.turns, *(scene.start for scene in preset.scenes[1:]))]
+    lines += [float(frame / preset.fps) for frame in turning_points(preset)]
     return draw_chart(f"{preset.name}, {length}, {preset.fps} fps", moving, lines)
 
 
@@ -48,7 +48,7 @@ def panels(preset: Preset) -> list[Panel]:
     spec = preset.spec()
     frames = np.unique(np.linspace(0, spec.checked_frames - 1, min(_MOST_POINTS, spec.checked_frames)).round())
     moments = spec.at_frames(frames)
-    beats = [] if spec.signals is None else spec.signals.beats.tolist()
+    beats = [] if spec.signals is None else (spec.signals.beats - spec.clock.before_it).tolist()
     values: dict[str, Array] = {}
     curves: dict[str, list[Curve]] = {}
     for start, here in ((0, preset), *preset.turns.items()):

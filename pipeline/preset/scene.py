@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FILM_WIDE = ("name", "size", "projection", "fps", "device", "audio", "plugins", "keep", "scenes")
 """keys that belong to the whole film, and to no scene of it"""
-SCENE_WIDE = ("margin", "lead_in", "listen", "changes")
+SCENE_WIDE = ("margin", "lead_in", "changes")
 """keys that belong to a scene, and not to a film of scenes"""
 SCHEMA: dict[str, Any] = {
     "type": "array",
@@ -36,6 +36,10 @@ SCHEMA: dict[str, Any] = {
             "seed": {"type": "integer", "minimum": 0},
             "margin": {"type": "number", "minimum": 0, "maximum": 1},
             "lead_in": {"type": "string", "examples": ["2s"]},
+            "listen": {
+                "type": ["string", "object"],
+                "description": "a song of its own, from its own first frame on, where it is not to hear the film's",
+            },
             "changes": {"type": "array"},
             "stages": {"type": "array", "items": {"type": "object"}},
         },
@@ -57,6 +61,14 @@ class Scene:
     overlap: int
     """the frames of that fade"""
 
+    def begun_by(self, frame: int) -> bool:
+        """Whether it has frames before one of the film; the first, which may have a lead-in, always has."""
+        return self.start < frame or self.start == 0
+
+    def over_by(self, frame: int) -> bool:
+        """Whether it has no frame from one of the film on."""
+        return self.end is not None and self.end <= frame
+
     def weight(self, index: int) -> float:
         """How much of the light in frame `index` of the film is this scene's, where one before it is still there.
 
@@ -69,3 +81,9 @@ class Scene:
         data = {key: value for key, value in self.preset.resolved().items() if key not in FILM_WIDE}
         stages = data["stages"][: len(self.preset.chain)]
         return ({} if self.fade is None else {"fade": str(self.fade)}) | data | {"stages": stages}
+
+
+def turning_points(film: Preset) -> list[int]:
+    """The frames of a film at which its changes are made, and its scenes begin and change."""
+    of_scenes = {scene.start + frame for scene in film.scenes for frame in (0, *scene.preset.turns)}
+    return sorted({*film.turns, *of_scenes} - {0})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.errors import KeyPath
-from pipeline.masks import FilmMask
+from pipeline.errors import KeyPath, parse_path
+from pipeline.masks import FilmMask, simple_masks
 from pipeline.outputs import EncodeConfig
 from pipeline.preset.model import Preset
 
@@ -19,5 +19,8 @@ def problems_of_shots(preset: Preset) -> Iterator[tuple[KeyPath, str]]:
         if rendition.fps != preset.fps:
             said = f"is {rendition.fps}, and a film of shots keeps its {preset.fps}"
             yield ("stages", index, "fps"), f"{said}; leave `fps` out here, or `shots` there"
-        if isinstance(rendition.config.mask, FilmMask):
-            yield ("stages", index, "mask"), "is a film, which outputs of a film of shots can't have; leave it out"
+        mask = rendition.config.mask
+        for place, each in () if mask is None else simple_masks(mask):
+            if isinstance(each, FilmMask):
+                said = "is a film, which outputs of a film of shots can't have; leave it out"
+                yield ("stages", index, "mask", *parse_path(place)), said

@@ -66,7 +66,7 @@ def _complete_scenes(document: Document, overrides: Mapping[Override, tuple[int,
         if not isinstance(scene, dict):
             continue  # which is told as it is built
         meant = ((each, key) for each, (place, key) in overrides.items() if place == number)
-        own = [replace(each, key=key, given=each.key) for each, key in meant]
+        own = [replace(each, key=key, given=each.given or each.key) for each, key in meant]
         try:
             document.put_part((SCENES, number), _complete_scene(document, number, own, reading))
         except PresetError as error:
@@ -90,7 +90,7 @@ def _complete_scene(document: Document, number: int, overrides: list[Override], 
     whole, files = reading.bases.below(part)
     if SCENES in whole.data:
         raise PresetError([part.problem((EXTENDS,), "names a film of scenes; a scene can't hold scenes")])
-    above = ("seed",) if "seed" in document.data and "seed" not in said else ()
+    above = [key for key in ("seed", "listen") if document.data.get(key) is not None and part.data.get(key) is None]
     whole.data = {key: value for key, value in whole.data.items() if key not in (*FILM_WIDE, *above)}
     if isinstance(stages := whole.data.get("stages"), list):
         whole.data["stages"] = [e for e in stages if not (isinstance(e, dict) and e.get("stage") == ENCODE)]

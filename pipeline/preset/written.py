@@ -26,7 +26,7 @@ def resolved(preset: Preset) -> dict[str, Any]:
     if packages := preset.packages():
         data["plugins"] = {name: offer.requirement for name, offer in packages.items()}
     if preset.scenes:
-        for key in SCENE_WIDE:
+        for key in (*SCENE_WIDE, *(("listen",) if preset.listen is None else ())):
             data.pop(key, None)
         data["scenes"] = [scene.resolved() for scene in preset.scenes]
     data["stages"] = [_plain_entry(stage) for stage in preset.stages]

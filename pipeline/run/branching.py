@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import checkpoint
-from pipeline.change import settled
-from pipeline.device import open_device
-from pipeline.errors import PresetError, Problem, RunError, format_path, parse_path, shell_word
+from pipeline.chain import settled_from
+from pipeline.errors import RunError, shell_word
 from pipeline.media.ffmpeg import ffmpeg_program
 from pipeline.outputs import Output
-from pipeline.preset import Override, Preset, parse_preset
-from pipeline.preset.changes import first_frame
+from pipeline.preset import Preset
 from pipeline.preset.overrides import Overrides, as_overrides
 from pipeline.run.ancestry import Ancestry
+from pipeline.run.branched import branched
 from pipeline.run.facts import Facts
 from pipeline.run.folder import RunFolder
 from pipeline.run.inputs import as_facts, fingerprints
 from pipeline.run.log import RunLog, frame_records
 from pipeline.run.options import OnFrame, Options, Result
-from pipeline.run.recovery import load_whole, require_same_curves, saved_states
+from pipeline.run.recovery import load_whole, saved_states
 from pipeline.run.session import resume
 from pipeline.run.shot_presets import shots_of
 from pipeline.run.shots import read_begun
-from pipeline.times import Time, parse_instant
-
-_FREE = ("name", "audio", "keep")  # they touch no frame, and are the whole branch's
+from pipeline.times import Time, first_frame, parse_instant
 
 
 def branch(
@@ -44,7 +40,8 @@ def branch(
 ) -> Result:
     """Render a branch of the run in `run`: its frames up to `at` (12s, 288f, 16b), and others from there on.
 
-    `changes` are values for keys of the stages, as `load_preset` takes overrides. The branch lies in a folder of its
+    `changes` are values for keys of the stages, as `load_preset` takes overrides; in a film of scenes, of those of
+    scenes that are not over by then. The branch lies in a folder of its
     own, by default beside the run's, and is resumed like any other. Whatever frames it has by the time it begins are
     shared with the run, on the disk too, and stay when that is deleted; the run is only read, and may be rendering.
     Rendered from nothing, the branch's preset gives the same bytes.
@@ -68,24 +65,20 @@ def begin_branch(
     """Make the folder of a branch, which `resume` goes on with. Raises as `branch` does."""
     parent = RunFolder(run)
     preset = parent.load_preset()
-    if preset.scenes:
-        said = "is a film of scenes, which can't be branched; a scene has `changes` of its own"
-        raise RunError(f"{parent.path} {said}: render its preset anew, with --out")
     text = parent.preset_file.read_bytes()
     overrides = as_overrides(changes)
     instant = _instant(at, preset)
     _require_one_run(parent, preset, instant)
     frame = _frame(parent, preset, instant)
-    branched = _branched(parent, preset, instant, overrides, duration)
-    branched = settled(branched, open_device(branched.device))
+    made = settled_from(branched(preset, str(parent.preset_file), instant, overrides, duration), frame)
     folder = RunFolder(_free_folder(parent, instant) if out is None else out)
     ancestry = Ancestry(str(parent.path.absolute()), instant.text, frame, {each.key: each.value for each in overrides})
     with folder.locked():
         if folder.holds_run():
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, or branch elsewhere with --out")
-        folder.require_free(branched)
-        folder.create(branched, parent.origin())
-        begun = _Beginning(parent, preset, folder, branched).share(frame, say)
+        folder.require_free(made)
+        folder.create(made, parent.origin())
+        begun = _Beginning(parent, preset, folder, made).share(frame, say)
         if parent.preset_file.read_bytes() != text:
             folder.clear()
             raise RunError(f"{parent.path} was begun anew meanwhile; branch it again")
@@ -128,39 +121,6 @@ def _frame(parent: RunFolder, preset: Preset, instant: Time) -> int:
             f"{parent.resume_hint}"
         )
     return frame
-
-
-def _branched(
-    parent: RunFolder, preset: Preset, instant: Time, overrides: Sequence[Override], duration: str | None
-) -> Preset:
-    """The preset of the branch: the parent's, with one change more. Raises PresetError, and RunError for its length."""
-    data = [change.model_dump(mode="json") for change in preset.changes]
-    place = sum(change.frame(preset.fps) <= first_frame(instant, preset.fps) for change in preset.changes)
-    changing = [each for each in overrides if each.key not in _FREE]
-    given = [each for each in overrides if each.key in _FREE]
-    if changing:
-        data.insert(place, {"at": instant.text, "set": {}})
-        given.append(Override("changes", json.dumps(data), f"--at {instant}"))
-        given += [_within(each, place) for each in changing]
-    if duration is not None:
-        given.append(Override("duration", duration, "--duration"))
-    branched = parse_preset(preset.to_yaml(), name=str(parent.preset_file), overrides=given)
-    branched._origin = preset.origin
-    if preset.signals is not None:
-        branched.hears(preset.signals)
-    if duration is not None:
-        require_same_curves(str(preset.duration), branched)
-    return branched
-
-
-def _within(override: Override, number: int) -> Override:
-    """An override that stands in a change."""
-    try:
-        parse_path(override.key)
-    except ValueError as error:
-        raise PresetError([Problem(str(override), (), str(error))]) from None
-    key = format_path(("changes", number, "set", override.key))
-    return dataclasses.replace(override, key=key, given=override.key)
 
 
 def _free_folder(parent: RunFolder, instant: Time) -> Path:

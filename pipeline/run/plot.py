@@ -12,6 +12,7 @@ from pipeline.frame import from_array
 from pipeline.media.chart import Canvas, Panel, draw_chart
 from pipeline.media.picture import write_png
 from pipeline.ops.measure import Look
+from pipeline.preset.scene import turning_points
 from pipeline.run.folder import RunFolder
 from pipeline.run.log import frame_records
 
@@ -26,7 +27,7 @@ NOTES = {
 
 def plot(out: str | Path, picture: str | Path | None = None) -> Path:
     """Draw brightness, contrast, saturation, clipped share and sharpness of every frame of a run over time, with
-    a line at every change of its preset, and where a scene begins.
+    a line at every change of its preset, and where a scene begins or changes.
 
     Writes a PNG, by default `plot.png` in the run's folder, and returns its path. Raises RunError when there is no
     run or it has no frame yet, MediaError when the picture can't be written.
@@ -39,7 +40,7 @@ def plot(out: str | Path, picture: str | Path | None = None) -> Path:
         raise RunError(f"{folder.path} has no frame yet; plot it when `{look}` shows some")
     path = folder.plot if picture is None else Path(picture)
     title = f"{preset.name}, {preset.size}, {len(records)} frames at {preset.fps} fps"
-    turns = [float(frame / preset.fps) for frame in (*preset.turns, *(scene.start for scene in preset.scenes[1:]))]
+    turns = [float(frame / preset.fps) for frame in turning_points(preset)]
     chart = draw_figures(title, list(records), list(records.values()), preset.fps, lines=turns)
     write_png(from_array(chart), path)
     return path

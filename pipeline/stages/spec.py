@@ -47,6 +47,8 @@ class RunSpec:
     """the picture that a stage is guided by, the first where there are more"""
     signals: Signals | None = None
     """what the film's sound says, if it listens to any"""
+    since: int | None = None
+    """of a scene that hears its film's song: the frame of that film which is its own first one"""
     parallax: bool = False
     """whether near and far parts of the picture move differently, so that no matrix says where all of it is going"""
     margin: Size = NO_MARGIN
@@ -104,7 +106,7 @@ class RunSpec:
     def clock(self) -> Clock:
         """What curves may know about the film."""
         frames = self.frames if self.shot is None else self.shot.film
-        return Clock(self.fps, frames, self.seed, self.signals)
+        return Clock(self.fps, frames, self.seed, self.signals, self.since)
 
     @property
     def begins(self) -> int:

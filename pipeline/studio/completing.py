@@ -50,7 +50,7 @@ def _where(text: str, start: int, at: int) -> tuple[KeyPath, bool, Any] | None:
         words = words[::-1]
     for tail in tails:
         for word in words:
-            for closing in ("", "}", "]", "}]", "}}", "}}]"):
+            for closing in ("", "}", "]", "}]", "}}", "}}]", "}]}", "}]}}"):
                 whole = f"{text[:start]}{word}{tail}" if not closing else f"{text[:start]}{word}{closing}\n"
                 try:
                     data = read_document(whole.encode(), "").data

@@ -41,7 +41,7 @@ _TOP = (
     "audio",
     "keep",
 )
-_OF_SCENE = ("duration", "margin", "lead_in", "seed")
+_OF_SCENE = ("duration", "margin", "lead_in", "listen", "seed")
 _UNITS = re.compile(
     r"degrees (?:per|in a|a) second|degrees|pixels|frames per second|magnification per second|seconds|beats|"
     r"shares? of the (?:frame|shorter side|picture)[a-z' ]*|per second"

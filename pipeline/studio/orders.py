@@ -11,12 +11,12 @@ from typing import Any
 from pipeline.disk import write_whole
 from pipeline.errors import PipelineError, PresetError
 from pipeline.preset import Preset, parse_preset
-from pipeline.preset.changes import differences, first_frame
+from pipeline.preset.changes import differences
 from pipeline.preset.editing import edit
 from pipeline.studio.answers import Refused
 from pipeline.studio.library import Library
 from pipeline.studio.runs import Runs
-from pipeline.times import parse_instant
+from pipeline.times import first_frame, parse_instant
 
 _WHOLE = ("size", "margin", "projection", "fps", "seed", "lead_in", "listen")
 

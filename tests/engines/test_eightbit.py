@@ -191,7 +191,7 @@ def test_threads_and_what_was_before_change_nothing(model: str, layer: str, thre
 def test_auto_takes_it_only_where_it_climbs_as_high(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     backbone, objective = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1")
-    monkeypatch.setattr(choose, "_time", lambda step, device, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
+    monkeypatch.setattr(choose, "_time", lambda step, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
     assert choose_engine(backbone, objective, Size(64, 64)) == EngineChoice("packed", "int8")
     choose.cache_file().unlink()
     real = EightBitEngine.__call__
@@ -210,7 +210,7 @@ def test_long_steps_are_tried_on_smaller_pictures(monkeypatch: pytest.MonkeyPatc
     for seconds, wanted in ((1e-4, {64, 256}), (1.0, {64, 128})):
         seen: set[int] = set()
 
-        def timed(step: Any, device: object, hopeless: float, seconds: float = seconds, seen: Any = seen) -> float:
+        def timed(step: Any, hopeless: float, seconds: float = seconds, seen: Any = seen) -> float:
             seen.add(step.args[0].shape[3])
             return seconds * (step.args[0].shape[3] / 64) ** 2
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-import time
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -263,30 +262,14 @@ def test_of_two_probes_at_a_time_the_first_decides_for_both(monkeypatch: pytest.
     assert choose_engine(backbone, objective, size) == theirs
 
 
-@pytest.mark.parametrize(("device", "side"), [("cpu", 256), ("cuda", 1024)])
-def test_the_probe_s_picture_fills_the_device(device: str, side: int) -> None:
-    """On a small one all of a GPU's time goes into the calls, and its precisions take as long as each other."""
+@pytest.mark.parametrize(("supported", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_on_cuda_nothing_is_probed(supported: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    monkeypatch.setattr(choose, "_fastest", lambda *_: pytest.fail("probed"))
     backbone = copy(_backbone("lite0", "blocks.2.0"))
-    backbone.device = torch.device(device)
-    assert choose._class_side(backbone, Size(1080, 1920)) == side
-    assert choose._class_side(backbone, Size(90, 160)) == 128
-
-
-def test_the_probe_climbs_as_films_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that takes whole climbs, as one of captured steps, is timed at those."""
-    climbs: list[str] = []
-
-    def climb_whole(self: FoldedEngine, image: Tensor, *_: object) -> Tensor:
-        climbs.append(self.choice.precision)
-        time.sleep(0.0 if self.choice.precision == "float32" else 0.1)
-        return image
-
-    monkeypatch.setattr(FoldedEngine, "climb_whole", climb_whole)
-    monkeypatch.setattr(choose, "_clock", lambda device: time.perf_counter())
-    monkeypatch.setattr(choose, "_HOPELESS_AT_A_GLANCE", 1e9)
-    backbone, objective = _backbone("lite0", "blocks.2.0"), LayerL2("blocks.2.0")
-    assert choose_engine(backbone, objective, Size(64, 64), "folded") == EngineChoice("folded", "float32")
-    assert set(climbs) == {"float32", "bfloat16"}
+    backbone.device = torch.device("cuda")
+    assert str(choose_engine(backbone, LayerL2("blocks.2.0"), Size(64, 64))) == f"graph/{precision}"
+    assert choose_engine(backbone, LayerL2("blocks.2.0"), Size(64, 64), "folded").engine == "folded"
 
 
 def test_a_user_without_a_home_has_a_cache_too(monkeypatch: pytest.MonkeyPatch) -> None:

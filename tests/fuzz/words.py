@@ -27,7 +27,13 @@ TEXTS = [
     *("16384x16384", "0x0", "1x1", "99999x16", "64 x 48", "64X48", "64\u00d748", "24", "23.976", "30000/1001", "1/0"),
     *("0/1", "1/1000000", "1000", "1001", "1/100000", "cpu", "cuda", "cuda:99", "cpu:1", "auto", "none", "source"),
     *("seed", "first", "strongest", "subject", "random", "reference", "mps", "meta", "{}", "[]", "a: b", "# x"),
-    *("{deforum: 1}", "background"),
+    *(
+        "{deforum: 1}",
+        "background",
+        "{all: [subject, {luminance: [0.3, 1]}]}",
+        "{not: {any: [background, {radial: 1}]}}",
+    ),
+    *("{all: []}", "{not: {not: subject}}", "{any: [{image: p.png}, {film: film.mp4}]}"),
     *("&a b", "*a", "!!str x", "!!python/object:os.system x", "<<", "'", '"', "\t", "\n", "a\nb", "---", "..."),
 ]
 _DEPTH = 120

@@ -15,7 +15,7 @@ from benchmarks.subject import shown, warping_error
 from pipeline.chain import frames
 from pipeline.errors import PresetError
 from pipeline.frame import Size, size_of
-from pipeline.masks import FollowedMask, FoundMask
+from pipeline.masks import FollowedSubject, FoundMask
 from pipeline.masks.subject import SubjectFinder
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.ops.motion import Motion
@@ -72,9 +72,9 @@ def test_even_where_there_is_none_it_is_a_mask(find: SubjectFinder, size: Size, 
 def test_over_footage_it_does_not_flicker(film: str, find: SubjectFinder) -> None:
     """Less than half of what it would, were it found anew in every frame; and it still is where it is found."""
     config = found(half_life=0.3)
-    followed, pairs = FollowedMask(config, Fraction(25), CPU), []
+    followed, pairs = FollowedSubject(config.half_life, Fraction(25), CPU), []
     for index, (picture, ctx) in enumerate(shown(film, Size(90, 160), 30)):
-        mask = followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True)
+        mask = config(followed.follow(picture, index, ctx.motion, fresh=ctx.fresh, footage=True))
         pairs.append((mask, config(find(picture)), ctx.motion))
     errors = [
         sum(warping_error(a[kind], b[kind], b[2]) for a, b in itertools.pairwise(pairs) if b[2] is not None)
@@ -86,16 +86,16 @@ def test_over_footage_it_does_not_flicker(film: str, find: SubjectFinder) -> Non
 
 @torch.no_grad()
 def test_a_new_scene_begins_anew() -> None:
-    followed = FollowedMask(found(), Fraction(24), CPU)
+    followed = FollowedSubject(0.3, Fraction(24), CPU)
     cat = fit_to(read_picture(photograph("chelsea.png")), Size(96, 144), "crop")
     followed.follow(cat, 0, None, fresh=True, footage=True)
-    alone = FollowedMask(found(), Fraction(24), CPU).follow(CUP, 1, None, fresh=True, footage=True)
+    alone = FollowedSubject(0.3, Fraction(24), CPU).follow(CUP, 1, None, fresh=True, footage=True)
     assert torch.equal(followed.follow(CUP, 1, None, fresh=True, footage=True), alone)
 
 
 @torch.no_grad()
 def test_in_a_zoom_it_moves_with_the_camera_and_is_not_looked_for_again() -> None:
-    followed = FollowedMask(found(soft=0.0), Fraction(24), CPU)
+    followed = FollowedSubject(0.3, Fraction(24), CPU)
     first = followed.follow(CUP, 0, None, fresh=True, footage=False)
     flow = torch.zeros(1, 2, 96, 144)
     flow[:, 0] = 8  # what is seen was further right: all moves left

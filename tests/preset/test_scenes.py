@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PresetError, RunError
+from pipeline.errors import PresetError
 from pipeline.preset import Preset, load_preset, parse_preset
 from tests.conftest import photograph
 
@@ -158,11 +158,3 @@ def test_the_input_of_several_scenes_is_not_one() -> None:
 
     with pytest.raises(PresetError, match=r"say which: --set scenes\[0\]\.image\.path=FILE"):
         film(TWO, overrides=[Override("stages[0].path", "x.png", "--input", quoted=True)])
-
-
-def test_a_film_of_scenes_is_not_branched(tmp_path: Path) -> None:
-    import pipeline
-
-    pipeline.render(film(TWO, overrides={"duration": "2f", "device": "cpu"}), tmp_path / "run")
-    with pytest.raises(RunError, match="is a film of scenes, which can't be branched"):
-        pipeline.branch(tmp_path / "run", "0.1s", {"zoom.zoom": 2})

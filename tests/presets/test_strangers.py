@@ -32,7 +32,7 @@ for name, path in shelf().items():
     small |= {"fps": "2", "duration": "4f" if name == "spiral" else "2f"}
     small |= {"dream.first_steps": "1", "dream.octaves": "1", "dream.engine": "folded", "dream.steps": "1"}
     small |= {"lead_in": "1f", "loop.over": "2f", "hold.settle": "1f"} if name == "spiral" else {}
-    small |= {"dream.octave_weights": "[1]"} if name == "journey" else {}
+    small |= {"dream.octave_weights": "[1]"} if name in ("journey", "thicket") else {}
     small |= {"dream.precision": "float32"}
     if name == "flight":  # which has two dreams
         asked = {key: small.pop(key) for key in [*small] if key.startswith("dream.")}

@@ -13,12 +13,14 @@ import av
 import pytest
 
 import pipeline
+from pipeline.batch.worker import frames_logged
 from pipeline.errors import PresetError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset, load_preset
 from pipeline.run import Options
 from pipeline.run.folder import RunFolder
 from pipeline.run.shot_presets import shot_seed
+from pipeline.run.standing import standing
 from tests.clips import real_film
 from tests.processes import dreamreel
 from tests.run.cuts import CUTS, FPS, FRAMES, HEAD, STAGES, cut_film
@@ -116,6 +118,8 @@ def test_curves_follow_the_time_of_the_film_and_seeds_the_shot(preset: Preset, r
 def test_a_film_of_shots_goes_on_to_the_same_bytes(preset: Preset, run: Path, tmp_path: Path, frames: int) -> None:
     stopped = pipeline.render(preset, tmp_path / "run", options=stop_after(frames))
     assert not stopped.finished and not stopped.path.exists()
+    assert standing(RunFolder(tmp_path / "run")) == ("stopped", frames, None)
+    assert frames_logged(str(tmp_path / "run")) == frames
     seen: list[int] = []
     result = pipeline.resume(tmp_path / "run", lambda frame, spec: seen.append(frame.index))
     assert seen == list(range(frames, FRAMES)) and result.rendered == FRAMES - frames

@@ -15,7 +15,7 @@ from pipeline.curves import Constant, CurveField, CurveList, NameTrack, NameTrac
 from pipeline.dreamer import DreamerSpec
 from pipeline.engines import EngineKey, PrecisionKey, parse_memory
 from pipeline.errors import ModelError
-from pipeline.masks import FoundMask, MaskField
+from pipeline.masks import FoundMask, MaskField, simple_masks
 from pipeline.media.paths import NamesFile, Placed, absolute, from_here
 from pipeline.objectives import BaseTerm, GuideTerm, LayerTerm, ObjectiveField
 from pipeline.ops.pyramid import octave_sizes
@@ -101,7 +101,8 @@ class DreamConfig(StageConfig):
         description="where to dream, all over if left out: {image: mask.png}, {film: mask.mp4}, "
         "{radial: 0.4, centre: [x, y]}, {luminance: [0.5, 1]}, {saliency: 0.3}, {detail: 0.02}, or subject or "
         "background, the thing that the picture is about or all around it ({find: subject}); "
-        "each with `soft` edges and `invert: true`",
+        "each with `soft` edges and `invert: true`; joined by {all: [subject, {luminance: [0.3, 1]}]}, {any: [...]}, "
+        "{not: ...}",
     )
 
     weights: Annotated[str, NamesFile(frozenset({AUTO, RANDOM}))] = Field(
@@ -125,7 +126,12 @@ class DreamConfig(StageConfig):
 
     @property
     def uses_motion(self) -> bool:
-        return self.builds_up or isinstance(self.mask, FoundMask)
+        return self.builds_up or self._follows
+
+    @property
+    def _follows(self) -> bool:
+        """Whether the mask goes along with the picture."""
+        return self.mask is not None and any(isinstance(each, FoundMask) for _, each in simple_masks(self.mask))
 
     @property
     def builds_up(self) -> bool:

@@ -11,8 +11,7 @@ from torch import Tensor
 from pipeline.dreamer import Dreamer
 from pipeline.engines import Climb
 from pipeline.frame import Size, size_of
-from pipeline.masks import FilmMask, FollowedMask, FoundMask, ImageMask, MaskReel, RadialMask
-from pipeline.ops.border import pad
+from pipeline.masks import MovingMask
 from pipeline.ops.gradient import smoothing_kernel
 from pipeline.ops.pyramid import octave_sizes
 from pipeline.ops.warp import resize_bilinear
@@ -47,16 +46,14 @@ class Dream(Effect[DreamConfig]):
         self.dreamer: Dreamer = Dreamer(
             config.dreamer, spec.dreamt_size, spec.device, None if like is None else like.dreamer
         )
+        self._mask: MovingMask | None = None if like is None else like._mask
         if like is None or like.config.mask != config.mask:
-            self._mask = _mask_of(config, spec)
-        else:
-            self._mask = like._mask
+            self._mask = None if config.mask is None else MovingMask(config.mask, spec, self._mask)
         if like is None or like.config.smoothing != config.smoothing:
             self._kernel = smoothing_kernel(config.smoothing).to(spec.device) if config.smoothing > 0 else None
         else:
             self._kernel = like._kernel
 
-        self._followed: Tensor | None = None
         self._cadences = cadences(config.every, config.octaves)
 
     def changed(self, config: DreamConfig, spec: RunSpec, index: int) -> Dream:
@@ -87,14 +84,12 @@ class Dream(Effect[DreamConfig]):
         return self.dreamer.pinned()
 
     def fingerprints(self) -> dict[str, str]:
-        followed = {"mask": self._mask.digest()} if isinstance(self._mask, FollowedMask) else {}
-        return self.dreamer.fingerprints() | followed
+        return self.dreamer.fingerprints() | ({} if self._mask is None else self._mask.digests())
 
     def __call__(self, frame: Tensor, ctx: FrameContext) -> Tensor:
-        if isinstance(self._mask, FollowedMask):
-            # In every frame, dreamt on or not: it moves with the picture.
-            shown, footage = (frame, False) if ctx.source is None else (ctx.source, True)
-            self._followed = self._mask.follow(shown, ctx.index, ctx.motion, fresh=ctx.fresh, footage=footage)
+        if self._mask is not None:
+            # In every frame, dreamt on or not: what it follows moves with the picture.
+            self._mask.follow(frame, ctx.index, ctx.motion, fresh=ctx.fresh, footage=ctx.source)
         if ctx.fresh:
             for each in self._cadences:
                 each.forget()
@@ -131,10 +126,8 @@ class Dream(Effect[DreamConfig]):
         self._meet(frame, ctx)
         if self._mask is None:
             return push
-        if isinstance(self._mask, FollowedMask):
-            return replace(push, mask=self._followed)
         shown = frame if ctx.source is None else ctx.source
-        return replace(push, mask=self._masked(self._mask, shown, self.spec.begins + max(0, ctx.index)))
+        return replace(push, mask=self._mask(shown, self.spec.begins + max(0, ctx.index)))
 
     def _detail(self, frame: Tensor, ctx: FrameContext, among: range, push: _Push, new: Tensor | None) -> Tensor | None:
         """What some octaves add to the frame; None when they add nothing. `new` is (1, 1, H, W) in [0, 1]."""
@@ -166,13 +159,6 @@ class Dream(Effect[DreamConfig]):
             detail = detail * (mask > 0)
         return detail if detail is None or ctx.symmetry is None else ctx.symmetry.averaged(detail)
 
-    def _masked(self, mask: MaskReel, shown: Tensor, index: int) -> Tensor:
-        """(1, 1, H, W). A mask that knows places knows those of the film's frame, and goes on beyond it as it ends."""
-        (down, right) = self.spec.margin
-        if not isinstance(self.config.mask, ImageMask | FilmMask | RadialMask):
-            return mask(shown, index)
-        return pad(pad(mask(self.spec.cut(shown), index), 2, down, "edge"), 3, right, "edge")
-
     def _octaves(self, size: Size, ctx: FrameContext, among: range) -> Iterator[tuple[Size, float]]:
         """Those of them that count at this moment, coarse to fine: their sizes, and factors on the strength."""
         c = self.config
@@ -198,7 +184,7 @@ class Dream(Effect[DreamConfig]):
         kept: dict[str, Tensor | None] = {}
         for number, each in enumerate(self._cadences):
             kept |= {_name("pending", number): each.pending, _name("unseen", number): each.unseen}
-        followed = self._mask.state_dict() if isinstance(self._mask, FollowedMask) else {}
+        followed = {} if self._mask is None else self._mask.state_dict()
         return {name: value for name, value in kept.items() if value is not None} | self.dreamer.state_dict() | followed
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -206,14 +192,8 @@ class Dream(Effect[DreamConfig]):
         for number, each in enumerate(self._cadences):
             each.pending, each.unseen = there.get(_name("pending", number)), there.get(_name("unseen", number))
         self.dreamer.load_state_dict(state)
-        if isinstance(self._mask, FollowedMask):
+        if self._mask is not None:
             self._mask.load_state_dict(state)
-
-
-def _mask_of(config: DreamConfig, spec: RunSpec) -> MaskReel | FollowedMask | None:
-    if isinstance(config.mask, FoundMask):
-        return FollowedMask(config.mask, spec.fps, spec.device)
-    return None if config.mask is None else MaskReel(config.mask, spec.fps, spec.on_sphere)
 
 
 def _name(name: str, number: int) -> str:
