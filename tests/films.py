@@ -143,6 +143,11 @@ FILMS = {
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
 """,
+    "wandering among classes": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}, objective: [{{wander: 2, life: 0.4s, rest: 2s}}, {{layer: blocks.2.1, weight: 0.1}}]}}
+""",
     "in ProRes, sixteen bits": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.3}}

@@ -21,7 +21,7 @@ from pipeline.frame import Size, size_of
 from pipeline.media.decoding import MAX_PIXELS
 from pipeline.media.film import Film, FilmInfo, Shot
 from pipeline.media.picture import Fit, fit_to, read_picture, scaled_size
-from pipeline.ops.cuts import content_change
+from pipeline.ops.cuts import hue_saturation_value, mean_change
 from pipeline.ops.motion import Motion
 
 PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -208,11 +208,12 @@ Estimate = Callable[[Tensor, Tensor], Motion]
 
 def follow(pictures: Iterator[Tensor], estimate: Estimate | None, cut_above: float) -> Iterator[Step]:
     """Each picture with the motion since the one before, unless a new scene begins: a change above `cut_above`."""
+    colours = lru_cache(maxsize=2)(hue_saturation_value)  # of each picture once
     before: Tensor | None = None
     for now in pictures:
         if before is None:
             yield Step(now, None, None, False)
         else:
-            cut = now is not before and content_change(now, before) > cut_above
+            cut = now is not before and mean_change(colours(now), colours(before)) > cut_above
             yield Step(now, before, None if cut or estimate is None else estimate(now, before), cut)
         before = now

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,9 +19,11 @@ from pipeline.errors import ModelError, reason_of
 from pipeline.frame import Size, size_of, to_uint8
 from pipeline.ops.border import pad
 from pipeline.ops.motion import Motion, trust
-from pipeline.ops.warp import resize, resize_bilinear
+from pipeline.ops.warp import Edges, resize, resize_bilinear
 
 Method = Literal["dis", "raft", "raft-small"]
+_FLAT: Edges = "reflect"
+_SPHERE: Edges = "sphere"
 _MARGIN = 8  # of a sphere's width, the part that is seen twice, so that motion is found across its edges
 
 
@@ -101,18 +105,33 @@ def estimate_motion(
     Estimated at a working size of at most `longest_side` pixels and enlarged; pictures that are the same stand still.
     In whole spheres things move on over the left and right edge.
     """
-    size = size_of(now)
-    if torch.equal(now, before):
-        return Motion(torch.zeros(1, 2, *size), torch.ones(1, 1, *size), "sphere" if on_sphere else "reflect")
-    if on_sphere:
-        margin = size.width // _MARGIN
-        now, before = (pad(picture, 3, margin, "sphere") for picture in (now, before))
-        found = estimate_motion(estimator, now, before, longest_side + 2 * longest_side // _MARGIN)
-        return Motion(found.flow[..., margin:-margin], found.trust[..., margin:-margin], "sphere")
-    small_now, small_before = (_at_working_size(picture, longest_side) for picture in (now, before))
-    backward, forward = estimator(small_now, small_before), estimator(small_before, small_now)
-    believed = trust(backward, forward)
-    return Motion(_enlarged(backward, size, in_pixels=True), _enlarged(believed, size, in_pixels=False))
+    return motion_finder(estimator, longest_side, on_sphere)(now, before)
+
+
+def motion_finder(
+    estimator: Estimator, longest_side: int, on_sphere: bool = False
+) -> Callable[[Tensor, Tensor], Motion]:
+    """`estimate_motion` for pictures in a row, each of which is brought to the working size once."""
+
+    @lru_cache(maxsize=2)
+    def reduced(picture: Tensor) -> Tensor:
+        if not on_sphere:
+            return _at_working_size(picture, longest_side)
+        around = pad(picture, 3, size_of(picture).width // _MARGIN, "sphere")
+        return _at_working_size(around, longest_side + 2 * longest_side // _MARGIN)
+
+    def find(now: Tensor, before: Tensor) -> Motion:
+        size, edges = size_of(now), _SPHERE if on_sphere else _FLAT
+        if torch.equal(now, before):
+            return Motion(torch.zeros(1, 2, *size), torch.ones(1, 1, *size), edges)
+        backward = estimator(reduced(now), reduced(before))
+        believed = trust(backward, estimator(reduced(before), reduced(now)))
+        margin = size.width // _MARGIN if on_sphere else 0
+        around, inner = Size(size.height, size.width + 2 * margin), slice(margin, margin + size.width)
+        flow, believed = _enlarged(backward, around, in_pixels=True), _enlarged(believed, around, in_pixels=False)
+        return Motion(flow[..., inner], believed[..., inner], edges)
+
+    return find
 
 
 def _at_working_size(picture: Tensor, longest_side: int) -> Tensor:

@@ -26,6 +26,7 @@ _FAR = 1e7
 _GOING_ON = ("wrap", "sphere")
 # The inverse of the sampled cubic B-spline decays by this factor per pixel (Unser 1999).
 _POLE = math.sqrt(3) - 2
+_BAND_PIXELS = 1 << 16  # for each thread
 _RADIUS = 10  # |pole|^10 is 2e-6, far below 8 bits
 _PREFILTER = tuple(-6 * _POLE / (1 - _POLE**2) * _POLE ** abs(k) for k in range(-_RADIUS, _RADIUS + 1))
 
@@ -98,7 +99,36 @@ def sample(frame: Tensor, plan: SamplingPlan) -> Tensor:
         >>> torch.allclose(sample(picture, plan), picture, atol=1e-5)
         True
     """
-    coefficients = _with_margins(frame, plan.edges) if plan.edges in _GOING_ON else _spline_coefficients(frame)
+    return _read(_coefficients(frame, plan.edges), plan)
+
+
+def sample_at(frame: Tensor, x: Tensor, y: Tensor, edges: Edges = "reflect") -> Tensor:
+    """`frame` (1, C, h, w) read once at pixel positions `x`, `y` (H, W), as `plan_sampling` and `sample` do.
+
+    Example:
+        >>> picture = torch.rand(1, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+        >>> x, y = seen_positions(torch.eye(3).double(), Size(4, 6), picture.device)
+        >>> torch.equal(sample_at(picture, x, y), sample(picture, plan_sampling(x, y, Size(4, 6))))
+        True
+    """
+    height, width = x.shape
+    # On the CPU in bands of rows, whose plans stay in the cache: half the time of a 720p picture.
+    rows = height if frame.device.type != "cpu" else max(1, _BAND_PIXELS * torch.get_num_threads() // width)
+    if rows >= height:
+        return sample(frame, plan_sampling(x, y, size_of(frame), edges))
+    coefficients = _coefficients(frame, edges)
+    result = frame.new_empty(*frame.shape[:2], height, width)
+    for top in range(0, height, rows):
+        band = slice(top, top + rows)
+        result[..., band, :] = _read(coefficients, plan_sampling(x[band], y[band], size_of(frame), edges))
+    return result
+
+
+def _coefficients(frame: Tensor, edges: Edges) -> Tensor:
+    return _with_margins(frame, edges) if edges in _GOING_ON else _spline_coefficients(frame)
+
+
+def _read(coefficients: Tensor, plan: SamplingPlan) -> Tensor:
     result: Tensor | None = None
     for grid, weight in zip(plan.grids, plan.weights, strict=True):
         part = F.grid_sample(coefficients, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

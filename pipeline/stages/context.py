@@ -12,12 +12,11 @@ from torch import Tensor
 
 from pipeline.curves import Moments
 from pipeline.errors import StageError
-from pipeline.frame import size_of
 from pipeline.ops.camera import seen_from
 from pipeline.ops.motion import Motion, under_camera
 from pipeline.ops.relief import Relief, Sight, under_parallax
 from pipeline.ops.symmetry import Symmetry
-from pipeline.ops.warp import plan_sampling, sample, warp_matrix
+from pipeline.ops.warp import sample_at, warp_matrix
 from pipeline.stages.spec import RunSpec
 
 _ORDER = ("show", "move", "fold", "reveal")
@@ -207,4 +206,4 @@ def _seen(picture: Tensor, matrix: Tensor) -> Tensor:
 
 def _looked_at(picture: Tensor, sight: Sight) -> Tensor:
     x, y = sight.positions[0]
-    return sample(picture, plan_sampling(x, y, size_of(picture))).clamp(0, 1)
+    return sample_at(picture, x, y).clamp(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -63,7 +64,9 @@ class Flow(Effect[FlowConfig]):
         still, moving, disoccluded = (curve.at(ctx.moment) for curve in (c.still, c.moving, c.disoccluded))
         if motion is None:
             return still
-        widths_per_second = motion.flow.norm(dim=1, keepdim=True) * (float(self.spec.fps) / self.spec.frame.width)
+        # torch's norm takes eighty times as long over a dimension of two.
+        pixels = torch.hypot(motion.flow[:, :1], motion.flow[:, 1:])
+        widths_per_second = pixels * (float(self.spec.fps) / self.spec.frame.width)
         moves = ((widths_per_second - _STILL_BELOW) / (_MOVING_ABOVE - _STILL_BELOW)).clamp(0, 1)
         seen = still + (moving - still) * moves
         share: Tensor = disoccluded + (seen - disoccluded) * motion.trust

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -18,7 +17,7 @@ from pipeline.frame import NOT_A_SPHERE, Size
 from pipeline.media.ahead import Ahead
 from pipeline.media.film import FilmInfo
 from pipeline.media.footage import Step, Timing, at_constant_rate, follow, footage_info, open_footage
-from pipeline.media.optical_flow import estimate_motion, make_estimator
+from pipeline.media.optical_flow import make_estimator, motion_finder
 from pipeline.media.paths import MediaPath
 from pipeline.media.picture import Fit
 from pipeline.media.sound import Soundtrack
@@ -31,9 +30,16 @@ from pipeline.units import MAX_SIDE, MIN_SIDE, parse_fps
 
 _STILLS_FPS = Fraction(24)
 
-ShotsField = Annotated[
-    bool | tuple[int, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-]
+
+def _parse_shots(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple) and all(type(each) is int for each in value):
+        return tuple(value)
+    raise ValueError("must be true, false, or a list of frames at which shots begin, such as [48, 130]")
+
+
+ShotsField = Annotated[bool | tuple[int, ...], BeforeValidator(_parse_shots)]
 
 
 class VideoConfig(StageConfig):
@@ -166,9 +172,7 @@ class Video(Source[VideoConfig]):
         if spec.wants_motion and config.motion != "none":
             weights = None if config.weights is None else Path(config.weights)
             estimator = make_estimator(config.motion, weights, spec.device)
-            self._estimate = partial(
-                estimate_motion, estimator, longest_side=config.motion_size, on_sphere=spec.on_sphere
-            )
+            self._estimate = motion_finder(estimator, config.motion_size, spec.on_sphere)
 
     def __call__(self, ctx: FrameContext) -> Tensor:
         if self._steps is None or ctx.index != self._next:
