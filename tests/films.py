@@ -143,6 +143,11 @@ FILMS = {
      {{layer: blocks.2.1, channel: strongest, weight: 0.1}}]}}
   - {{stage: palette}}
 """,
+    "wandering among classes": f"""
+  - {{stage: noise}}
+  - {{stage: zoom, zoom: 1.3}}
+  - {{{FOLDED}, objective: [{{wander: 2, life: 0.4s, rest: 2s}}, {{layer: blocks.2.1, weight: 0.1}}]}}
+""",
     "in ProRes, sixteen bits": f"""
   - {{stage: noise}}
   - {{stage: zoom, zoom: 1.3}}
@@ -223,6 +228,11 @@ FILMS = {
 """,
     "scenes": """
   - {stage: encode}
+""",
+    "a transformer": f"""
+  - {{stage: image, path: {CHELSEA}}}
+  - {{stage: zoom, zoom: 1.2}}
+  - {{{DREAM}, engine: folded, octaves: 1, model: timm:vit_tiny_patch16_224, weights: random, layer: blocks.2.picture}}
 """,
     "scenes that hear one song": """
   - {stage: encode}

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.backbones.tokens import is_transformer, with_pictures
 from pipeline.errors import ModelError, reason_of
 from pipeline.nearest import did_you_mean
 
@@ -60,6 +61,8 @@ def _build_timm(name: str) -> nn.Module:
     import timm  # a second to import, so only when a network is asked for
 
     model: nn.Module = timm.create_model(name, pretrained=False)
+    if is_transformer(model):
+        return with_pictures(timm.create_model(name, pretrained=False, dynamic_img_size=True))
     return model
 
 

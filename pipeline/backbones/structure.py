@@ -14,11 +14,13 @@ from pipeline.activity import report
 from pipeline.backbones.geometry import ReceptiveField, trace_geometry
 from pipeline.backbones.recipes import Recipe, build_network
 from pipeline.backbones.tape import Tracer, meta_state
+from pipeline.backbones.tokens import Tokens, is_transformer, keeps_places
 from pipeline.errors import ModelError, reason_of
 from pipeline.nearest import nearest
 
 PROBE_SIDE = 512
 _PASSING = ("Sequential", "ModuleList", "Identity", "Dropout")  # kinds that change nothing themselves
+_NO_HEADS = ("Identity", "Dropout")  # what stands there in a network without classes, such as DINO's
 _UNKNOWN_STRIDE = 32  # as in nearly every network that names classes
 
 
@@ -65,7 +67,7 @@ def list_blocks(recipe: Recipe) -> tuple[LayerInfo, ...]:
 
 def find_head(recipe: Recipe) -> LayerInfo:
     """The layer whose (1, classes) output holds the class logits. Raises ModelError for a network without."""
-    heads = [layer for layer in _all_layers(recipe) if not layer.spatial]
+    heads = [layer for layer in _all_layers(recipe) if not layer.spatial and layer.kind not in _NO_HEADS]
     if not heads:
         raise ModelError(f"{recipe.name} does not name classes; dream on a layer, or use another model")
     return heads[-1]
@@ -79,7 +81,12 @@ def find_features(recipe: Recipe) -> LayerInfo:
     head, features = find_head(recipe), list_layers(recipe)[-1]
     with torch.device("meta"):
         weight = getattr(build_network(recipe).get_submodule(head.name), "weight", None)
-    if not isinstance(weight, Tensor) or weight.shape[1:].numel() != features.channels:
+    # A transformer's classes are read from a token of their own, which no place shows.
+    if (
+        features.kind == Tokens.__name__
+        or not isinstance(weight, Tensor)
+        or weight.shape[1:].numel() != features.channels
+    ):
         raise ModelError(f"{recipe.name} knows its classes by the whole picture alone; use `class`, or another model")
     return features
 
@@ -100,9 +107,11 @@ def _watched(recipe: Recipe) -> tuple[nn.Module, dict[str, tuple[str, Tensor]]]:
     """The network, and its layers' outputs by name once it has run."""
     network = build_network(recipe).eval()
     outputs: dict[str, tuple[str, Tensor]] = {}
+    transforms = is_transformer(network)
     for name, module in network.named_modules():
         if name:
-            module.register_forward_hook(_noting(name, outputs))
+            places = not transforms or keeps_places(module)
+            module.register_forward_hook(_noting(name, outputs, places))
     return network, outputs
 
 
@@ -128,11 +137,11 @@ def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, 
     )
 
 
-def _noting(name: str, outputs: dict[str, tuple[str, Tensor]]):  # type: ignore[no-untyped-def]  # a hook; torch's own type
+def _noting(name: str, outputs: dict[str, tuple[str, Tensor]], places: bool):  # type: ignore[no-untyped-def]  # a hook; torch's own type
     def note(module: nn.Module, _inputs: object, output: object) -> None:
         if not isinstance(output, Tensor) or len(output) != 1:
             return
-        if output.ndim == 2 or (output.ndim == 4 and min(output.shape[2:]) > 1):
+        if output.ndim == 2 or (places and output.ndim == 4 and min(output.shape[2:]) > 1):
             outputs.setdefault(name, (type(module).__name__, output))
 
     return note

@@ -19,7 +19,7 @@ from pipeline.preset.yaml12 import MAX_BYTES, Document, read_document
 MOST_RUNS = 10_000
 _MOST_SEED = 2**63 - 1
 _SPAN = re.compile(r"\s*(\d{1,19})\s*(?:-\s*(\d{1,19})\s*)?")
-_SEEDS = "must be a seed, seeds such as 0-7, or a list of them"
+_SEEDS = "must be a seed, 0 or more, seeds such as 0-7, or a list of them"
 
 
 def _listed(value: object) -> object:

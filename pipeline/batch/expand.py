@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Planned:
 def expand(file: BatchFile) -> list[Planned]:
     """All runs, in their order: presets, inputs, `zip`, `grid`, and seeds innermost.
 
-    Raises PresetError where a preset or an input is not there, or there are too many runs.
+    Raises PresetError where a preset or an input is not there, there are too many runs, or `skip` makes no sense.
     """
     batch = file.batch
     presets, inputs = _presets(file), _inputs(file)
@@ -54,14 +54,27 @@ def expand(file: BatchFile) -> list[Planned]:
         count *= len(axis)
     if count > MOST_RUNS:
         raise PresetError([file.document.problem((), f"makes {count} runs, may make at most {MOST_RUNS}")])
-    made = []
+    made, skipped = [], set[int]()
     for preset, given, row in itertools.product(presets, inputs, rows):
         for point in itertools.product(*axes):
             values = dict(zip(batch.varied, (*row, *point), strict=True))
             planned = Planned("", preset, given, values)
-            if not any(_is_meant(each, planned) for each in batch.skip):
+            meant = {index for index, each in enumerate(batch.skip) if _is_meant(each, planned)}
+            skipped |= meant
+            if not meant:
                 made.append(planned)
+    _require_sense(file, skipped, made)
     return list(_named(made, batch))
+
+
+def _require_sense(file: BatchFile, skipped: Collection[int], made: Sequence[Planned]) -> None:
+    """Raises PresetError for a `skip` that no run fits, as after a slip of the pen, or that all runs fit."""
+    said = "fits no run, so nothing is skipped; its values have to be those of `grid`, `zip` and `seeds`"
+    idle = [index for index in range(len(file.batch.skip)) if index not in skipped]
+    if idle:
+        raise PresetError([file.document.problem(("skip", index), said) for index in idle])
+    if not made:
+        raise PresetError([file.document.problem(("skip",), "leaves no run; skip fewer")])
 
 
 def _presets(file: BatchFile) -> list[Path]:

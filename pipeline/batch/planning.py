@@ -81,23 +81,31 @@ class BatchFolder:
 
         A run that is planned and not begun takes what the files say now; one that was begun goes on as it began.
         Raises PresetError with what is wrong in all presets; RunError where a run was begun as another than it would be
-        now, TroubleError for the disk.
+        now, or what lies in its place is no run; TroubleError for the disk.
         """
+        for work, preset in self.missing(runs, on_done):
+            self._make(work, preset)
+        return [self.work(planned) for planned in runs]
+
+    def missing(
+        self, runs: Sequence[Planned], on_done: Callable[[int], None] = lambda count: None
+    ) -> list[tuple[Work, Preset]]:
+        """The runs whose folders are to be made, with their presets; nothing is written. Raises as `freeze` does."""
         problems: list[Problem] = []
-        missing: list[tuple[Work, Preset]] = []
-        works = [self.work(planned) for planned in runs]
-        for count, work in enumerate(works):
+        found: list[tuple[Work, Preset]] = []
+        for count, work in enumerate(map(self.work, runs)):
             on_done(count)
             try:
                 if not self._is_made(work):
-                    missing.append((work, self.preset(work.planned)))
+                    preset = self.preset(work.planned)
+                    if not work.folder.holds_run():
+                        work.folder.require_free(preset)
+                    found.append((work, preset))
             except PresetError as error:
                 problems += [each for each in error.problems if each not in problems]
         if problems:
             raise PresetError(problems)
-        for work, preset in missing:
-            self._make(work, preset)
-        return works
+        return found
 
     def _is_made(self, work: Work) -> bool:
         """Whether its folder is there, for what is wanted now. Raises RunError where it was begun as something else."""
@@ -122,16 +130,18 @@ class BatchFolder:
 
     def _overrides(self, planned: Planned) -> Iterator[Override]:
         for key, value in {**self.file.batch.set, **planned.values}.items():
-            yield Override(key, json.dumps(value, default=str), self._label(key), folder=self.file.folder)
+            label = self._label(key, planned)
+            yield Override(key, json.dumps(value, default=str), label, folder=self.file.folder)
         if planned.input is not None:
             yield Override("stages[0].path", str(planned.input), self._where("inputs"), quoted=True)
 
-    def _label(self, key: str) -> str:
-        """Where the batch sets a key, for messages."""
+    def _label(self, key: str, planned: Planned) -> str:
+        """Where the batch sets a key, for messages; and of which preset, where there are several."""
+        said = f"{key} of {planned.preset.stem}" if len(self.file.batch.presets) > 1 else key
         for section in ("set", "zip", "grid"):
             if key in getattr(self.file.batch, section):
-                return f"{self._where(section, key)}: {key}:"
-        return f"{self._where('seeds')}: {key}:"
+                return f"{self._where(section, key)}: {said}:"
+        return f"{self._where('seeds')}: {said}:"
 
     def _where(self, *path: str) -> str:
         return self.file.document.place(path)

@@ -51,7 +51,9 @@ def command(
     list_: Annotated[
         bool, typer.Option("--list", help="Print a command for each run that is not finished, and stop.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which runs there are; nothing is written.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which runs there are, and check them; nothing is written.")
+    ] = False,
 ) -> None:
     """Render every run that a batch file makes: presets by seeds, by values of keys, by pictures.
 
@@ -59,6 +61,9 @@ def command(
     """
     if on not in ("local", "ray"):
         raise typer.BadParameter(f"{on} is no place to render; use local or ray", param_hint="'--on'")
+    if on == "local" and (address is not None or gpus):
+        hint = "'--address'" if address is not None else "'--gpus'"
+        raise typer.BadParameter("is of a Ray cluster; add --on ray, or leave it out", param_hint=hint)
     with Watch(f"reading {file}", stderr=True) as watch:
         from pipeline.batch import BatchFolder, expand, load_batch
         from pipeline.batch.planning import chosen
@@ -66,8 +71,9 @@ def command(
         loaded = load_batch(file)
         runs = chosen(expand(loaded), only or [])
         folder = BatchFolder(loaded, out)
-        if not dry_run:
-            works = folder.freeze(runs, lambda count: watch.hear("planning runs", count, len(runs)))
+        settle = folder.missing if dry_run else folder.freeze
+        settle(runs, lambda count: watch.hear("planning runs", count, len(runs)))
+        works = [folder.work(planned) for planned in runs]
     if dry_run:
         _show(folder, runs)
         return
@@ -88,7 +94,7 @@ def _show(folder: BatchFolder, runs: Sequence[Planned]) -> None:
     rows = [(work.planned.name, work.standing().state if work.folder.holds_run() else "new") for work in works]
     told = [[str(work.planned.told.get(key, "")) for key in keys] for work in works]
     print_table([(*row, *more) for row, more in zip(rows, told, strict=True)], ("run", "state", *keys))
-    say(f"{len(runs)} runs, in {folder.path}")
+    say(f"{len(runs)} run{'' if len(runs) == 1 else 's'}, in {folder.path}")
 
 
 def _render(works: Sequence[Work], workers: int, on: str, address: str | None, gpus: float) -> list[Outcome]:

@@ -23,7 +23,7 @@ def command(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Files, folders or patterns.")],
     layer: Annotated[
         str, typer.Option(metavar="L", help="The layer; `dreamreel layers` lists them. Deeper ones know larger things.")
-    ] = "blocks.4.1",
+    ] = "blocks.5.0",
     count: Annotated[int, typer.Option("--count", "-k", min=2, max=1024, help="How many directions.")] = 32,
     out: Annotated[
         Path | None,

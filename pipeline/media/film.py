@@ -96,9 +96,10 @@ class Film:
         )
 
     def _refuse_hdr(self, frame: av.VideoFrame) -> None:
+        curve = (hdr_transfer(frame) or "").upper()
         raise MediaError(
-            f"{self.path} is HDR ({frame.color_trc}), presets work in SDR; `hdr: tone-map` of the video stage brings "
-            "it there, or convert it first: ffmpeg -i IN -vf "
+            f"{self.path} is HDR ({curve}), presets work in SDR; `hdr: tone-map` of the video stage brings it there, "
+            "or convert it first: ffmpeg -i IN -vf "
             "zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p OUT"
         )
 

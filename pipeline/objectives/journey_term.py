@@ -32,11 +32,7 @@ class JourneyTerm(MotifTerm):
     blend: float = Field(0.5, gt=0, le=1, description="the share of a turn in which it fades into the next")
 
     def place(self, recipe: Recipe) -> str:
-        return find_head(recipe).name if self._of_classes else super().place(recipe)
-
-    @property
-    def _of_classes(self) -> bool:
-        return self.layer is None and self.directions is None
+        return find_head(recipe).name if self.of_classes else super().place(recipe)
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         if self.life.frames:
@@ -44,7 +40,7 @@ class JourneyTerm(MotifTerm):
         yield from (found := list(super().problems(recipe)))
         if found:
             return
-        if not self._of_classes:
+        if not self.of_classes:
             yield from self.number_problems(recipe, [(f"journey[{i}]", each) for i, each in enumerate(self.journey)])
             return
         for index, part in enumerate(self.parts()):

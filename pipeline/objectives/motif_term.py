@@ -24,6 +24,11 @@ class MotifTerm(BaseTerm):
     elsewhere: ClassVar[bool] = False
     """whether it may have neither of the two, and reads the network's classes then"""
 
+    @property
+    def of_classes(self) -> bool:
+        """Whether it is about the network's classes."""
+        return self.elsewhere and self.layer is None and self.directions is None
+
     def place(self, recipe: Recipe) -> str:
         if self.directions is not None:
             return directions_for(recipe, self.directions).layer
@@ -35,7 +40,7 @@ class MotifTerm(BaseTerm):
         if self.directions is not None and self.layer is not None:
             yield "layer", "stands beside `directions`, and the file says which layer it is of; leave one of them out"
             return
-        if self.elsewhere and self.directions is None and self.layer is None:
+        if self.of_classes:
             return
         try:
             self.place(recipe)

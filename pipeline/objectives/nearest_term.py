@@ -34,17 +34,13 @@ class NearestTerm(MotifTerm):
     elsewhere = True
 
     def place(self, recipe: Recipe) -> str:
-        return find_features(recipe).name if self._of_classes else super().place(recipe)
-
-    @property
-    def _of_classes(self) -> bool:
-        return self.layer is None and self.directions is None
+        return find_features(recipe).name if self.of_classes else super().place(recipe)
 
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield from (found := list(super().problems(recipe)))
         if found:
             return
-        if not self._of_classes:
+        if not self.of_classes:
             yield from self.number_problems(recipe, [(f"nearest[{i}]", each) for i, each in enumerate(self.nearest)])
             return
         try:
@@ -60,7 +56,7 @@ class NearestTerm(MotifTerm):
 
     def build(self, backbone: Backbone) -> Objective:
         place = self.place(backbone.recipe)
-        if self._of_classes:
+        if self.of_classes:
             indices = [class_index(backbone.recipe, each) for each in self.nearest]
             return scores.Nearest(place, class_directions(backbone)[:, indices])
         numbers = torch.tensor([each for each in self.nearest if isinstance(each, int)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
 }
+_LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -26,6 +28,8 @@ _KINDS = {
     "string_type": "text",
     "bool_type": "true or false",
     "tuple_type": "a list",
+    "dict_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
     "finite_number": "a finite number",
 }
 
@@ -88,10 +92,15 @@ def _message(finding: Any, model: type[BaseModel]) -> str:
         return f"is {value}, must be {words} {limits[key]}"
     if kind in _KINDS:
         return f"is {value}, must be {_KINDS[kind]}"
+    if kind in _LENGTHS:
+        key, words = _LENGTHS[kind]
+        return f"is {value}, must have {words} {limits[key]}"
     if kind == "string_pattern_mismatch":
         return f"is {value}, which does not fit"
     if kind == "literal_error":
-        return f"is {value}, must be {limits['expected'].replace(chr(39), '')}"
+        expected = limits["expected"].replace(chr(39), "")
+        near = did_you_mean(str(finding["input"]), re.split(r", | or ", expected))
+        return f"is {value}, must be {expected}{near}"
     if kind == "value_error":
         if isinstance(finding["input"], dict):
             return str(limits["error"])  # a message about several keys

@@ -94,8 +94,8 @@ def _named(document: Document) -> list[str]:
     given: Any = document.data[EXTENDS]
     listed = given if isinstance(given, list) else [given]
     wrong = [each for each in listed if not isinstance(each, str) or not each]
-    if wrong:
-        raise _refusal(document, f"is {shown(wrong[0])}, {_WANTED}")
+    if wrong or not listed:
+        raise _refusal(document, f"is {shown(wrong[0] if wrong else listed)}, {_WANTED}")
     return listed
 
 

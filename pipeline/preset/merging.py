@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import KeyPath, PresetError
 from pipeline.preset.changes import STAGES
 from pipeline.preset.entries import ENCODE, begins_film, find_entry, superseded
+from pipeline.preset.explain import shown
 from pipeline.preset.yaml12 import Document
 from pipeline.stages.lookup import PluginError
 
@@ -133,6 +134,9 @@ class _Stages:
         """Where the stage stands that an entry means, if it means one of the base. Raises PresetError."""
         if not isinstance(entry, dict):
             return None
+        if entry.get(REMOVE, True) is not True:
+            said = f"is {shown(entry[REMOVE])}, must be true; leave it out where the stage is to stay"
+            raise self._refusal(number, said, REMOVE)
         wanted = self._meant(number, entry)
         if wanted is None:
             if entry.get(REMOVE) is True:
@@ -158,8 +162,8 @@ class _Stages:
             return 0
         return meant[0] if meant else None
 
-    def _refusal(self, number: int, message: str) -> PresetError:
-        return PresetError([self._over.problem((STAGES, number), message)])
+    def _refusal(self, number: int, message: str, *keys: str) -> PresetError:
+        return PresetError([self._over.problem((STAGES, number, *keys), message)])
 
 
 def _over_entry(old: dict[Any, Any], entry: dict[Any, Any]) -> dict[Any, Any]:

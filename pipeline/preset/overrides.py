@@ -146,7 +146,8 @@ def override_path(document: Document, override: Override) -> KeyPath:
         parts = parse_path(override.key)
     except ValueError as error:
         raise _refusal(override, str(error)) from None
-    stages = document.data.get("stages")
+    scenes = document.data.get("scenes")
+    stages = document.data.get("stages", [] if scenes else None)
     if not parts or parts[0] in Preset.model_fields or not isinstance(stages, list):
         return parts
     head = parts[0]
@@ -169,6 +170,7 @@ def override_path(document: Document, override: Override) -> KeyPath:
     else:
         names = [*Preset.model_fields, *(s["stage"] for s in stages if isinstance(s, dict) and "stage" in s)]
         message = unknown("key", str(head), map(str, names))
+        message += f"; in the first scene it is scenes[0].{format_path(parts)}" if scenes else ""
     raise _refusal(override, message)
 
 

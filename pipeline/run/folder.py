@@ -170,8 +170,7 @@ class RunFolder:
         """
         if not self.holds_run():
             self._require_entry()
-            begin = f"dreamreel render PRESET --out {shell_word(str(self.path))}"
-            raise RunError(f"{self.path} holds no run; `{begin}` begins one")
+            raise RunError(f"{self.path} holds no run; {self._no_run_hint()}")
         preset = self._written_preset()
         checked = checked or duration is not None
         if not checked and not moved:
@@ -203,6 +202,14 @@ class RunFolder:
             raise RunError(f"can't look into {self.path}: {error.strerror}; mend its permissions") from None
         except OSError:
             return
+
+    def _no_run_hint(self) -> str:
+        if self.path.is_file():
+            return f"`dreamreel render {shell_word(str(self.path))}` begins one, if it is a preset"
+        if self._wrote_preset():
+            anew = f"dreamreel render {shell_word(str(self.path / 'preset.yaml'))} --out ANOTHER"
+            return f"its folder {self.state.name} is gone: put that back, or render it anew: {anew}"
+        return f"`dreamreel render PRESET --out {shell_word(str(self.path))}` begins one"
 
     def _written_preset(self) -> Preset:
         try:
@@ -254,16 +261,16 @@ class RunFolder:
         return f"can't write to {self.path}: {said}; choose another folder with --out"
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Keeps others out, on this machine and on others. Raises TroubleError where somebody works here.
 
-        Who died here left nothing in the way; who is frozen, or died elsewhere, is waited for. Where another takes the
-        folder over meanwhile, nothing is written any more, and TroubleError says so.
+        Who died here left nothing in the way; who is frozen, or died elsewhere, is waited for, unless `should_stop`.
+        Where another takes the folder over meanwhile, nothing is written any more, and TroubleError says so.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
                 make_folder(self.path)
-                lease = stack.enter_context(held(self.lock_file, self.lease_file, [self.film_lock_file]))
+                lease = stack.enter_context(held(self.lock_file, self.lease_file, [self.film_lock_file], should_stop))
                 stack.enter_context(guarded(lease.require))
                 make_anew(lease, self.log_file, self.segments)
             try:

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from pipeline.disk import remove_if
 from pipeline.errors import RunError, TroubleError, shell_word
 
 BEAT_SECONDS = 1.0
+MOST_BEAT_SECONDS = 10.0  # that a lease may ask for: twenty of them are waited
 MISSED_BEATS = 20
 _LOOKS_A_BEAT = 2
 _SHOWN_SECONDS = 60.0
@@ -48,7 +50,7 @@ class Owner(BaseModel):
     """what `pid` counts in"""
     started: int | None
     """when that process began, in ticks of its machine; None where the system does not tell"""
-    beat_seconds: float = Field(gt=0, le=3600)
+    beat_seconds: float = Field(gt=0, le=MOST_BEAT_SECONDS)
     displaces: bool = False
     """whether one before may come back, and may not have been provided for yet"""
 
@@ -114,10 +116,11 @@ class Lease:
                 remove_if(self._path, lambda path: path.read_bytes() == self._data)
 
 
-def take(path: Path, locked: bool) -> Lease:
+def take(path: Path, locked: bool, should_stop: Callable[[], bool] = lambda: False) -> Lease:
     """The lease at `path`; waits for signs of life where there is one. `locked`: the caller has the kernel's lock.
 
-    Raises TroubleError where the folder is another's who lives, RunError for a file that is no lease, OSError.
+    Raises TroubleError where the folder is another's who lives, or the waiting is ended by `should_stop`; RunError for
+    a file that is no lease, OSError.
     """
     number = 1
     displaced: Owner | None = None
@@ -125,7 +128,7 @@ def take(path: Path, locked: bool) -> Lease:
         owner = _owner(path, seen.data)
         dead = owner is not None and owner.is_dead()
         # Where the owner is dead and somebody has the lock all the same, that is one who writes no leases.
-        if (dead and not locked) or not (dead or _is_silent(path, seen, owner)):
+        if (dead and not locked) or not (dead or _is_silent(path, seen, owner, should_stop)):
             raise taken(path)
         if remove_if(path, lambda aside, seen=seen: look(aside) == seen):  # type: ignore[misc]
             number = 1 if owner is None else owner.number + 1
@@ -164,7 +167,7 @@ def taken(path: Path) -> TroubleError:
     return TroubleError(f"another process is rendering in {path.parent}; wait for it, or use --out")
 
 
-def _is_silent(path: Path, seen: Seen, owner: Owner | None) -> bool:
+def _is_silent(path: Path, seen: Seen, owner: Owner | None, should_stop: Callable[[], bool]) -> bool:
     """Whether a lease stays as it was seen for twenty beats.
 
     Looks are counted, not seconds: while a disk does not answer, its owner can't show that it lives.
@@ -174,6 +177,9 @@ def _is_silent(path: Path, seen: Seen, owner: Owner | None) -> bool:
     looks = MISSED_BEATS * _LOOKS_A_BEAT
     for count in range(looks):
         report(f"waiting to see whether {whose} still works in {path.parent}", count, looks)
+        if should_stop():
+            said = f"stopped while it was waited whether {whose} still works in {path.parent}"
+            raise TroubleError(f"{said}; nothing was changed there")
         time.sleep(beat / _LOOKS_A_BEAT)
         if look(path) != seen:
             return False

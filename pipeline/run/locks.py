@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import filelock
@@ -18,15 +18,17 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
-def held(lock_file: Path, lease_file: Path, others: Sequence[Path]) -> Iterator[Lease]:
+def held(
+    lock_file: Path, lease_file: Path, others: Sequence[Path], should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[Lease]:
     """The lease of a folder, in the block, and its lock. `others` are locks that a process gets within that one.
 
-    Raises TroubleError where it is another's who lives, OSError.
+    Raises TroubleError where it is another's who lives, or `should_stop` ends the waiting for that; OSError.
     """
     lock = filelock.FileLock(lock_file)
     locked = acquired(lock)
     try:
-        lease = take(lease_file, locked)
+        lease = take(lease_file, locked, should_stop)
         try:
             if not locked:  # who has it is frozen, and has what nobody will ask for again
                 for path in (lock_file, *others):

@@ -26,7 +26,8 @@ class Options:
     on_message: Callable[[str], None] = lambda text: None
     """hears warnings, and what may surprise in the preset"""
     should_stop: Callable[[], bool] = lambda: False
-    """asked before every frame, those of the lead-in too; True ends the render with a checkpoint"""
+    """asked before every frame, those of the lead-in too, and while the folder's last owner is waited for; True ends
+    the render with a checkpoint, or that wait"""
     checkpoint_seconds: float = 30.0
     """at most so much work is ever lost"""
     workers: int = 1

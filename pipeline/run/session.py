@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,11 @@ def render(
     """
     open_device(preset.device)  # a preset for another machine makes no folder here
     _require_encoders(preset)  # before hours of work that nothing could write down
-    with _free_folder(preset, out, overwrite) as folder:
+    options = _options(options, on_frame, outputs)
+    with _free_folder(preset, out, overwrite, options.should_stop) as folder:
         if preset.cut_into_shots:
-            return Shots(folder, preset, _options(options, on_frame, outputs), preset.origin, _resume_shot).begin()
-        return _Session(folder, preset, _options(options, on_frame, outputs), preset.origin).begin()
+            return Shots(folder, preset, options, preset.origin, _resume_shot).begin()
+        return _Session(folder, preset, options, preset.origin).begin()
 
 
 def plan(preset: Preset, out: str | Path | None = None) -> RunFolder:
@@ -66,10 +67,12 @@ def plan(preset: Preset, out: str | Path | None = None) -> RunFolder:
 
 
 @contextlib.contextmanager
-def _free_folder(preset: Preset, out: str | Path | None, overwrite: bool) -> Iterator[RunFolder]:
+def _free_folder(
+    preset: Preset, out: str | Path | None, overwrite: bool, should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[RunFolder]:
     """A folder for a new run, locked."""
     folder = RunFolder(Path("renders") / preset.name if out is None else out)
-    with folder.locked():
+    with folder.locked(should_stop):
         if folder.holds_run() and not overwrite:
             choice = "or begin again with --overwrite, or elsewhere with --out"
             raise RunError(f"{folder.path} holds a run already; {folder.resume_hint}, {choice}")
@@ -101,11 +104,12 @@ def resume(
     require_own_length(folder, duration)
     preset = folder.load_preset(duration, moved)
     _require_encoders(preset)
-    with folder.locked():
+    options = _options(options, on_frame, outputs)
+    with folder.locked(options.should_stop):
         if preset.cut_into_shots:
-            shots = Shots(folder, preset, _options(options, on_frame, outputs), folder.origin(), _resume_shot)
+            shots = Shots(folder, preset, options, folder.origin(), _resume_shot)
             return shots.resume({} if moved is None else moved)
-        session = _Session(folder, preset, _options(options, on_frame, outputs), folder.origin())
+        session = _Session(folder, preset, options, folder.origin())
         return session.resume(duration, {} if moved is None else moved)
 
 

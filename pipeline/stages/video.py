@@ -30,9 +30,16 @@ from pipeline.units import MAX_SIDE, MIN_SIDE, parse_fps
 
 _STILLS_FPS = Fraction(24)
 
-ShotsField = Annotated[
-    bool | tuple[int, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-]
+
+def _parse_shots(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple) and all(type(each) is int for each in value):
+        return tuple(value)
+    raise ValueError("must be true, false, or a list of frames at which shots begin, such as [48, 130]")
+
+
+ShotsField = Annotated[bool | tuple[int, ...], BeforeValidator(_parse_shots)]
 
 
 class VideoConfig(StageConfig):

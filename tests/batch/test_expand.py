@@ -69,11 +69,15 @@ def test_names_that_would_be_alike_or_too_long_are_told_apart(tmp_path: Path) ->
     [
         ("presets: a.yaml\nsedes: 1\n", r"batch.yaml:2: sedes: unknown key 'sedes'; did you mean 'seeds'"),
         ("presets: a.yaml\nseeds: 7-1\n", r"batch.yaml:2: seeds: .*runs backwards; write 1-7"),
-        ("presets: a.yaml\nseeds: x\n", r"batch.yaml:2: seeds: .*must be a seed, seeds such as 0-7, or a list"),
+        ("presets: a.yaml\nseeds: x\n", r"batch.yaml:2: seeds: .*must be a seed, 0 or more, seeds such as 0-7, or a"),
         ("presets: a.yaml\nseeds: 0-99999\n", r"batch.yaml:2: seeds: .*100000 seeds, a batch has at most 10000"),
         ("presets: a.yaml\nzip: {fps: [8], size: [1x1, 2x2]}\n", r"fps has 1, size has 2.*make them equal"),
         ("presets: a.yaml\ngrid: {fps: [8]}\nset: {fps: 8}\n", r"fps stands in two of"),
-        ("presets: a.yaml\ngrid: {fps: []}\n", r"batch.yaml:2: grid.fps: "),
+        ("presets: a.yaml\ngrid: {fps: []}\n", r"batch.yaml:2: grid.fps: is \[\], must have at least 1"),
+        ("presets: a.yaml\ngrid: [fps]\n", r"batch.yaml:2: grid: is \['fps'\], must be a mapping of keys"),
+        ("presets: a.yaml\nseeds: 0-1\nskip: [{seed: 0}, {seed: 9}]\n", r"batch.yaml:3: skip\[1\]: fits no run"),
+        ("presets: a.yaml\nseeds: 0-1\nskip: [{seed: 0}, {seed: 1}]\n", r"batch.yaml:3: skip: leaves no run"),
+        ("presets: [b.yaml, a.yaml]\nseeds: 0-1\nset: {zom.zoom: 1}\n", r"batch.yaml:3: zom.zoom of b: 1: unknown key"),
         ("presets: a.yaml\nskip: [{zoom: 1}]\n", r"`skip` names zoom, which no two runs differ in"),
         ("presets: nothing.yaml\n", r"batch.yaml:1: presets\[0\]: is nothing.yaml, and there is no such file"),
         (
@@ -117,6 +121,19 @@ def test_what_is_only_planned_takes_changes_and_what_was_begun_does_not(tmp_path
     file = load_batch(write(tmp_path, "presets: a.yaml\nseeds: 0-1\nset: {zoom.zoom: 3}\n"))
     BatchFolder(file, tmp_path / "out").freeze(chosen(expand(file), ["*seed=1"]))
     assert "zoom: 3" in second.folder.preset_file.read_text()
+
+
+def test_a_folder_that_is_half_gone_is_named_before_any_is_made(tmp_path: Path) -> None:
+    first, _ = works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\n")
+    first.folder.state.rmdir()
+    file = load_batch(write(tmp_path, "presets: a.yaml\nseeds: 0-2\n"))
+    folder = BatchFolder(file, tmp_path / "out")
+    for plan in (folder.missing, folder.freeze):
+        with pytest.raises(
+            RunError, match=r"a_seed=0/preset.yaml is there already and belongs to no run; move it away"
+        ):
+            plan(expand(file))
+    assert not (tmp_path / "out/a_seed=2").exists()
 
 
 def test_patterns_choose_runs_and_say_when_they_fit_none(tmp_path: Path) -> None:

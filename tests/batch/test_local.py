@@ -44,6 +44,17 @@ def test_a_batch_is_rendered_to_the_bytes_of_single_renders(tmp_path: Path) -> N
     assert again == ""
 
 
+def test_a_dry_run_tells_what_a_run_would_be_refused_for(tmp_path: Path) -> None:
+    file, out = write(tmp_path, "presets: a.yaml\ngrid: {zom.zoom: [1]}\n"), tmp_path / "out"
+    done = finished("batch", str(file), "--out", str(out), "--dry-run")
+    assert done.returncode == 1 and "batch.yaml:2: zom.zoom: 1: unknown key 'zom'" in done.stderr
+    done = finished("batch", str(file), "--gpus", "1")
+    assert done.returncode == 2 and "--gpus" in done.stderr and "add --on ray" in done.stderr
+    file.write_text("presets: a.yaml\ngrid: {zoom.zoom: [2]}\n")
+    said = run_dreamreel("batch", str(file), "--out", str(out), "--dry-run")
+    assert "a_zoom=2  new" in said and "1 run, in" in said and not out.exists()
+
+
 def test_what_fails_is_named_and_stops_nothing_and_is_tried_again_when_asked(tmp_path: Path) -> None:
     works = works_of(tmp_path, BATCH)
     broken = works[0].folder.preset_file

@@ -298,9 +298,10 @@ def extended(draw: Draw) -> Case:
 
 @st.composite
 def of_scenes(draw: Draw) -> Case:
-    """A film of several scenes: presets from the shelf, files, and chains on the spot."""
+    """A film of several scenes: presets from the shelf, files, and chains on the spot; it may listen to a song."""
     text = yaml.safe_dump(
         {"size": "64x48", "fps": 12, "device": "cpu"}
+        | ({"listen": draw(_SPECIAL["listen"]())} if draw(st.booleans()) else {})
         | draw(st.dictionaries(st.sampled_from(_FILM_KEYS), st.one_of(st.just("1s"), st.just(2), junk()), max_size=1))
         | {
             "scenes": draw(
@@ -314,7 +315,7 @@ def of_scenes(draw: Draw) -> Case:
     options = draw(st.sampled_from([options, options, ("--set", "scenes[0].fade=1s"), ("--duration", "3f")]))
     made = case("scenes", text, draw(st.integers(0, _OFTEN)) == 0, (("check", FILE, *options),))
     base = b"vars: {a: 1.5}\nstages: [{stage: noise}, {stage: zoom, zoom: '${a}'}, {stage: encode}]\n"
-    names = (FILE, "--set", "--duration", "base.yaml", "droste.yaml", "triptych.yaml", "p.png")
+    names = (FILE, "--set", "--duration", "base.yaml", "droste.yaml", "triptych.yaml", "p.png", "s.mp3", "film.mp4")
     return replace(made, files={**made.files, "base.yaml": base}, named=names)
 
 
@@ -324,7 +325,11 @@ def _scene(draw: Draw) -> Any:
     if draw(st.booleans()):
         base = draw(st.sampled_from(["base.yaml", "base.yaml", "droste", "triptych", FILE, "p.png"]))
         scene = {"extends": base, "vars": {"a": draw(_variable())}} if draw(st.booleans()) else {"extends": base}
-    lengths = st.sampled_from(["3f", "4f", "1s", "0.5s", "endless", "1f", "0s", "x"])
+    elif draw(st.booleans()):
+        zooms = ["1 + kick", "1 + decay(kick * t, 0.2)", {"every": "1b", "of": [1.1, 0.9]}, {"0b": 1.1, "2b": 0.9}]
+        scene["stages"] = [{"stage": "noise"}, {"stage": "zoom", "zoom": draw(st.sampled_from(zooms))}]
+        scene["changes"] = {"at": draw(st.sampled_from(["1b", "0s", "0.2b"])), "set": {"zoom.rotate": 3}}
+    lengths = st.sampled_from(["3f", "4f", "1s", "0.5s", "endless", "1f", "0s", "x", "1b", "0.5b", "0b", "9999999b"])
     for key in draw(st.lists(st.sampled_from(["fade", "duration", "lead_in"]), max_size=3)):
         scene[key] = draw(lengths)
     if draw(st.integers(0, _OFTEN)) == 0:

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pipeline.disk import digest_of
+from pipeline.run.lease import MOST_BEAT_SECONDS
 from tests.fuzz.case import Case, Entry, Special
 from tests.fuzz.damage import Draw, damaged, rewritten
 from tests.fuzz.words import junk
@@ -43,7 +44,7 @@ _EXTRA = [
         "segments/x.mp4",
     ),
     *("segments/²³.mp4", "segments/000001.part-99.mp4", "small.part-99.mp4", "small-silent.part-9.mp4", "small.mp4"),
-    *("plot.png", "poster.png", "sheet.png", ".lock", "run.jsonl", "preset.yaml", "state", "segments"),
+    *("plot.png", "poster.png", "sheet.png", ".lock", ".lease", "run.jsonl", "preset.yaml", "state", "segments"),
 ]
 _ODD: list[Entry] = [
     *(b"", b"{}", b"[]", b"junk\n", b"\xff\xfe"),
@@ -87,9 +88,8 @@ def harmed(draw: Draw) -> Case:
     """The run after one or two things happened to it."""
     files: dict[str, Entry] = dict(whole())
     for _ in range(draw(st.integers(1, 2))):
-        draw(st.sampled_from([_lose, _harm, _harm, _rewrite, _log, _log, _resign, _resign, _resign, _add, _replace]))(
-            draw, files
-        )
+        happened = [_lose, _harm, _harm, _rewrite, _log, _log, _resign, _resign, _resign, _add, _replace, _lease]
+        draw(st.sampled_from(happened))(draw, files)
     return Case("run", CHAINS, files, (RUN, "small", "mine.yaml", "p.png"))
 
 
@@ -173,6 +173,24 @@ def _add(draw: Draw, files: dict[str, Entry]) -> None:
     name = f"{RUN}/{draw(st.sampled_from(_EXTRA))}"
     if name not in files and not any(each.startswith(f"{name}/") for each in files):
         files[name] = _anything(draw, files)
+
+
+def _lease(draw: Draw, files: dict[str, Entry]) -> None:
+    """What a process left that died here or elsewhere; or something like it. It is waited for briefly."""
+    left: Any = {
+        **{"number": 3, "token": "1f" * 16, "host": "render7", "pid": 4242, "machine": "5b0e pid:[4026531836]"},
+        **{"started": 123456, "beat_seconds": 0.01, "displaces": draw(st.booleans())},
+    }
+    if draw(st.booleans()):
+        left = _changed(draw, left)
+    if (
+        isinstance(left, dict)
+        and isinstance(beat := left.get("beat_seconds"), int | float)
+        and 0 < beat <= MOST_BEAT_SECONDS
+    ):
+        left["beat_seconds"] = 0.01
+    data = json.dumps(left).encode()
+    files[f"{RUN}/.lease"] = damaged(draw, data) if draw(st.integers(0, 3)) == 0 else data
 
 
 def _replace(draw: Draw, files: dict[str, Entry]) -> None:

@@ -67,7 +67,7 @@ def test_the_standards_own_figures() -> None:
 def test_a_film_over_hdr_footage(tmp_path: Path) -> None:
     path = hdr(tmp_path, "pq")
     text = f"stages:\n- {{stage: video, path: {path}HDR}}\n- {{stage: encode, format: prores}}"
-    with pytest.raises(PresetError, match="is HDR"):
+    with pytest.raises(PresetError, match=r"is HDR \(PQ\), presets work in SDR"):
         parse_preset(text.replace("HDR", ""))
     result = render(parse_preset(text.replace("HDR", ", hdr: tone-map")), tmp_path / "run")
     with av.open(str(result.path)) as film:

@@ -16,6 +16,7 @@ from pipeline.errors import PresetError
 from pipeline.frame import Size
 from pipeline.media.picture import fit_to, read_picture
 from pipeline.objectives import WanderTerm, WeightedSum, build_objective
+from pipeline.objectives.classes import class_names
 from pipeline.preset import parse_preset
 from tests.conftest import photograph
 
@@ -120,6 +121,16 @@ def test_a_tile_has_the_gradient_of_the_whole() -> None:
     assert torch.nn.functional.cosine_similarity(whole.flatten(), tiled.flatten(), 0) > 0.98
 
 
+def test_without_a_layer_it_goes_among_the_classes_that_the_picture_suggests() -> None:
+    term = WanderTerm.model_validate({"wander": 4, "suggested": 100})
+    backbone = backbones.load("lite0", [term.place(backbones.find_recipe("lite0"))], torch.device("cpu"))
+    objective = build_objective([term], backbone)
+    objective.at(0)
+    objective.meet(backbone(fit_to(read_picture(photograph("chelsea.png")), Size(224, 224), "crop")))
+    drawn = {class_names()[index] for index in objective.state_dict()["term-0.channels"].tolist()}
+    assert "tiger cat" in drawn
+
+
 PRESET = "size: 64x48\nfps: 12\nduration: 2f\nstages: [{{stage: noise}}, {{stage: dream, octaves: 1, objective: {}}}]\n"
 
 
@@ -131,6 +142,7 @@ PRESET = "size: 64x48\nfps: 12\nduration: 2f\nstages: [{{stage: noise}}, {{stage
         ("{layer: blocks.2.1, wander: 3, life: 24f}", "is 24f, must be in seconds, such as 24s"),
         ("{layer: blocks.2.1, wander: 3, channel: 4}", "names both"),
         ("{layer: blocks.2.9, wander: 3}", "blocks.2.9"),
+        ("{wander: 3}, model: vgg16", "wander: vgg16 knows its classes by the whole picture alone; use `class`"),
     ],
 )
 def test_what_cannot_be_is_said(objective: str, message: str) -> None:

@@ -75,6 +75,7 @@ def test_the_name_comes_from_the_file(write_preset: Write) -> None:
         (("    octaves: 1", "    octaves: 1.5"), ["is 1.5, must be a whole number"]),
         (("    octaves: 1", "    octaves: many"), ["is 'many', must be a whole number"]),
         (("    zoom: 1.5", "    zoom: .inf"), ["must be a finite number"]),
+        (("    octaves: 1", "    normalise: laplace"), ["must be mean or laplacian; did you mean 'laplacian'?"]),
         (("    zoom: 1.5", "    pan: [1]"), [":10: stages[1].pan"]),
         (("  - stage: noise\n", ""), ["has no source; begin with one of noise, image"]),
         (("  - stage: palette", "  - stage: noise"), [":16: stages[3].stage", "second source"]),

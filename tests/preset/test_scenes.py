@@ -111,6 +111,16 @@ def test_a_problem_is_told_where_it_stands(tmp_path: Path) -> None:
     assert said[1].startswith("film.yaml:6: scenes[1].stages[0].kin: unknown key 'kin'; did you mean 'kind'?")
 
 
+def test_a_key_of_a_scene_that_is_set_at_the_top_is_told_where_it_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text(f"{TOP}scenes:\n  - {{extends: droste}}\n")
+    with pytest.raises(PresetError) as caught:
+        load_preset(file, ["zoom.zoom=1.3"])
+    said = str(caught.value)
+    assert said.startswith("--set zoom.zoom=1.3: unknown key 'zoom' (there are: ")
+    assert said.endswith("; in the first scene it is scenes[0].zoom.zoom")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

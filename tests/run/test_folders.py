@@ -16,6 +16,7 @@ import pipeline
 from pipeline.errors import MediaError, RunError
 from pipeline.media.joining import count_frames
 from pipeline.preset import Override, Preset, load_preset
+from pipeline.run import plan
 from pipeline.run.changes import changed_keys
 from pipeline.run.log import frame_records
 from tests.processes import finished, run_dreamreel
@@ -99,6 +100,15 @@ def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:
     for command in ("resume", "info", "assemble"):
         done = finished(command, str(tmp_path))
         assert done.returncode == 1 and "holds no run" in done.stderr
+
+
+def test_what_was_meant_is_told_where_there_is_no_run(preset: Preset, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"holds no run; `dreamreel render \S+\.yaml` begins one, if it is a preset"):
+        pipeline.resume(str(preset.origin))
+    folder = plan(preset, tmp_path / "half")
+    folder.state.rmdir()
+    with pytest.raises(RunError, match=r"holds no run; its folder state is gone: put that back, or .*half/preset.yaml"):
+        pipeline.resume(folder.path)
 
 
 def test_a_folder_with_foreign_files_is_left_alone(preset: Preset, tmp_path: Path) -> None:

@@ -209,6 +209,8 @@ def test_info_and_a_new_beginning(preset: Preset, run: Path, tmp_path: Path) -> 
     [
         ("video.shots", "[30, 16]", r"is \[30, 16\], must be rising frames from 1 to 43"),
         ("video.shots", "[0]", "must be rising frames"),
+        ("video.shots", "yes", "shots: is 'yes': must be true, false, or a list of frames"),
+        ("video.shots", "[1, b]", r"shots: is \[1, 'b'\]: must be true, false, or a list of frames"),
         ("changes", "[{at: 1s, set: {video.motion: none}}]", "changes the source"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -275,6 +276,31 @@ def test_what_could_not_be_made_anew_is_so_by_the_next(
         assert (run / "run.jsonl").stat().st_ino != inode
         assert woken(frozen)[0] == 75
     require_in_order(run)
+
+
+def test_waiting_for_a_sign_of_life_can_be_stopped(preset: Preset, run: Path) -> None:
+    """By Ctrl-C too, which ends it long before the 200 s of this one."""
+    (run / ".lease").write_bytes(_owner(machine="another", host="render7", beat_seconds=10))
+    left = listed(run)
+    words = "stopped while it was waited whether render7.*nothing was changed"
+    with pytest.raises(TroubleError, match=words):
+        pipeline.resume(run, options=Options(should_stop=lambda: True))
+    with pytest.raises(TroubleError, match=words):
+        pipeline.render(preset, run, overwrite=True, options=Options(should_stop=lambda: True))
+    command = [sys.executable, "-m", "pipeline", "resume", str(run)]
+    with subprocess.Popen(command, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        assert any(b"waiting to see whether render7" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        said = process.stdout.read().decode()
+        assert process.wait() == 130 and time.monotonic() - begun < 60
+    assert re.search(words, said)
+    assert listed(run) == left
+
+
+def listed(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 def test_waiting_for_a_sign_of_life_is_told(run: Path) -> None:
