@@ -247,6 +247,23 @@ def digest_of(data: bytes | Path, length: int | None = None) -> str:
     return state.hexdigest()
 
 
+class GrowingDigest:
+    """`digest_of` a file that is only ever appended to: what was read once is not read again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._state, self._length = hashlib.blake2b(digest_size=16), 0
+
+    def __call__(self) -> str:
+        """The digest of what is there now. Raises OSError."""
+        with open_regular(self._path) as file:
+            file.seek(self._length)
+            while block := file.read(1 << 20):
+                self._state.update(block)
+                self._length += len(block)
+        return self._state.hexdigest()
+
+
 def cache_folder() -> Path:
     """What is only there to save time lies here: $XDG_CACHE_HOME, by default ~/.cache; without a home, /tmp."""
     base = os.environ.get("XDG_CACHE_HOME", "")

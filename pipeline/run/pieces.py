@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.disk import digest_of, remove, replacing, require_guard, share, sync, write_whole
+from pipeline.disk import GrowingDigest, digest_of, remove, replacing, require_guard, share, sync, write_whole
 from pipeline.errors import MediaError
 from pipeline.media.joining import count_frames
 from pipeline.outputs import Rendition, Spool, encode
@@ -45,6 +45,7 @@ class Pieces(PieceFiles):
         super().__init__(folder, preset)
         self._preset = preset
         self._spool: BinaryIO | None = None
+        self._digests: dict[int, GrowingDigest] = {}
 
     def append(self, index: int, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Piece | None:
         """Add frame `index`, of the spools' depth, to its spool; the piece, when that is full and closed now."""
@@ -93,11 +94,12 @@ class Pieces(PieceFiles):
         """
         if self._spool is not None:
             self._spool.flush()
-        digests = {}
+        known, self._digests, digests = self._digests, {}, {}
         for number, path in self._spools().items():
             if not (number < frame // self.length and self._has_segments(number)):
                 sync(path)
-                digests[str(number)] = digest_of(path)
+                self._digests[number] = known[number] if number in known else GrowingDigest(path)
+                digests[str(number)] = self._digests[number]()
         sync(self._folder)  # the segments just seen are there for good
         return digests
 
@@ -160,6 +162,7 @@ class Pieces(PieceFiles):
 
         Nobody else may be writing here. Raises MediaError as `encode` does.
         """
+        self._digests = {}
         full, rest = divmod(max(0, frame), self.length)
         kept = {self._segment(number, each) for number in range(full) for each in self.renditions}
         kept |= {self._raw(number) for number in range(full + 1)}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.disk import digest_of
 from pipeline.media.joining import count_frames
 from pipeline.preset import Preset
 from pipeline.run.piece_files import Piece
@@ -67,6 +68,19 @@ def test_what_is_secured_is_verified_and_damage_is_seen(folder: Path, preset: Pr
     (folder / "000000.rgb24").unlink()
     with pytest.raises(ValueError, match="segment 0 and its spooled frames are gone"):
         pieces.verify(12, digests)
+
+
+def test_a_spool_that_grew_or_was_cut_is_secured_as_it_is(folder: Path, preset: Preset) -> None:
+    pieces, spool = Pieces(folder, preset), folder / "000000.rgb24"
+    for index in range(5):
+        pieces.append(index, pixels(index))
+        assert pieces.secure(index + 1) == {"0": digest_of(spool)}
+    pieces.close()
+    pieces.rewind(2)
+    assert pieces.secure(2) == {"0": digest_of(spool)} and spool.stat().st_size == 2 * pixels(0).nbytes
+    pieces.append(2, pixels(7))
+    assert pieces.secure(3) == {"0": digest_of(spool)}
+    pieces.close()
 
 
 def test_spools_go_when_their_segments_are_there(folder: Path, preset: Preset) -> None:
