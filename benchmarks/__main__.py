@@ -7,6 +7,7 @@ import torch
 from benchmarks import (
     busy,
     cadence,
+    footage,
     gpu,
     growth,
     large,
@@ -26,6 +27,7 @@ if __name__ == "__main__":
         busy,
         step,
         cadence,
+        footage,
         quality,
         still,
         zoom,
