@@ -53,7 +53,12 @@ class Bases:
         self._require_bounds(document, path, chain)
         name = _shown_name(document, text, folder, path)
         raw = self._read(document, path)
-        base = read_document(raw, name)
+        try:
+            base = read_document(raw, name)
+        except PresetError as error:
+            if any(problem.line is not None for problem in error.problems):
+                raise
+            raise _refusal(document, str(error)) from None  # no preset at all: the fault is the one who names it
         if not isinstance(base.data, dict):
             raise PresetError([base.problem((), f"is {shown(base.data)}, must be a mapping of keys such as `stages:`")])
         home = path.parent.absolute()

@@ -65,7 +65,8 @@ def report(out: str | Path) -> Report:
     kept = checkpoint.frames_kept(folder.state)
     newest = _newest(folder, preset)
     shots = _shots(folder, preset)
-    frames = max(0, newest.frame) if newest is not None else sum(done for done, _ in shots)
+    begun = [each for each in (newest, *(each for each, _ in shots)) if each is not None]
+    frames = sum(max(0, each.frame) for each in begun)
     total, film = preset.duration.to_frames(preset.fps), folder.film(preset)
     events = [record for record in read_log(folder.log_file) if "event" in record]
     # Footage may end before the length it told.
@@ -79,26 +80,26 @@ def report(out: str | Path) -> Report:
         total=total,
         segments=folder.pieces(preset).closed(),
         checkpoints={frame: _health(folder, preset, frame) for frame in kept},
-        seconds=newest.facts.seconds if newest is not None else 0.0,
+        seconds=sum(each.facts.seconds for each in begun),
         film=film if film.exists() else None,
         changes=_changes(origin, preset),
         origin=origin,
         ancestry=read_ancestry(folder.branch_file),
         kept=checkpoint.frames_kept(folder.kept),
         kept_bytes=checkpoint.bytes_kept(folder.kept),
-        shots=shots,
+        shots=tuple((0 if each is None else each.frame, length) for each, length in shots),
     )
 
 
-def _shots(folder: RunFolder, preset: Preset) -> tuple[tuple[int, int], ...]:
+def _shots(folder: RunFolder, preset: Preset) -> list[tuple[Found | None, int]]:
+    """The newest checkpoint of each, and how many frames it will have."""
     if not preset.cut_into_shots:
-        return ()
+        return []
     found = []
     for shot in shots_of(preset, read_begun(folder).frames):
         there = folder.shot(shot.number)
-        newest = _newest(there, there.load_preset()) if there.holds_run() else None
-        found.append((0 if newest is None else newest.frame, shot.frames))
-    return tuple(found)
+        found.append((_newest(there, there.load_preset()) if there.holds_run() else None, shot.frames))
+    return found
 
 
 def _newest(folder: RunFolder, preset: Preset) -> Found | None:

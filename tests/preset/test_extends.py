@@ -162,7 +162,7 @@ def test_files_and_bytes_are_counted_together(folder: Path) -> None:
         ("3", "", "/mine.yaml:1: extends: is 3, must be a preset's file, the name of one on `dreamreel presets`"),
         ("[]", "", "/mine.yaml:1: extends: is [], must be a preset's file"),
         ("[looks/base.yaml, {a: 1}]", "", "/mine.yaml:1: extends: is a mapping, must be a preset's file"),
-        ("looks/cat.png", "", "looks/cat.png: is not text in UTF-8; is it a preset, or a picture or film?"),
+        ("looks/cat.png", "", "/mine.yaml:1: extends: /looks/cat.png: is not text in UTF-8; is it a preset, or a"),
         ("looks/list.yaml", "", "/looks/list.yaml:1: is [1, 2], must be a mapping of keys"),
         ("looks/base.yaml", "stages: [{stage: tone, remove: true}]", "'tone' is not in /looks/base.yaml"),
         ("looks/base.yaml", "stages: [{stage: zoom, remove: yes}]", ":2: stages[0].remove: is 'yes', must be true;"),

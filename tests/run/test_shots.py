@@ -197,6 +197,7 @@ def test_info_and_a_new_beginning(preset: Preset, run: Path, tmp_path: Path) -> 
     pipeline.render(preset, out, options=stop_after(20))
     found = pipeline.report(out)
     assert (found.state, found.frames, found.shots) == ("stopped", 20, ((16, 16), (4, 14), (0, 14)))
+    assert found.seconds > 0
     assert pipeline.assemble(out)[1] == CUTS[0]
     assert pipeline.render(changed(preset, video__shots="false"), out, overwrite=True).finished
     assert not (out / "shots").exists()
