@@ -157,6 +157,10 @@ class TroubleError(RunError):
     """What stopped a run may be over by the next try: a full disk, a read-only folder, another process there."""
 
 
+class StoppedWaiting(TroubleError):
+    """Somebody asked to stop while it was waited for another process; nothing had begun."""
+
+
 PASSING = (TroubleError, DeviceError)
 """What may be over by the next try; of all else, trying again mends nothing."""
 

@@ -92,6 +92,7 @@ class BatchFolder:
     ) -> list[tuple[Work, Preset]]:
         """The runs whose folders are to be made, with their presets; nothing is written. Raises as `freeze` does."""
         problems: list[Problem] = []
+        other: RunError | None = None
         found: list[tuple[Work, Preset]] = []
         for count, work in enumerate(map(self.work, runs)):
             on_done(count)
@@ -103,8 +104,12 @@ class BatchFolder:
                     found.append((work, preset))
             except PresetError as error:
                 problems += [each for each in error.problems if each not in problems]
+            except RunError as error:
+                other = error if other is None else other
         if problems:
             raise PresetError(problems)
+        if other is not None:
+            raise other
         return found
 
     def _is_made(self, work: Work) -> bool:

@@ -59,11 +59,7 @@ def command(
 
     Give it again, and it goes on with what is not finished. Ctrl-C stops all of them; nothing is lost.
     """
-    if on not in ("local", "ray"):
-        raise typer.BadParameter(f"{on} is no place to render; use local or ray", param_hint="'--on'")
-    if on == "local" and (address is not None or gpus):
-        hint = "'--address'" if address is not None else "'--gpus'"
-        raise typer.BadParameter("is of a Ray cluster; add --on ray, or leave it out", param_hint=hint)
+    _require_place(on, address, gpus)
     with Watch(f"reading {file}", stderr=True) as watch:
         from pipeline.batch import BatchFolder, expand, load_batch
         from pipeline.batch.planning import chosen
@@ -86,6 +82,14 @@ def command(
         return
     outcomes = _render(todo, workers, on, address, gpus)
     _sum_up(folder, works, outcomes, failed)
+
+
+def _require_place(on: str, address: str | None, gpus: float) -> None:
+    if on not in ("local", "ray"):
+        raise typer.BadParameter(f"{on} is no place to render; use local or ray", param_hint="'--on'")
+    if on == "local" and (address is not None or gpus):
+        hint = "'--address'" if address is not None else "'--gpus'"
+        raise typer.BadParameter("is of a Ray cluster; add --on ray, or leave it out", param_hint=hint)
 
 
 def _show(folder: BatchFolder, runs: Sequence[Planned]) -> None:

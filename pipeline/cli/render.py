@@ -15,7 +15,7 @@ from pipeline.cli.complete import files_and_folders, folders
 from pipeline.cli.console import complain, say
 from pipeline.cli.stopping import Stopping
 from pipeline.cli.watch import Watch
-from pipeline.errors import RunError, TroubleError, shell_word
+from pipeline.errors import RunError, StoppedWaiting, shell_word
 from pipeline.statuses import RESUMABLE, STOPPED
 
 if TYPE_CHECKING:
@@ -175,9 +175,7 @@ def watched(
         )
         try:
             result = work(options)
-        except TroubleError as error:
-            if not stopping.asked:
-                raise
+        except StoppedWaiting as error:
             complain(str(error))
             raise typer.Exit(stopped) from None
     if result is None:  # somebody else has finished it meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -111,9 +112,19 @@ def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Sta
 
     # Recorded for contiguous pictures; these are channels last, where a classifier's flatten has to copy.
     op = aten.reshape.default if node.op is aten.view.default else node.op
-    result = op(*tree_map(fill, node.args), **tree_map(fill, node.kwargs))
+    args, kwargs = tree_map(fill, node.args), tree_map(fill, node.kwargs)
+    try:
+        result = op(*args, **kwargs)
+    except NotImplementedError:
+        # No bfloat16 form, as of what resizes a transformer's position embeddings on the CPU.
+        wide = tree_map(partial(_cast, old=torch.bfloat16, new=torch.float32), (args, kwargs))
+        result = tree_map(partial(_cast, old=torch.float32, new=torch.bfloat16), op(*wide[0], **wide[1]))
     flat = [result] if isinstance(result, Tensor) else list(result)
     return [leaf for leaf in flat if isinstance(leaf, Tensor)]
+
+
+def _cast(leaf: Any, old: torch.dtype, new: torch.dtype) -> Any:
+    return leaf.to(new) if isinstance(leaf, Tensor) and leaf.dtype == old else leaf
 
 
 def _on_device(node: Node, device: torch.device) -> Node:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.activity import report
 from pipeline.disk import remove_if
-from pipeline.errors import RunError, TroubleError, shell_word
+from pipeline.errors import RunError, StoppedWaiting, TroubleError, shell_word
 
 BEAT_SECONDS = 1.0
 MOST_BEAT_SECONDS = 10.0  # that a lease may ask for: twenty of them are waited
@@ -119,7 +119,7 @@ class Lease:
 def take(path: Path, locked: bool, should_stop: Callable[[], bool] = lambda: False) -> Lease:
     """The lease at `path`; waits for signs of life where there is one. `locked`: the caller has the kernel's lock.
 
-    Raises TroubleError where the folder is another's who lives, or the waiting is ended by `should_stop`; RunError for
+    Raises TroubleError where the folder is another's who lives, StoppedWaiting where `should_stop` ended it; RunError for
     a file that is no lease, OSError.
     """
     number = 1
@@ -179,7 +179,7 @@ def _is_silent(path: Path, seen: Seen, owner: Owner | None, should_stop: Callabl
         report(f"waiting to see whether {whose} still works in {path.parent}", count, looks)
         if should_stop():
             said = f"stopped while it was waited whether {whose} still works in {path.parent}"
-            raise TroubleError(f"{said}; nothing was changed there")
+            raise StoppedWaiting(f"{said}; nothing was changed there")
         time.sleep(beat / _LOOKS_A_BEAT)
         if look(path) != seen:
             return False

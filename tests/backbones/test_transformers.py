@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import find_features, find_head, find_layer, find_recipe, list_layers
-from pipeline.engines import Climb, climb
+from pipeline.engines import Climb, EngineChoice, build_engine, climb
+from pipeline.engines.base import EngineName
 from pipeline.engines.folded import FoldedEngine
 from pipeline.engines.reference import Reference
 from pipeline.errors import ModelError, PresetError
@@ -129,3 +130,13 @@ def test_a_supervised_one_names_classes() -> None:
     assert find_head(find_recipe(TINY)).channels == 1000
     with pytest.raises(ModelError, match="by the whole picture alone"):
         find_features(find_recipe(TINY))
+
+
+@pytest.mark.parametrize("engine", ["folded", "packed"])
+def test_it_dreams_in_bfloat16(engine: EngineName) -> None:
+    """Its position embeddings are resized by an operator that has no such form on the CPU."""
+    backbone = backbones.load(TINY, [LAYER], CPU, "random")
+    found = build_engine(backbone, EngineChoice(engine, "bfloat16"))
+    assert found.choice.engine == engine
+    (_, exact), (_, gradient) = (each(cat(Size(96, 64)), LayerL2(LAYER)) for each in (Reference(backbone), found))
+    assert torch.cosine_similarity(exact.flatten(), gradient.flatten(), 0) > 0.95

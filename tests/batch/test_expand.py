@@ -118,6 +118,8 @@ def test_what_is_only_planned_takes_changes_and_what_was_begun_does_not(tmp_path
     assert proceed(first.folder.path) is not None
     with pytest.raises(RunError, match=r"a_seed=0 was begun as another run, from what the batch"):
         works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\nset: {zoom.zoom: 3}\n")
+    with pytest.raises(PresetError, match="zom"):  # what is wrong with the other is not hidden by that
+        works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\nset: {zoom.zoom: 3, zom.zoom: 3}\n")
     file = load_batch(write(tmp_path, "presets: a.yaml\nseeds: 0-1\nset: {zoom.zoom: 3}\n"))
     BatchFolder(file, tmp_path / "out").freeze(chosen(expand(file), ["*seed=1"]))
     assert "zoom: 3" in second.folder.preset_file.read_text()
