@@ -119,8 +119,8 @@ class Lease:
 def take(path: Path, locked: bool, should_stop: Callable[[], bool] = lambda: False) -> Lease:
     """The lease at `path`; waits for signs of life where there is one. `locked`: the caller has the kernel's lock.
 
-    Raises TroubleError where the folder is another's who lives, StoppedWaiting where `should_stop` ended it; RunError for
-    a file that is no lease, OSError.
+    Raises TroubleError where the folder is another's who lives, StoppedWaiting where `should_stop` ended it, RunError
+    for a file that is no lease, OSError.
     """
     number = 1
     displaced: Owner | None = None
