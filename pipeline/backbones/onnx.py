@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.activity import report
 from pipeline.backbones.recipes import ONNX_INPUTS, Recipe
 from pipeline.disk import read_regular, state_of
 from pipeline.errors import ModelError, reason_of
+from pipeline.ops.border import fill_up
 
 _MOST_BYTES = 2_000_000_000
 _MULTIPLE = 32  # pixels
@@ -87,10 +87,7 @@ def _built(network: nn.Module, pads: bool) -> nn.Module:
 
 
 def _padded(_module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-    height, width = inputs[0].shape[2:]
-    if height % _MULTIPLE == 0 and width % _MULTIPLE == 0:
-        return inputs
-    return (F.pad(inputs[0], (0, -width % _MULTIPLE, 0, -height % _MULTIPLE), mode="replicate"),)
+    return (fill_up(inputs[0], _MULTIPLE, _MULTIPLE),)
 
 
 def _require_pictures(model: Any, path: Path) -> None:

@@ -132,9 +132,12 @@ def _described(network: nn.Module, probe: Tensor, outputs: dict[str, tuple[str, 
     with torch.no_grad(), Tracer(state, probe) as tracer:
         functional_call(network, state, (probe,))
     known = trace_geometry(tracer.nodes, PROBE_SIDE)
-    return tuple(
-        _layer(name, kind, output, known.get(tracer.value_of(output))) for name, (kind, output) in outputs.items()
-    )
+    # Every token sees the whole picture; its place is its patch's, whatever lies before that.
+    known_of = {
+        name: None if kind == Tokens.__name__ else known.get(tracer.value_of(output))
+        for name, (kind, output) in outputs.items()
+    }
+    return tuple(_layer(name, kind, output, known_of[name]) for name, (kind, output) in outputs.items())
 
 
 def _noting(name: str, outputs: dict[str, tuple[str, Tensor]], places: bool):  # type: ignore[no-untyped-def]  # a hook; torch's own type

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pipeline.ops.border import fill_up
 
 PICTURE = "picture"
 """What the layer of a block is called: `blocks.5.picture`."""
@@ -51,8 +52,7 @@ def with_pictures(network: Any) -> nn.Module:
     down, across = network.patch_embed.feat_ratio(as_scalar=False)
 
     def whole_patches(_network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        height, width = inputs[0].shape[2:]
-        return (F.pad(inputs[0], (0, -width % across, 0, -height % down), mode="replicate"),)
+        return (fill_up(inputs[0], down, across),)
 
     network.patch_embed.register_forward_hook(grid.note)
     network.register_forward_pre_hook(whole_patches)

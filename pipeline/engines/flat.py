@@ -11,10 +11,11 @@ from weakref import WeakSet
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from pipeline.backbones import Backbone, find_layer
 from pipeline.backbones.tape import Node, StateTensor, Tape, UnsupportedNetwork, Value, prune
+from pipeline.device import is_out_of_memory
 from pipeline.frame import Size
 
 aten = torch.ops.aten
@@ -115,12 +116,19 @@ def run_node(node: Node, values: Mapping[Value, Tensor], constant: Callable[[Sta
     args, kwargs = tree_map(fill, node.args), tree_map(fill, node.kwargs)
     try:
         result = op(*args, **kwargs)
-    except NotImplementedError:
-        # No bfloat16 form, as of what resizes a transformer's position embeddings on the CPU.
+    except RuntimeError as error:
+        # No bfloat16 form, as of what resizes a transformer's position embeddings on the CPU; or float32 beside it that
+        # a pass makes itself, as tables of rotary embeddings.
+        if is_out_of_memory(error) or not any(map(_is_narrow, tree_leaves((args, kwargs)))):
+            raise
         wide = tree_map(partial(_cast, old=torch.bfloat16, new=torch.float32), (args, kwargs))
         result = tree_map(partial(_cast, old=torch.float32, new=torch.bfloat16), op(*wide[0], **wide[1]))
     flat = [result] if isinstance(result, Tensor) else list(result)
     return [leaf for leaf in flat if isinstance(leaf, Tensor)]
+
+
+def _is_narrow(leaf: object) -> bool:
+    return isinstance(leaf, Tensor) and leaf.dtype == torch.bfloat16
 
 
 def _cast(leaf: Any, old: torch.dtype, new: torch.dtype) -> Any:

@@ -36,6 +36,8 @@ class GraphEngine(Engine):
     def climb_whole(self, image: Tensor, objective: Objective, how: Climb, generator: torch.Generator) -> Tensor | None:
         step = self._steps.get(size_of(image))
         if step is None or not step.fits(objective, how):
+            self._steps.pop(size_of(image), None)
+            del step  # its memory goes before another is captured
             step = AscentStep(self._folded, objective, image, how.kernel, how.laplacian)
             step.prepare()
             self._steps[size_of(image)] = step  # of one size there is one, whatever a film changes on its way

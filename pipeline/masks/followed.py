@@ -21,14 +21,19 @@ class FollowedSubject:
     looked for: what the film began with is carried on, and what comes into sight is background.
     """
 
-    def __init__(self, half_life: float, fps: Fraction, device: torch.device) -> None:
-        """`half_life` is in seconds of footage: after that, half has given way to what is found now."""
+    def __init__(
+        self, half_life: float, fps: Fraction, device: torch.device, like: FollowedSubject | None = None
+    ) -> None:
+        """`half_life` is in seconds of footage: after that, half has given way to what is found now.
+
+        It begins with what one that it is `like` shows; that one goes on as it is.
+        """
         self._device = device
         self._every = max(1, round(fps / _LOOKS_PER_SECOND))
         self._share = 1 - 0.5 ** (1 / float(fps) / half_life) if half_life > 0 else 1.0
-        self._finder = SubjectFinder(device)
-        self._shown: Tensor | None = None
-        self._found: Tensor | None = None
+        self._finder: SubjectFinder = SubjectFinder(device) if like is None else like._finder
+        self._shown: Tensor | None = None if like is None else like._shown
+        self._found: Tensor | None = None if like is None else like._found
 
     def follow(self, picture: Tensor, index: int, motion: Motion | None, *, fresh: bool, footage: bool) -> Tensor:
         """The subject (1, 1, H, W) in [0, 1] of frame `index`, (1, 3, H, W), which came by `motion` out of the last.

@@ -49,8 +49,10 @@ class MovingMask:
         # What is found differs by this alone; all else is done to it afterwards.
         half_lives = dict.fromkeys(each.half_life for each in found if isinstance(each, FoundMask))
         known: dict[float, FollowedSubject] = {} if like is None else like._subjects
+        before = next(iter(known.values()), None)
         self._subjects: dict[float, FollowedSubject] = {
-            each: known[each] if each in known else FollowedSubject(each, film.fps, film.device) for each in half_lives
+            each: known[each] if each in known else FollowedSubject(each, film.fps, film.device, before)
+            for each in half_lives
         }
         self._shown: dict[float, Tensor] = {}
 

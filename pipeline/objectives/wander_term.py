@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from pipeline.backbones import Backbone, Recipe, find_features
+from pipeline.backbones import Backbone, Recipe, find_features, find_head
 from pipeline.errors import ModelError
 from pipeline.objectives.motif_term import MotifTerm
 from pipeline.objectives.nearest_term import class_directions
@@ -38,6 +38,9 @@ class WanderTerm(MotifTerm):
     def place(self, recipe: Recipe) -> str:
         return find_features(recipe).name if self.of_classes else super().place(recipe)
 
+    def count(self, recipe: Recipe) -> int:
+        return find_head(recipe).channels if self.of_classes else super().count(recipe)
+
     def problems(self, recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield from (found := list(super().problems(recipe)))
         if self.of_classes:
@@ -45,10 +48,11 @@ class WanderTerm(MotifTerm):
                 self.place(recipe)
             except ModelError as error:
                 yield "wander", str(error)
-        elif not found and self.wander >= (count := self.count(recipe)):
-            motifs = (
-                f"{self.layer} has {count} channels" if self.directions is None else f"there are {count} directions"
-            )
+                return
+        if not found and self.wander >= (count := self.count(recipe)):
+            kind = "classes" if self.of_classes else "channels"
+            has = f"{self.layer or recipe.name} has {count} {kind}"
+            motifs = has if self.directions is None else f"there are {count} directions"
             yield "wander", f"is {self.wander}, and {motifs}; use at most {count - 1}"
         for key, span in (("life", self.life), ("rest", self.rest)):
             if not span.seconds:

@@ -133,10 +133,17 @@ def test_a_supervised_one_names_classes() -> None:
 
 
 @pytest.mark.parametrize("engine", ["folded", "packed"])
-def test_it_dreams_in_bfloat16(engine: EngineName) -> None:
-    """Its position embeddings are resized by an operator that has no such form on the CPU."""
-    backbone = backbones.load(TINY, [LAYER], CPU, "random")
+@pytest.mark.parametrize("model", [TINY, "timm:vit_small_patch16_dinov3"])
+def test_it_dreams_in_bfloat16(model: str, engine: EngineName) -> None:
+    """What resizes position embeddings has no such form on the CPU; rotary ones come as float32 tables."""
+    backbone = backbones.load(model, [LAYER], CPU, "random")
     found = build_engine(backbone, EngineChoice(engine, "bfloat16"))
     assert found.choice.engine == engine
     (_, exact), (_, gradient) = (each(cat(Size(96, 64)), LayerL2(LAYER)) for each in (Reference(backbone), found))
     assert torch.cosine_similarity(exact.flatten(), gradient.flatten(), 0) > 0.95
+
+
+def test_convolutions_before_it_leave_its_patches_where_they_are() -> None:
+    """Their weights are standardised in each pass, which hides them from what follows strides."""
+    layer = find_layer(find_recipe("timm:vit_small_r26_s32_224"), LAYER)
+    assert (layer.stride, layer.receptive_field) == (32, None)

@@ -89,7 +89,10 @@ def test_what_fails_is_named_and_ctrl_c_stops_the_rest(
     works = works_of(tmp_path, "presets: a.yaml\nseeds: 0-1\n", frames=30000)
     broken = works[0].folder.preset_file
     broken.write_text(broken.read_text().replace("zoom: 1.5", "zoom: fast"))
-    outcomes = render_on_ray(works, cluster.address, should_stop=lambda: works[1].standing().frames > 20)
+    ended: list[Outcome] = []
+    outcomes = render_on_ray(
+        works, cluster.address, ended.append, lambda: bool(ended) and works[1].standing().frames > 20
+    )
     said = {each.work.planned.name: (each.standing.state, each.said) for each in outcomes}
     assert said["a_seed=0"][0] == "failed" and "fast" in said["a_seed=0"][1]
     assert said["a_seed=1"] == ("stopped", "stopped")

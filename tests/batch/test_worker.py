@@ -136,6 +136,15 @@ def test_what_was_told_before_is_not_begun(tmp_path: Path) -> None:
     assert noted(tmp_path) == []
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts Python, which it does not where the tests were begun in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("told", [False, True], ids=["cancelled", "told and cancelled"])
 def test_a_task_that_is_cancelled_asks_its_run_once_and_waits_for_it(tmp_path: Path, told: bool) -> None:
     """Ray interrupts the thread of a task."""

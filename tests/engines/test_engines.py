@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import tempfile
+import weakref
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from pipeline.engines.bytes import largest_weight
 from pipeline.engines.choose import cache_file, candidates
 from pipeline.engines.convolution import Convolution, Geometry, adjoint, has_packed_convolution
 from pipeline.engines.folded import FoldedEngine
-from pipeline.engines.graph import GraphEngine
+from pipeline.engines.graph import AscentStep, GraphEngine
 from pipeline.engines.packed import PackedEngine
 from pipeline.engines.reference import Reference
 from pipeline.frame import Size, from_array
@@ -310,6 +312,25 @@ def test_captured_octaves_are_shifted_as_others_are() -> None:
     (folded, state), (captured, other) = found
     assert folded is not None and captured is not None
     assert torch.allclose(captured, folded, atol=1e-5) and torch.equal(state, other)
+
+
+def test_another_objective_s_step_is_captured_once_the_old_one_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both at a time would take twice the memory that a film may have."""
+    graph, how = GraphEngine(_backbone("lite0", "blocks.2.0"), "float32"), Climb(1, 0.02, 4, None)
+    steps: list[weakref.ref[AscentStep]] = []
+    there: list[int] = []
+
+    def prepare(self: AscentStep) -> None:
+        gc.collect()
+        there.append(sum(each() is not None for each in steps))
+        steps.append(weakref.ref(self))
+
+    monkeypatch.setattr(AscentStep, "prepare", prepare)
+    for _ in range(2):
+        objective = LayerL2("blocks.2.0")
+        for _ in range(2):
+            graph.climb_whole(_picture(), objective, how, torch.Generator().manual_seed(5))
+    assert there == [0, 0]
 
 
 def test_a_climb_leaves_its_picture_alone_and_raises_the_objective() -> None:

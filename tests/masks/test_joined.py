@@ -123,10 +123,12 @@ def test_state_goes_on_and_a_change_keeps_the_subject() -> None:
     second = MovingMask(mask(keys), SPEC)
     second.load_state_dict(first.state_dict())
     other = MovingMask(mask({"not": "subject"}), SPEC, first)
-    for each in (first, second, other):
+    slower = MovingMask(mask({"not": {"find": "subject", "half_life": 5}}), SPEC, first)
+    for each in (first, second, other, slower):
         each.follow(torch.zeros_like(CUP), 1, None, fresh=False, footage=None)
     assert torch.equal(first(CUP, 1), second(CUP, 1))
     assert torch.allclose(other(CUP, 1), shown("background"), atol=1e-6)
+    assert torch.equal(slower(CUP, 1), other(CUP, 1))  # not looked for anew in what the dream has become
 
 
 @torch.no_grad()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
@@ -18,6 +19,7 @@ from pipeline.media.picture import fit_to, read_picture
 from pipeline.objectives import WanderTerm, WeightedSum, build_objective
 from pipeline.objectives.classes import class_names
 from pipeline.preset import parse_preset
+from tests.backbones.test_onnx import exported
 from tests.conftest import photograph
 
 LAYER = "blocks.4.1"
@@ -129,6 +131,16 @@ def test_without_a_layer_it_goes_among_the_classes_that_the_picture_suggests() -
     objective.meet(backbone(fit_to(read_picture(photograph("chelsea.png")), Size(224, 224), "crop")))
     drawn = {class_names()[index] for index in objective.state_dict()["term-0.channels"].tolist()}
     assert "tiger cat" in drawn
+
+
+def test_a_network_of_few_classes_wanders_among_fewer(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    model = exported(nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), *head), tmp_path / "few.onnx")
+    term = f"{{wander: 4}}, model: 'onnx:{model}'"
+    with pytest.raises(PresetError, match=r"wander: is 4, and .*few\.onnx has 4 classes; use at most 3"):
+        parse_preset(PRESET.format(term).encode(), name="film")
+    parse_preset(PRESET.format(term.replace("4", "3", 1)).encode(), name="film")
 
 
 PRESET = "size: 64x48\nfps: 12\nduration: 2f\nstages: [{{stage: noise}}, {{stage: dream, octaves: 1, objective: {}}}]\n"
