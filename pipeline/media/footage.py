@@ -21,7 +21,7 @@ from pipeline.frame import Size, size_of
 from pipeline.media.decoding import MAX_PIXELS
 from pipeline.media.film import Film, FilmInfo, Shot
 from pipeline.media.picture import Fit, fit_to, read_picture, scaled_size
-from pipeline.ops.cuts import hue_saturation_value, mean_change
+from pipeline.ops.cuts import content_change, hue_saturation_value
 from pipeline.ops.motion import Motion
 
 PICTURES = {".bmp", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -214,6 +214,6 @@ def follow(pictures: Iterator[Tensor], estimate: Estimate | None, cut_above: flo
         if before is None:
             yield Step(now, None, None, False)
         else:
-            cut = now is not before and mean_change(colours(now), colours(before)) > cut_above
+            cut = now is not before and content_change(colours(now), colours(before)) > cut_above
             yield Step(now, before, None if cut or estimate is None else estimate(now, before), cut)
         before = now

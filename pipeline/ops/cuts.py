@@ -13,25 +13,15 @@ from pipeline.ops.warp import resize
 _WORKING_WIDTH = 256
 
 
-def content_change(now: Tensor, before: Tensor) -> float:
-    """How much two pictures (1, 3, H, W) differ: the mean change of hue, saturation and value, 0 to 255.
+def content_change(now: NDArray[np.int16], before: NDArray[np.int16]) -> float:
+    """How much two pictures differ: the mean change of hue, saturation and value, 0 to 255, as the function below gives.
 
     Source: PySceneDetect's ContentDetector (B. Castellano), at a width of 256 pixels; it calls 27 and more a cut.
 
     Example:
-        >>> black = torch.zeros(1, 3, 8, 8)
-        >>> content_change(black, black), content_change(black + 1, black)  # of three figures, value alone
+        >>> black, white = (hue_saturation_value(torch.full((1, 3, 8, 8), each)) for each in (0.0, 1.0))
+        >>> content_change(black, black), content_change(white, black)  # of three figures, value alone
         (0.0, 85.0)
-    """
-    return mean_change(hue_saturation_value(now), hue_saturation_value(before))
-
-
-def mean_change(now: NDArray[np.int16], before: NDArray[np.int16]) -> float:
-    """The same of what `hue_saturation_value` gives.
-
-    Example:
-        >>> mean_change(np.array([3, 5], np.int16), np.array([4, 8], np.int16))
-        2.0
     """
     return float(np.abs(now - before).mean())
 
