@@ -14,7 +14,7 @@ _WORKING_WIDTH = 256
 
 
 def content_change(now: NDArray[np.int16], before: NDArray[np.int16]) -> float:
-    """How much two pictures differ: the mean change of hue, saturation and value, 0 to 255, as the function below gives.
+    """How much two pictures differ, as `hue_saturation_value` gives them: the mean change of the three, 0 to 255.
 
     Source: PySceneDetect's ContentDetector (B. Castellano), at a width of 256 pixels; it calls 27 and more a cut.
 
