@@ -168,7 +168,8 @@ def parse_duration(value: object, signals: Signals | None = None, within: Within
         return value
     if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
         begins = Fraction(0) if within is None else within.begins
-        return _exact(_beats_on(_song(value, signals), begins, float(match[1])) - float(begins))
+        song = _song(value, signals)
+        return _exact(_beats_on(song, begins, _some(match[1])) - float(begins))
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"needs a unit: {value}s for seconds, or {value}f for frames")
     text = value.strip() if isinstance(value, str) else ""
@@ -199,6 +200,13 @@ def _beats_on(signals: Signals, begins: Fraction, beats: float) -> float:
     return signals.time_of_beat(number + beats)
 
 
+def _some(beats: str) -> float:
+    """So many beats of a length. Raises ValueError for none."""
+    if float(beats) == 0:
+        raise ValueError("must be longer than nothing")
+    return float(beats)
+
+
 def _exact(seconds: float) -> Time:
     """A length to a thousandth of a second, written as it will be read again."""
     return parse_duration(f"{max(seconds, 0.001):.3f}".rstrip("0").rstrip(".") + "s")
@@ -207,7 +215,7 @@ def _exact(seconds: float) -> Time:
 def parse_span(value: object, signals: Signals | None = None, until: Fraction | None = None) -> Time:
     """A length that ends, in beats of the song too: in those before a second of it, if given. Raises ValueError."""
     if isinstance(value, str) and (match := _BEATS.fullmatch(value.strip())):
-        song, beats = _song(value, signals), float(match[1])
+        song, beats = _song(value, signals), _some(match[1])
         return _exact(beats * 60 / song.bpm if until is None else float(until) - _beats_on(song, until, -beats))
     time = parse_duration(value)
     if time.to_frames(Fraction(1)) is None:
@@ -225,14 +233,15 @@ def parse_instant(value: object, signals: Signals | None = None, within: Within 
     time = value if isinstance(value, Time) else parse_time(value)
     if time.beats is None:
         return time
-    exact = _exact(_song(str(value), signals).time_of_beat(float(time.beats)))
+    exact = _at(_song(str(value), signals).time_of_beat(float(time.beats)))
     if within is None:
         return exact
     frame = first_frame(exact, within.fps)
     if frame < within.start:
+        at, begins = f"{round(float(exact.seconds or 0), 3):g}s", f"{float(within.begins):g}s"
         raise ValueError(
-            f"is at {exact} of the film, and the scene begins at {float(within.begins):g}s; beats are counted from the "
-            "film's first frame on, all other times from the scene's"
+            f"is at {at} of the film, and the scene begins at {begins}; beats are counted from the film's first frame "
+            "on, all other times from the scene's"
         )
     return instant_of(frame - within.start, within.fps)
 
@@ -246,7 +255,12 @@ def first_frame(instant: Time, fps: Fraction) -> int:
 
 def instant_of(frame: int, fps: Fraction) -> Time:
     """An instant in seconds whose `first_frame` is this one."""
-    text = f"{math.floor(frame / fps * 10**6) / 10**6:.6f}".rstrip("0").rstrip(".")
+    return _at(frame / fps)
+
+
+def _at(seconds: float | Fraction) -> Time:
+    """An instant, never later: to a millionth of a second, written as it will be read again."""
+    text = f"{math.floor(seconds * 10**6) / 10**6:.6f}".rstrip("0").rstrip(".")
     return parse_time(f"{text}s")
 
 

@@ -160,6 +160,8 @@ def test_it_is_estimated_previewed_and_plotted(three: Preset, tmp_path: Path) ->
         THREE.replace("{stage: sharpen}]", "{stage: sharpen}], changes: {at: 1f, set: {zoom.zoom: 2}}")
     )
     assert turning_points(changing) == [3, 10, 11]
+    never = parse_preset(changing.to_yaml().replace("at: 1f", "at: 9f"))  # when its scene is over
+    assert [*never.scenes[2].preset.turns, *turning_points(never)] == [9, 3, 10]
     with pytest.raises(PresetError, match="is a film of scenes; preview it without --camera"):
         film_camera(three, tmp_path / "camera.mp4")
 

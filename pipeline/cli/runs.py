@@ -56,8 +56,8 @@ def _branched(found: Report) -> Iterator[tuple[str, str]]:
     for change in found.preset.changes:
         yield "change", f"at {change.at} (frame {change.frame(fps)}): {', '.join(change.set)}"
     for number, scene in enumerate(found.preset.scenes):
-        for change in scene.preset.changes:
-            frame, keys = scene.start + change.frame(fps), ", ".join(f"scenes[{number}].{key}" for key in change.set)
+        for frame, change in scene.changes:
+            keys = ", ".join(f"scenes[{number}].{key}" for key in change.set)
             yield "change", f"at {round(float(frame / fps), 3):g}s (frame {frame}): {keys}"
     if found.kept:
         shown = [f"{float(frame / fps):g}s" for frame in found.kept]

@@ -11,6 +11,7 @@ from pipeline.ops.smoothstep import smoothstep
 from pipeline.times import Time
 
 if TYPE_CHECKING:
+    from pipeline.preset.changes import Change
     from pipeline.preset.model import Preset
 
 FILM_WIDE = ("name", "size", "projection", "fps", "device", "audio", "plugins", "keep", "scenes")
@@ -76,6 +77,12 @@ class Scene:
         """
         return float(smoothstep(np.array((index - self.start + 0.5) / self.overlap)))
 
+    @property
+    def changes(self) -> list[tuple[int, Change]]:
+        """Its changes, by the film's frames at which they are made; one that it does not live to see is not."""
+        found = [(self.start + change.frame(self.preset.fps), change) for change in self.preset.changes]
+        return [(frame, change) for frame, change in found if self.end is None or frame < self.end]
+
     def resolved(self) -> dict[str, Any]:
         """Every key of it with its value, as plain data that loads again."""
         data = {key: value for key, value in self.preset.resolved().items() if key not in FILM_WIDE}
@@ -85,5 +92,5 @@ class Scene:
 
 def turning_points(film: Preset) -> list[int]:
     """The frames of a film at which its changes are made, and its scenes begin and change."""
-    of_scenes = {scene.start + frame for scene in film.scenes for frame in (0, *scene.preset.turns)}
+    of_scenes = {frame for scene in film.scenes for frame in (scene.start, *(each for each, _ in scene.changes))}
     return sorted({*film.turns, *of_scenes} - {0})

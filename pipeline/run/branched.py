@@ -105,7 +105,7 @@ def _begun_otherwise(film: Preset, number: int, overrides: Sequence[Override]) -
     said: dict[int, set[str | int]] = {}
     for override in overrides:
         place = override_path(document, replace(override, key=format_path(_path(override)[2:]), given=override.key))
-        if place[0] in Preset.model_fields and place[0] not in _OF_LATER:
+        if place[0] not in _OF_LATER and (place[0] in Preset.model_fields or place[0] == "fade"):
             refusal = f"stays in a branch; of a scene that has not begun, what may change is {', '.join(_OF_LATER)}"
             raise PresetError([Problem(str(override), (), refusal)])
         if len(place) > 2 and place[0] == STAGES and isinstance(place[1], int):

@@ -40,6 +40,9 @@ class Orders:
         Raises Refused.
         """
         preset, frame = self._runs.preset(path), self.frame(path, at)
+        if preset.scenes:
+            said = "the studio makes no branches of films of scenes; `dreamreel branch RUN --at 12s --set ...` does"
+            raise Refused(409, said)
         instant = f"{at}f" if isinstance(at, int) else at
         run = self._library.free_run(name or f"{path.name}-at-{float(frame / preset.fps):g}s")
         text = self._branched(path, instant, frame, preset, keys)

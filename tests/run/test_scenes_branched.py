@@ -127,6 +127,7 @@ def test_a_new_dream_takes_its_engine_for_itself(parent: Path, tmp_path: Path) -
             {"scenes[2].duration": "9s"},
             "override scenes[2].duration=9s: stays in a branch; of a scene that has not beg",
         ),
+        ({"scenes[2].fade": "1f"}, "override scenes[2].fade=1f: stays in a branch; of a scene that has not begun"),
         ({"scenes[2].zom.zoom": 2}, "override scenes[2].zom.zoom=2: unknown key 'zom'"),
         ({"scenes[2].zoom.zoom": "x"}, "override scenes[2].zoom.zoom=x: scenes[2].stages[1].zoom: is 'x'"),
         ({"scenes[1].seed": 2}, "override scenes[1].seed=2: scenes[1].changes[0].set"),

@@ -50,6 +50,13 @@ def test_runs_of_a_batch_stand_together(page: Page, folder: Path) -> None:
     assert not [each for each in page.get("/api/state")["presets"] if each["name"] == "batch"]
 
 
+def test_films_of_scenes_get_no_branch_here_and_are_told_where(page: Page) -> None:
+    run = page.post("/api/runs", text=SCENES)["id"]
+    page.finished(run)
+    refused = page.send(f"/api/runs/{run}/branch", at=4, set={"scenes[1].zoom.zoom": 2})
+    assert refused.status == 409 and "dreamreel branch RUN" in refused.json["error"]
+
+
 @pytest.fixture(scope="module")
 def cut(page: Page, folder: Path) -> Iterator[str]:
     """A film of three shots, begun by the studio."""
