@@ -14,6 +14,7 @@ from benchmarks import (
     quality,
     run_folder,
     sampler,
+    settings,
     startup,
     step,
     still,
@@ -25,6 +26,7 @@ if __name__ == "__main__":
     for measurement in (
         startup,
         busy,
+        settings,
         step,
         cadence,
         footage,
