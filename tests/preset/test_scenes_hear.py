@@ -125,6 +125,18 @@ def test_a_change_at_a_beat_comes_in_the_first_frame_that_has_reached_it(bpm: in
         assert counted[frame] > counted[frame - 1]
 
 
+def test_a_change_at_a_beat_comes_with_its_frame_at_other_rates() -> None:
+    top = TOP.replace("96", "90, first_beat: 0s").replace("fps: 24", "fps: 30")
+    made = parse_preset(f"{top}changes: {{at: 1b, set: {{zoom.rotate: 5}}}}\nduration: 90f\n{stages(0)}\n")
+    assert [*made.turns] == [20]
+
+
+@pytest.mark.parametrize("lengths", ["duration: 0b", "duration: 4b, fade: 0b"])
+def test_a_length_of_no_beats_is_refused(lengths: str) -> None:
+    said = refused(f"scenes:\n  - {{duration: 2s, {stages(0)}}}\n  - {{{lengths}, {stages(0)}}}\n")
+    assert "is '0b': must be longer than nothing" in said
+
+
 def test_a_change_on_the_beat_comes_with_its_frame() -> None:
     top, change = TOP.replace("96", "96, first_beat: 0s"), "changes: {at: 4b, set: {zoom.rotate: 5}}"
     for start in range(1, 60):
