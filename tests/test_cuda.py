@@ -13,7 +13,6 @@ from pipeline import backbones
 from pipeline.chain import Chain
 from pipeline.device import open_device
 from pipeline.engines import Climb, EngineChoice, build_engine, climb
-from pipeline.engines.graph import GraphEngine
 from pipeline.errors import PipelineError
 from pipeline.objectives import LayerL2
 from pipeline.ops.gradient import smoothing_kernel
@@ -75,8 +74,7 @@ def test_a_captured_climb_is_the_folded_one(precision: str, laplacian: bool, cud
     image = torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0)).to(cuda)
     objective, found = LayerL2("blocks.2.1"), {}
     for engine in ENGINES:
-        choice = EngineChoice.parse(f"{engine}/{precision}")
-        made = GraphEngine(backbone, choice.precision) if engine == "graph" else build_engine(backbone, choice)
+        made = build_engine(backbone, EngineChoice.parse(f"{engine}/{precision}"))
         climb(made, objective, image, how, torch.Generator().manual_seed(7))  # captured with other shifts
         found[engine] = climb(made, objective, image, how, torch.Generator().manual_seed(1))
     torch.testing.assert_close(found["graph"], found["folded"], atol=1e-4, rtol=0)
@@ -87,8 +85,9 @@ def test_what_auto_chose_is_what_a_run_goes_on_with(tmp_path: Path) -> None:
     whole = pipeline.render(preset, tmp_path / "whole")
     assert not pipeline.render(preset, tmp_path / "run", options=stop_after(3)).finished
     assert pipeline.resume(tmp_path / "run").path.read_bytes() == whole.path.read_bytes()
-    facts = (tmp_path / "whole" / "run.jsonl").read_text()
-    assert torch.cuda.get_device_name() in facts
+    precision = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    pinned = (tmp_path / "whole" / "preset.yaml").read_text()
+    assert "engine: graph" in pinned and f"precision: {precision}" in pinned
 
 
 def test_too_little_memory_is_said(tmp_path: Path) -> None:
