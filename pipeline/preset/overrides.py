@@ -39,7 +39,7 @@ class Override:
     quoted: bool = False
     """whether the value is text as it stands, not YAML"""
     given: str | None = None
-    """the key as it was given, where that is another"""
+    """the key as it was given, where that is another; empty where nobody gave one, and the label says all"""
     folder: Path | None = None
     """where relative paths in the value are meant from; the current folder if left out"""
 
@@ -54,6 +54,8 @@ class Override:
         return Override(*setting)
 
     def __str__(self) -> str:
+        if self.given == "":
+            return self.label
         key = f"{self.key if self.given is None else self.given}=" if self.label in ("--set", "override") else ""
         return f"{self.label} {shortened(key + self.value, _SHOWN)}"
 

@@ -66,7 +66,7 @@ def _complete_scenes(document: Document, overrides: Mapping[Override, tuple[int,
         if not isinstance(scene, dict):
             continue  # which is told as it is built
         meant = ((each, key) for each, (place, key) in overrides.items() if place == number)
-        own = [replace(each, key=key, given=each.given or each.key) for each, key in meant]
+        own = [replace(each, key=key, given=each.key if each.given is None else each.given) for each, key in meant]
         try:
             document.put_part((SCENES, number), _complete_scene(document, number, own, reading))
         except PresetError as error:

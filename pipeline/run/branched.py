@@ -31,7 +31,7 @@ def branched(preset: Preset, name: str, at: Time, overrides: Sequence[Override],
     if preset.scenes:
         given += _in_scenes(preset, at, changing)
     elif changing:
-        given += _one_more(preset.changes, preset, at, changing, ())
+        given += _one_more(preset.changes, preset, at, changing, (), at)
     if duration is not None:
         given.append(Override("duration", duration, "--duration"))
     made = parse_preset(preset.to_yaml(), name=name, overrides=given)
@@ -44,13 +44,14 @@ def branched(preset: Preset, name: str, at: Time, overrides: Sequence[Override],
 
 
 def _one_more(
-    changes: Sequence[Change], preset: Preset, at: Time, overrides: Sequence[Override], above: KeyPath
+    changes: Sequence[Change], preset: Preset, at: Time, overrides: Sequence[Override], above: KeyPath, asked: Time
 ) -> list[Override]:
-    """What puts one change more among those of a film, or of a scene, whose keys stand `above`."""
+    """What puts one change more among those of a film, or of a scene, whose keys stand `above`; `asked` is its instant
+    in the film's time, as messages tell it."""
     data: list[dict[str, Any]] = [change.model_dump(mode="json") for change in changes]
     place = sum(change.frame(preset.fps) <= first_frame(at, preset.fps) for change in changes)
     data.insert(place, {"at": at.text, "set": {}})
-    row = Override(format_path((*above, "changes")), json.dumps(data), f"--at {at}")
+    row = Override(format_path((*above, "changes")), json.dumps(data), f"--at {asked}", given="")
     return [row, *(_within(each, (*above, "changes", place, "set")) for each in overrides)]
 
 
@@ -79,7 +80,7 @@ def _in_scenes(film: Preset, at: Time, overrides: Sequence[Override]) -> Iterato
         scene = film.scenes[number]
         if scene.begun_by(frame):
             local = at if scene.start == 0 else instant_of(frame - scene.start, film.fps)
-            yield from _one_more(scene.preset.changes, film, local, own, (SCENES, number))
+            yield from _one_more(scene.preset.changes, film, local, own, (SCENES, number), at)
         else:
             yield from _begun_otherwise(film, number, own)
 

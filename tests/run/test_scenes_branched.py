@@ -10,9 +10,11 @@ import torch
 import pipeline
 from pipeline.errors import PresetError
 from pipeline.media.joining import count_frames
-from pipeline.preset import Preset, load_preset, parse_preset
+from pipeline.preset import Override, Preset, load_preset, parse_preset
 from pipeline.run import Options
+from pipeline.run.branched import branched
 from pipeline.run.branching import begin_branch
+from pipeline.times import parse_time
 from tests.films import SONG
 
 FPS, FRAMES = 4, 40  # segments of 8 frames; a state at the beginning of each
@@ -141,3 +143,14 @@ def test_what_no_branch_can_be_is_told(parent: Path, tmp_path: Path, changes: di
         pipeline.branch(parent, "17f", changes, tmp_path / "branch")
     assert said in str(caught.value)
     assert not (tmp_path / "branch" / "preset.yaml").exists()
+
+
+@pytest.mark.parametrize("scenes", [False, True])
+def test_what_a_change_makes_wrong_is_told_by_the_instant_that_was_asked_for(scenes: bool) -> None:
+    """Nobody has seen the change as it is written, nor its time in the scene."""
+    stages = "stages: [{stage: noise}, {stage: dream, layer: blocks.2.1, octaves: 3}]"
+    film = f"scenes: [{{duration: 4f, {stages}}}, {{duration: 4f, {stages}}}]" if scenes else f"duration: 8f\n{stages}"
+    key = "scenes[1].dream.layer" if scenes else "dream.layer"
+    preset = parse_preset(f"size: 64x48\nfps: 4\n{film}\n".encode(), name="film")
+    with pytest.raises(PresetError, match=r"^--at 1\.5s: .*octaves: is 3: the smallest octave would be"):
+        branched(preset, "film", parse_time("1.5s"), [Override(key, "blocks.5.0")], None)
