@@ -3,8 +3,10 @@
 from pipeline.backbones.network import Backbone, load
 from pipeline.backbones.recipes import MODELS, ONNX_INPUTS, Recipe, find_recipe
 from pipeline.backbones.structure import LayerInfo, find_features, find_head, find_layer, list_blocks, list_layers
+from pipeline.backbones.weights import AUTO
 
 __all__ = [
+    "AUTO",
     "MODELS",
     "ONNX_INPUTS",
     "Backbone",

@@ -94,6 +94,11 @@ class Backbone:
         targets = {name: tracer.value_of(tensor) for name, tensor in found.items()}
         return prune(Tape(tuple(tracer.nodes), targets, tracer.shapes))
 
+    @property
+    def smallest_side(self) -> int:
+        """The least pixels a side of a picture that its layers take."""
+        return max(find_layer(self.recipe, name).smallest_side for name in self.layers)
+
     def constant(self, name: str) -> Tensor:
         """A parameter or buffer, on the device."""
         owner, _, attribute = name.rpartition(".")

@@ -34,6 +34,8 @@ class Recipe:
     std: Colour = IMAGENET_STD
     bundled: bool = False
     """whether the weights are on this machine as soon as dreamreel is"""
+    eight_bits: bool = False
+    """whether dreams with the published weights reach as high in eight bits, at any depth, as many measured ones say"""
 
 
 def _lite_weights(number: int) -> dict[str, Tensor]:
@@ -95,8 +97,9 @@ def _classic(name: str, about: str, mean: Colour = IMAGENET_MEAN, std: Colour = 
 
 def _lite(number: int, about: str) -> Recipe:
     build, weights = partial(_build_timm, f"efficientnet_lite{number}"), partial(_lite_weights, number)
-    # TensorFlow's (value - 127) / 128.
-    return Recipe(f"lite{number}", about, build, weights, (127 / 255,) * 3, (128 / 255,) * 3, bundled=number == 0)
+    # TensorFlow's (value - 127) / 128. Made for eight bits; what its dreams reach is measured by benchmarks/quality.py.
+    colours = (127 / 255,) * 3, (128 / 255,) * 3
+    return Recipe(f"lite{number}", about, build, weights, *colours, bundled=number == 0, eight_bits=True)
 
 
 # Without the classifiers' side branches, and without initial values, which weights replace anyway. Their

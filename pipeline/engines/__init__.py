@@ -2,7 +2,8 @@
 
 from pipeline.engines.ascent import climb, climb_octaves
 from pipeline.engines.base import Engine, EngineChoice
-from pipeline.engines.choose import EngineKey, PrecisionKey, build_engine, choose_engine
+from pipeline.engines.build import build_engine
+from pipeline.engines.choose import EngineKey, PrecisionKey, choose_engine
 from pipeline.engines.plan import Climb
 from pipeline.engines.tiles import TiledEngine, memory_budget, memory_text, parse_memory
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.backbones import Backbone, find_layer
+from pipeline.backbones import Backbone
 from pipeline.backbones.tape import Tape, UnsupportedNetwork, Value
 from pipeline.engines.base import EngineChoice
 from pipeline.engines.byteoperators import ByteConvolve, ByteJoin, BytePool, ByteStem, Growth
@@ -82,7 +82,7 @@ class EightBitEngine(PackedEngine):
     @torch.no_grad()
     def _dreamt(self, backbone: Backbone) -> list[Noted]:
         """What each convolution's values are like in a dream of the layers over noise."""
-        side = max(_MEASURED_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
+        side = max(_MEASURED_SIDE, backbone.smallest_side)
         chain = self._planned(self._flat.tape(Size(side, side)))
         image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
         for _ in range(_MEASURED_STEPS):

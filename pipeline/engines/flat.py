@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pipeline.backbones import Backbone, find_layer
+from pipeline.backbones import Backbone
 from pipeline.backbones.tape import Node, StateTensor, Tape, UnsupportedNetwork, Value, prune
 from pipeline.device import is_out_of_memory
 from pipeline.frame import Size
@@ -207,7 +207,7 @@ def _make(constant: StateTensor, backbone: Backbone) -> Tensor:
 def _verify(flat: FlatNetwork) -> None:
     """Compare with the network itself, in float32, on a small picture."""
     device = flat.backbone.device
-    side = max(_VERIFY_SIDE, *(find_layer(flat.backbone.recipe, name).smallest_side for name in flat.backbone.layers))
+    side = max(_VERIFY_SIDE, flat.backbone.smallest_side)
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     normalised = (noise - flat.backbone.mean) / flat.backbone.std
     with torch.no_grad():

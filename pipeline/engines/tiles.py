@@ -51,7 +51,7 @@ class TiledEngine(Engine):
         self._sees_all = None in fields
         self.stride = max(layer.stride for layer in layers)
         self.halo = self._whole(max(map(_halo, fields)))
-        self._smallest = self._whole(max(layer.smallest_side for layer in layers))
+        self._smallest = self._whole(backbone.smallest_side)
         self._bytes_per_pixel = bytes_per_pixel(backbone, engine.choice)
         self._start = (0.5, 0.5)
         self._told: set[Size] = set()
@@ -205,7 +205,7 @@ def _halo(field: int | None) -> float:
 
 def bytes_per_pixel(backbone: Backbone, choice: EngineChoice) -> float:
     """What a gradient step takes in memory, per pixel of the picture, counted from the network's activations."""
-    side = max(_MEASURED_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
+    side = max(_MEASURED_SIDE, backbone.smallest_side)
     try:
         tape = backbone.record(Size(side, side))
     except UnsupportedNetwork:

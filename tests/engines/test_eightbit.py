@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline import backbones
 from pipeline.backbones import Backbone
-from pipeline.engines import EngineChoice, build_engine, choose, choose_engine
+from pipeline.engines import Engine, EngineChoice, build_engine, choose, choose_engine, probe
 from pipeline.engines import bytes as in_bytes
 from pipeline.engines.bytes import (
     SIGNED,
@@ -154,7 +154,7 @@ def test_its_score_is_right_and_its_gradient_climbs(model: str, layer: str, leas
 
 def _climbed(exact: PackedEngine, engine: EightBitEngine, objective: Objective, seed: int) -> float:
     start = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(seed)) * 0.5 + 0.25
-    ends = [float(exact(choose.climbed(each, start, objective), objective)[0]) for each in (engine, exact)]
+    ends = [float(exact(probe.climbed(each, start, objective), objective)[0]) for each in (engine, exact)]
     return ends[0] / ends[1]
 
 
@@ -191,7 +191,7 @@ def test_threads_and_what_was_before_change_nothing(model: str, layer: str, thre
 def test_auto_takes_it_only_where_it_climbs_as_high(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     backbone, objective = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1")
-    monkeypatch.setattr(choose, "_time", lambda step, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
+    monkeypatch.setattr(probe, "_time", lambda step, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
     assert choose_engine(backbone, objective, Size(64, 64)) == EngineChoice("packed", "int8")
     choose.cache_file().unlink()
     real = EightBitEngine.__call__
@@ -204,20 +204,73 @@ def test_auto_takes_it_only_where_it_climbs_as_high(monkeypatch: pytest.MonkeyPa
     assert choose_engine(backbone, objective, Size(64, 64)).precision != "int8"
 
 
-def test_long_steps_are_tried_on_smaller_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+@pytest.mark.parametrize(("weights", "taken"), [("auto", True), ("theirs", False)])
+def test_what_is_known_of_a_network_counts_for_its_own_weights(
+    weights: str, taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """One dream says little: these get somewhat less far, as some do of a network whose others get further."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     backbone, objective = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1")
-    for seconds, wanted in ((1e-4, {64, 256}), (1.0, {64, 128})):
-        seen: set[int] = set()
+    monkeypatch.setattr(backbone, "weights", weights)
+    monkeypatch.setattr(probe, "_time", lambda step, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
+    real = probe.climbed
 
-        def timed(step: Any, hopeless: float, seconds: float = seconds, seen: Any = seen) -> float:
-            seen.add(step.args[0].shape[3])
-            return seconds * (step.args[0].shape[3] / 64) ** 2
+    def climbed(engine: Any, image: Tensor, aim: Objective) -> Tensor:
+        low, high = image, real(engine, image, aim)
+        return low + 0.7 * (high - low) if isinstance(engine, EightBitEngine) else high
 
-        monkeypatch.setattr(choose, "_time", timed)
-        choose_engine(backbone, objective, Size(720, 1280))
-        assert seen == wanted
-        choose.cache_file().unlink()
+    monkeypatch.setattr(probe, "climbed", climbed)
+    assert (choose_engine(backbone, objective, Size(64, 64)).precision == "int8") == taken
+
+
+@pytest.mark.parametrize(
+    ("fixed", "per_pixel", "wanted"),
+    [
+        (1e-3, 1e-9, {64, 128, 256, 384, 512}),  # as far as the picture reaches
+        (1e-3, 3e-7, {64, 128, 256, 384}),
+        (1e-3, 5e-7, {64, 128, 256}),
+        (1e-1, 1e-9, {64}),
+    ],
+)
+def test_pictures_are_as_large_as_steps_are_short(
+    fixed: float, per_pixel: float, wanted: set[int], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    backbone, objective, seen = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1"), set()
+
+    def timed(step: Any, hopeless: float) -> float:
+        side = step.args[0].shape[3]
+        if isinstance(step.func, Engine):  # not what is tried to see how fast bfloat16 is
+            seen.add(side)
+        return fixed + per_pixel * float(side**2)
+
+    monkeypatch.setattr(probe, "_time", timed)
+    choose_engine(backbone, objective, Size(720, 1280))
+    assert seen == wanted
+
+
+@pytest.mark.parametrize(
+    ("gain", "precisions"),
+    [(0.4, {"float32", "int8"}), (1.0, {"bfloat16", "float32", "int8"}), (2.0, {"bfloat16", "int8"})],
+)
+def test_what_the_processor_s_bfloat16_rules_out_is_not_tried(
+    gain: float, precisions: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    backbone, objective, seen = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1"), set()
+
+    def timed(step: Any, hopeless: float) -> float:
+        seen.add(step.func.choice)
+        return 1.0
+
+    monkeypatch.setattr(probe, "bfloat16_gain", lambda: gain)
+    monkeypatch.setattr(probe, "_time", timed)
+    choose_engine(backbone, objective, Size(64, 64))
+    assert {choice.precision for choice in seen} == precisions
+    assert all(choice.engine != "reference" for choice in seen)
+    # What is asked for is tried, whatever the processor.
+    assert choose_engine(backbone, objective, Size(64, 64), precision="bfloat16").precision == "bfloat16"
+    assert choose_engine(backbone, objective, Size(64, 64), precision="float32").precision == "float32"
 
 
 PRESET = "size: 64x48\nfps: 12\nduration: 2f\ndevice: cpu\nstages: [{stage: noise}, {stage: dream, octaves: 1, KEYS}]\n"

@@ -244,7 +244,7 @@ def test_the_probe_is_remembered_and_can_be_overruled(monkeypatch: pytest.Monkey
     choice = choose_engine(backbone, objective, size)
     assert choice in candidates(CPU, "auto", "auto")
     assert str(choice) in json.loads(cache_file().read_text()).values()
-    monkeypatch.setattr("pipeline.engines.choose._fastest", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr("pipeline.engines.choose.fastest", lambda *_: pytest.fail("probed again"))
     assert choose_engine(backbone, objective, size) == choice
     assert choose_engine(backbone, objective, size, "packed", "float32") == EngineChoice("packed", "float32")
     assert choose_engine(backbone, objective, size, "reference") == EngineChoice("reference", "float32")
@@ -256,18 +256,18 @@ def test_of_two_probes_at_a_time_the_first_decides_for_both(monkeypatch: pytest.
 
     def probe(*_: object) -> tuple[EngineChoice, bool]:
         """While we probe, another process comes to its own end."""
-        monkeypatch.setattr("pipeline.engines.choose._fastest", lambda *_: (theirs, True))
+        monkeypatch.setattr("pipeline.engines.choose.fastest", lambda *_: (theirs, True))
         assert choose_engine(backbone, objective, size) == theirs
         return ours, True
 
-    monkeypatch.setattr("pipeline.engines.choose._fastest", probe)
+    monkeypatch.setattr("pipeline.engines.choose.fastest", probe)
     assert choose_engine(backbone, objective, size) == theirs
 
 
 @pytest.mark.parametrize(("supported", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_on_cuda_nothing_is_probed(supported: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
-    monkeypatch.setattr(choose, "_fastest", lambda *_: pytest.fail("probed"))
+    monkeypatch.setattr(choose, "fastest", lambda *_: pytest.fail("probed"))
     backbone = copy(_backbone("lite0", "blocks.2.0"))
     backbone.device = torch.device("cuda")
     assert str(choose_engine(backbone, LayerL2("blocks.2.0"), Size(64, 64))) == f"graph/{precision}"

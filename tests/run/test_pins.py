@@ -10,7 +10,7 @@ import torch
 
 import pipeline
 from pipeline import checkpoint
-from pipeline.engines import choose
+from pipeline.engines import build, choose
 from pipeline.errors import DeviceError, RunError
 from pipeline.preset import Override, Preset, load_preset
 from tests.run.quick import quick, stop_after
@@ -35,14 +35,14 @@ def stopped(preset: Preset, run: Path) -> Path:
 
 
 def failing_once(patch: pytest.MonkeyPatch, error: Exception) -> None:
-    real, left = choose.PackedEngine, [error]
+    real, left = build.PackedEngine, [error]
 
-    def build(*arguments: Any) -> Any:
+    def built(*arguments: Any) -> Any:
         if left:
             raise left.pop()
         return real(*arguments)
 
-    patch.setattr(choose, "PackedEngine", build)
+    patch.setattr(build, "PackedEngine", built)
 
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=["device", "host"])
