@@ -61,9 +61,11 @@ def test_no_frame_waits_and_its_picture_is_the_cpus(name: str, engine: str) -> N
                 image = chain.step(index, previous).image
             if index >= 4 and index not in film(name, "cuda").turns:  # stages are built, graphs captured before
                 waits += [f"{index}: {warning.filename}:{warning.lineno}" for warning in found]
-            differences.append((image.cpu() - frame.image).abs())
+            differences.append(float((image.cpu() - frame.image).abs().mean()))
     assert not waits
-    assert all(difference.mean() < 1e-3 for difference in differences)
+    # Two steps into noise are the first frame: whether one neuron wakes there decides much. With what convolutions give
+    # off by a ten-millionth it moves by 0.0015 on the CPU itself, the others by 3e-8.
+    assert differences[0] < 1e-2 and max(differences[1:]) < 1e-3, differences
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

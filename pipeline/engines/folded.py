@@ -1,4 +1,4 @@
-"""The flattened network under autograd: batch norms folded, in float32 or bfloat16."""
+"""The flattened network under autograd: batch norms folded, channels last, in float32 or bfloat16."""
 
 from __future__ import annotations
 
