@@ -1,10 +1,10 @@
 """What safety costs: a render with its run folder, against the bare loop piped into one ffmpeg.
 
-    python -m benchmarks.run_folder [--frames 72] [--rounds 3]
+    python -m benchmarks.run_folder [--frames 96] [--rounds 3] [--checkpoint-seconds 30]
 
 Processor time of the process and of ffmpeg, in turn, without that of the loop's own steps, which are the same in both
-and scatter more than the difference; the overhead is a share of all. Checkpoints come every 5 seconds here, six times
-as often as by default; spools, digests, segments, joining, log and pictures are all counted.
+and scatter more than the difference; the overhead is a share of all. Checkpoints come as often as by default; spools,
+digests, segments, joining, log and pictures are all counted.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def bare(preset: Preset, folder: Path) -> None:
         ffmpeg.stdin.close()
 
 
-def measure(size: str, count: int, rounds: int) -> dict[str, Any]:
+def measure(size: str, count: int, rounds: int, checkpoint_seconds: float) -> dict[str, Any]:
     """Seconds of the loop and of what both ways take beside it, and how much longer the safe one takes in all."""
     overrides = [Override("size", size), Override("duration", f"{count}f")]
     preset = load_preset(find_preset("first-light"), overrides)
@@ -70,7 +70,7 @@ def measure(size: str, count: int, rounds: int) -> dict[str, Any]:
         ways = {
             "bare": lambda: bare(preset, Path(folder)),
             "run folder": lambda: render(
-                preset, Path(folder) / str(next(numbers)), options=Options(checkpoint_seconds=5)
+                preset, Path(folder) / str(next(numbers)), options=Options(checkpoint_seconds=checkpoint_seconds)
             ),
         }
         steps = Steps()
@@ -87,8 +87,9 @@ def main() -> None:
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--checkpoint-seconds", type=float, default=Options().checkpoint_seconds)
     given, _ = parser.parse_known_args()
-    report("run_folder", [measure(given.size, given.frames, given.rounds)])
+    report("run_folder", [measure(given.size, given.frames, given.rounds, given.checkpoint_seconds)])
 
 
 if __name__ == "__main__":
