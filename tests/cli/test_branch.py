@@ -31,7 +31,8 @@ def test_a_run_is_branched_and_says_where_it_comes_from(run: Path) -> None:
 
 def test_a_branch_of_a_film_of_scenes_says_which_scene_changes(tmp_path: Path) -> None:
     scene = "stages: [{stage: noise}, {stage: zoom, zoom: 1.3}]"
-    film = f"size: 64x48\nfps: 4\ndevice: cpu\nscenes:\n  - {{duration: 3s, {scene}}}\n"
+    never = "changes: {at: 5s, set: {zoom.zoom: 2}}"  # its scene is over by then
+    film = f"size: 64x48\nfps: 4\ndevice: cpu\nscenes:\n  - {{duration: 3s, {scene}, {never}}}\n"
     (tmp_path / "film.yaml").write_text(f"{film}  - {{duration: 3s, fade: 1s, {scene}}}\n")
     run_dreamreel("render", str(tmp_path / "film.yaml"), "-o", str(tmp_path / "run"))
     made = finished("branch", "run", "--at", "3.5s", "--set", "scenes[1].zoom.zoom=0.9", cwd=tmp_path)
@@ -39,6 +40,7 @@ def test_a_branch_of_a_film_of_scenes_says_which_scene_changes(tmp_path: Path) -
     told = run_dreamreel("info", str(tmp_path / "run-at-3.5s"))
     assert "at 3.5s (frame 14): scenes[1].zoom.zoom=0.9" in told
     assert "change       at 3.5s (frame 14): scenes[1].zoom.zoom" in told
+    assert "at 5s" not in told
     failed = finished("branch", "run", "--at", "2.5s", "--set", "zoom.zoom=0.9", cwd=tmp_path)
     assert (
         "--set zoom.zoom=0.9: a film of scenes has none by itself; say which scene's, as in scenes[0]." in failed.stderr
