@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
+from pipeline.backbones import find_layer
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Size, size_of
 from pipeline.ops.natural import NaturalSpectrum
 from pipeline.ops.spectrum import total_variation
 from pipeline.ops.views import View, middle_first, relit, seen
 
-_LEAST_SIDE = 32  # pixels: less than that no network takes
+_LEAST_SIDE = 32  # pixels: less than that tells nothing
 _WHOLE = 256  # pixels of a picture that is looked at as a whole: about what networks are trained with
 _BETAS = (0.9, 0.99)
 
@@ -25,15 +26,15 @@ _BETAS = (0.9, 0.99)
 class Print:
     """How to climb. `steps` are those of a picture of 512 pixels; larger ones take some more.
 
-    First the whole picture is seen from afar, then nearer, then parts of it beside the whole. Every step averages
-    views, turned by up to `degrees`, moved by `jitter` half sides, with colours varied by `tint` and `noise` (standard
-    deviations), which fades to a fifth. `rate` is Adam's, and falls to three tenths; `variation` weighs total variation
-    against the score of one view. `slopes` and `contrast` say what natural is (see `NaturalSpectrum`), `spread` how
-    wide about the middle the first steps draw, and the picture is the mean of the last steps with weights that
-    decay by `memory`.
+    First the coarse picture is seen small, then finer and larger, at the end with parts of it beside the whole. Every
+    step averages views from far and near, turned by up to `degrees`, moved by `jitter` half sides and more the nearer
+    they are, with colours varied by `tint` and `noise` (standard deviations), which fades to a fifth. `rate` is Adam's,
+    and falls to three tenths; `variation` weighs total variation against the score of one view. `slopes` and `contrast`
+    say what natural is (see `NaturalSpectrum`), `spread` how wide about the middle the first steps draw, and the
+    picture is the mean of the last steps with weights that decay by `memory`.
     """
 
-    steps: int = 160
+    steps: int = 300
     rate: float = 0.05
     slopes: tuple[float, float, float] = (1.4, 1.7, 1.7)
     contrast: float = 1.4
@@ -49,15 +50,22 @@ class Print:
 
 @dataclass(frozen=True)
 class _Look:
-    """One way to look: at a picture drawn with `drawn` pixels a side, through views with these `sides`, at a share."""
+    """One way to look: at a picture drawn with `drawn` pixels a side, through views with these `sides`, at a share.
+
+    `roam` says where views that show a part may look: 0 in the middle only, 1 as far as the edges.
+    """
 
     drawn: int
     sides: tuple[int, ...]
     share: tuple[float, float]
+    roam: float = 0.5
 
 
-_AFAR = _Look(160, (160, 208), (0.95, 1.3))
-_NEARER = _Look(208, (176, 224), (0.9, 1.2))
+# One large thing is itself from far and from near, whole and in part; several small ones or scattered parts are not.
+_FAR_AND_NEAR = (0.45, 1.3)
+_COARSE = _Look(64, (112, 144, 112, 144), _FAR_AND_NEAR)
+_FINER = _Look(112, (144, 192, 144, 192), _FAR_AND_NEAR)
+_FINE = _Look(208, (176, 224, 176, 224), _FAR_AND_NEAR)
 _BESIDE = _Look(208, (192, 224), (0.85, 1.1))
 
 
@@ -101,19 +109,20 @@ def seen_size(size: Size) -> Size:
         >>> seen_size(Size(1024, 1024))
         Size(height=224, width=224)
     """
-    return _of_side(size, max(_NEARER.sides), grow=True)
+    return _of_side(size, max(_FINE.sides), _LEAST_SIDE)
 
 
 def _plan(size: Size, steps: int) -> Iterator[tuple[_Look, ...]]:
-    """What is looked at in each step: the whole from afar, then nearer, then parts, by halves down to the pixels."""
+    """What is looked at in each step: the whole, ever finer, then parts of it, by halves down to the pixels."""
     detail = math.ceil(steps * 0.2)
     for step in range(steps - detail):
-        yield (_AFAR,) if step < steps // 2 else (_NEARER,)
+        done = step / (steps - detail)
+        yield (_COARSE if done < 0.3 else _FINER if done < 0.6 else _FINE,)
     side = math.sqrt(size.height * size.width)
     drawn = 2 * _WHOLE
     while drawn == 2 * _WHOLE or drawn < 2 * side:
         share = _WHOLE / drawn
-        part = _Look(drawn, (192, 224), (share, 1.8 * share))
+        part = _Look(drawn, (192, 224), (share, 1.8 * share), roam=1)
         for _ in range(detail):
             yield (part, _BESIDE) if side > _WHOLE else (_BESIDE,)
         drawn *= 2
@@ -129,12 +138,14 @@ def _pull(
     generator: torch.Generator,
 ) -> None:
     """Add to the spectrum's gradient what raises the objective in these views."""
+    backbone = dreamer.backbone
+    least = max(_LEAST_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
     with torch.enable_grad():
-        picture = natural.picture(spectrum, _of_side(natural.size, look.drawn))
+        picture = natural.picture(spectrum, _at_most(natural.size, look.drawn))
         small = size_of(picture)
         leaf = picture.detach().requires_grad_()
         for side in look.sides:
-            view = _view(leaf, look, _of_side(small, side, grow=True), how, done, generator)
+            view = _view(leaf, look, _of_side(small, side, least), how, done, generator)
             _, uphill = dreamer.engine(view.detach(), dreamer.objective)
             torch.autograd.backward(view, -uphill)
         assert leaf.grad is not None
@@ -147,15 +158,19 @@ def _view(picture: Tensor, look: _Look, size: Size, how: Print, done: float, gen
     turn, near, x, y, *around = torch.rand(7, generator=generator, dtype=torch.float64).tolist()
     low, high = look.share
     share = low * (high / low) ** near
-    room = max(0.0, 1 - share) + how.jitter
+    room = look.roam * max(0.0, 1 - share) + how.jitter
     view = View(share, how.degrees * (2 * turn - 1), (room * (2 * x - 1), room * (2 * y - 1)))
     shown = seen(picture, view, size, picture.new_tensor(around))
     return relit(shown, how.tint, how.noise * (1 - 0.8 * done), generator)
 
 
-def _of_side(size: Size, side: int, grow: bool = False) -> Size:
-    """A size of the same shape whose middle side is `side`; no larger than `size` unless it may `grow`."""
+def _at_most(size: Size, side: int) -> Size:
+    """A size of the same shape whose middle side is `side`, no larger than `size`."""
+    wanted = _of_side(size, side, _LEAST_SIDE)
+    return Size(min(size.height, wanted.height), min(size.width, wanted.width))
+
+
+def _of_side(size: Size, side: int, least: int) -> Size:
+    """A size of the same shape whose middle side is `side`, and each at `least` so long."""
     scale = side / math.sqrt(size.height * size.width)
-    if scale >= 1 and not grow:
-        return size
-    return Size(*(max(_LEAST_SIDE, round(length * scale)) for length in size))
+    return Size(*(max(least, round(length * scale)) for length in size))

@@ -26,7 +26,9 @@ def command(
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="In pixels: 512x512 for classes, 224x224 for all else.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=10000, help="Steps of the climb (160).")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10000, help="Steps of the climb: 300 for classes, 160 for all else.")
+    ] = None,
     prior: Annotated[bool, typer.Option(help="Statistics of photographs; without: every pixel for itself.")] = True,
     bits: options.BitsOption = None,
     model: options.ModelOption = "lite0",
