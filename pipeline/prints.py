@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from pipeline.activity import report
-from pipeline.backbones import find_layer
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Size, size_of
 from pipeline.ops.natural import NaturalSpectrum
@@ -138,8 +137,7 @@ def _pull(
     generator: torch.Generator,
 ) -> None:
     """Add to the spectrum's gradient what raises the objective in these views."""
-    backbone = dreamer.backbone
-    least = max(_LEAST_SIDE, *(find_layer(backbone.recipe, name).smallest_side for name in backbone.layers))
+    least = max(_LEAST_SIDE, dreamer.backbone.smallest_side)
     with torch.enable_grad():
         picture = natural.picture(spectrum, _at_most(natural.size, look.drawn))
         small = size_of(picture)
