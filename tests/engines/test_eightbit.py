@@ -273,6 +273,18 @@ def test_what_the_processor_s_bfloat16_rules_out_is_not_tried(
     assert choose_engine(backbone, objective, Size(64, 64), precision="float32").precision == "float32"
 
 
+def test_a_processor_may_have_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = F.conv2d
+
+    def convolve(image: Tensor, *given: Any, **keys: Any) -> Tensor:
+        if image.dtype == torch.bfloat16:
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return real(image, *given, **keys)
+
+    monkeypatch.setattr(F, "conv2d", convolve)
+    assert probe.bfloat16_gain.__wrapped__() == 0
+
+
 PRESET = "size: 64x48\nfps: 12\nduration: 2f\ndevice: cpu\nstages: [{stage: noise}, {stage: dream, octaves: 1, KEYS}]\n"
 
 
