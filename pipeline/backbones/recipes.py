@@ -34,8 +34,9 @@ class Recipe:
     std: Colour = IMAGENET_STD
     bundled: bool = False
     """whether the weights are on this machine as soon as dreamreel is"""
-    eight_bits: bool = False
-    """whether dreams with the published weights reach as high in eight bits, at any depth, as many measured ones say"""
+    eight_bits: str | None = None
+    """what the names of layers begin with whose dreams, with the published weights, are measured to reach as high in
+    eight bits"""
 
 
 def _lite_weights(number: int) -> dict[str, Tensor]:
@@ -99,7 +100,7 @@ def _lite(number: int, about: str) -> Recipe:
     build, weights = partial(_build_timm, f"efficientnet_lite{number}"), partial(_lite_weights, number)
     # TensorFlow's (value - 127) / 128. Made for eight bits; what its dreams reach is measured by benchmarks/quality.py.
     colours = (127 / 255,) * 3, (128 / 255,) * 3
-    return Recipe(f"lite{number}", about, build, weights, *colours, bundled=number == 0, eight_bits=True)
+    return Recipe(f"lite{number}", about, build, weights, *colours, bundled=number == 0, eight_bits="blocks.")
 
 
 # Without the classifiers' side branches, and without initial values, which weights replace anyway. Their

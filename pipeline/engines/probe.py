@@ -111,7 +111,10 @@ class _Probe:
     def _climbs(self, engine: Engine, exact: Engine | None, side: int) -> bool:
         backbone, objective = self._backbone, self._objective
         exact = exact or build_engine(backbone, EngineChoice("packed", "float32"))
-        known, reached, wanted = backbone.recipe.eight_bits and backbone.weights == AUTO, 0.0, 0.0
+        measured, reached, wanted = backbone.recipe.eight_bits, 0.0, 0.0
+        known = (
+            measured is not None and backbone.weights == AUTO and all(n.startswith(measured) for n in backbone.layers)
+        )
         for seed in range(_CLIMBS):  # one alone says little: of two equally good ways up, either may lead further
             start = 0.35 + 0.3 * _noise(side, backbone, seed)  # as pale as films begin
             low, high, exactly = (

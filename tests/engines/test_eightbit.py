@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from statistics import median
 from typing import Any
@@ -204,14 +205,18 @@ def test_auto_takes_it_only_where_it_climbs_as_high(monkeypatch: pytest.MonkeyPa
     assert choose_engine(backbone, objective, Size(64, 64)).precision != "int8"
 
 
-@pytest.mark.parametrize(("weights", "taken"), [("auto", True), ("theirs", False)])
-def test_what_is_known_of_a_network_counts_for_its_own_weights(
-    weights: str, taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+@pytest.mark.parametrize(
+    ("weights", "measured", "taken"), [("auto", "blocks.", True), ("theirs", "blocks.", False), ("auto", "bn2", False)]
+)
+def test_what_is_known_of_a_network_counts_for_its_own_weights_where_it_was_measured(
+    weights: str, measured: str, taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     """One dream says little: these get somewhat less far, as some do of a network whose others get further."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     backbone, objective = _backbone("lite0", "blocks.2.1"), LayerL2("blocks.2.1")
     monkeypatch.setattr(backbone, "weights", weights)
+    assert backbone.recipe.eight_bits == "blocks."
+    monkeypatch.setattr(backbone, "recipe", replace(backbone.recipe, eight_bits=measured))
     monkeypatch.setattr(probe, "_time", lambda step, hopeless: 0.1 if "EightBit" in repr(step) else 1.0)
     real = probe.climbed
 
